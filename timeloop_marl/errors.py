@@ -1,0 +1,71 @@
+"""Every error a user can cause: it says the file, the key path, the value, what was expected and the remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class TimeloopMarlError(Exception):
+    """Root of all errors that are the input's fault. The command line prints it and exits with 2."""
+
+    exit_code = 2
+
+
+class SpecError(TimeloopMarlError):
+    """Something in an input file is wrong.
+
+    Args:
+        problem: what is wrong, one clause, no trailing full stop.
+        file: the file it stands in, if known.
+        path: key path within the document, e.g. ``architecture.nodes[2].attributes.depth``.
+        value: the offending value, shortened in the message.
+        expected: what would have been accepted.
+        remedy: how to mend it.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: str | Path | None = None,
+        path: str = "",
+        value: object = ...,
+        expected: str = "",
+        remedy: str = "",
+    ) -> None:
+        self.problem, self.file, self.path, self.value = problem, file, path, value
+        self.expected, self.remedy = expected, remedy
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        where = ": ".join(str(part) for part in (self.file, self.path) if part)
+        lines = [f"{where}: {self.problem}" if where else self.problem]
+        if self.value is not ...:
+            lines.append(f"  found: {shorten(self.value)}")
+        if self.expected:
+            lines.append(f"  expected: {self.expected}")
+        if self.remedy:
+            lines.append(f"  remedy: {self.remedy}")
+        return "\n".join(lines)
+
+
+class UnsupportedFeatureError(SpecError):
+    """The input is legal Timeloop, but the native model does not cover it; the remedy names the real backend."""
+
+
+class MappingError(SpecError):
+    """A mapping does not fit the problem or the architecture (unknown level, wrong factor product, ...)."""
+
+
+class InfeasibleError(SpecError):
+    """The constraints leave no mapping; the message says which constraint, at which level, and what would mend it."""
+
+
+class UsageError(TimeloopMarlError):
+    """The call itself is wrong: an unknown searcher, a malformed budget, a missing file."""
+
+
+def shorten(value: object, limit: int = 120) -> str:
+    """``repr`` of a value, cut to ``limit`` characters."""
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."

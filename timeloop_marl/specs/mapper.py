@@ -1,0 +1,34 @@
+"""Options of Timeloop's mapper section (spec: mapspace section 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class MapperOptions:
+    """The ``mapper:`` section; the defaults are those of the C++ program. ``num_threads`` 0 = hardware threads."""
+
+    algorithm: str = "hybrid"
+    num_threads: int = 0
+    optimization_metrics: tuple[str, ...] = ("edp",)
+    search_size: int = 0
+    timeout: int = 1000
+    victory_condition: int = 500
+    sync_interval: int = 0
+    log_interval: int = 1
+    log_suboptimal: bool = False
+    log_stats: bool = False
+    log_all_mappings: bool = False
+    log_orojenesis_mappings: bool = False
+    log_mappings_yaml: bool = False
+    log_mappings_verbose: bool = False
+    live_status: bool = False
+    diagnostics: bool = False
+    penalize_consecutive_bypass_fails: bool = False
+    filter_revisits: bool = False
+    max_permutations_per_if_visit: int = 16
+    max_temporal_loops_in_a_mapping: int = -1
+    emit_whoop_nest: bool = False
+    out_prefix: str = "timeloop-mapper"
+    template: str = "uber"  # mapspace template: uber or ruby
