@@ -1,0 +1,185 @@
+"""The command line: arguments to calls; no logic. Heavy modules are imported by the commands, not here."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import TimeloopMarlError
+
+DROP_INS = ("model", "mapper")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 no valid mapping or differing rows, 2 wrong input."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if arguments and arguments[0] in DROP_INS:
+            return _drop_in(arguments[0], arguments[1:])
+        options = _parser().parse_args(arguments)
+        from . import commands
+
+        return commands.run(options)
+    except TimeloopMarlError as error:
+        print(f"timeloop-marl: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("timeloop-marl: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): end quietly, and keep Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _drop_in(name: str, arguments: Sequence[str]) -> int:
+    from . import dropin
+
+    program = dropin.run_model if name == "model" else dropin.run_mapper
+    return program(arguments, environ=os.environ, stdout=sys.stdout, stderr=sys.stderr, cwd=Path.cwd())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="timeloop-marl",
+        description="Find good mappings for Timeloop/Accelergy designs.",
+        epilog="'timeloop-marl COMMAND --help' explains a command. "
+        "'model' and 'mapper' take exactly the arguments of timeloop-model and timeloop-mapper.",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and end")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_search(commands)
+    _add_evaluate(commands)
+    _add_info(commands)
+    commands.add_parser("searchers", help="list the searchers and their options")
+    commands.add_parser(
+        "model", help="drop-in for timeloop-model: same arguments, same files", add_help=False
+    )
+    commands.add_parser(
+        "mapper", help="drop-in for timeloop-mapper: same arguments, same files", add_help=False
+    )
+    return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked: the metadata lookup is not free."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"timeloop-marl {version('timeloop-marl')}")
+        parser.exit()
+
+
+def _add_files(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    parser.add_argument(
+        "files",
+        nargs="*" if optional else "+",
+        metavar="FILES",
+        help="architecture, problem, tables, constraints, mapper: any order; a folder stands for its YAML files",
+    )
+    parser.add_argument(
+        "--set",
+        dest="values",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="value for a Jinja2 variable of the input files (may be repeated)",
+    )
+    parser.add_argument(
+        "--rules",
+        choices=("2025", "2022"),
+        default="2025",
+        help="Timeloop version to equal: 2025 (today's), 2022 (2022/23)",
+    )
+
+
+def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "search", help="search for the best mapping", description="Search for the best mapping."
+    )
+    _add_files(parser, optional=True)
+    parser.add_argument(
+        "-o", "--output", default="timeloop-marl-out", metavar="DIR", help="output folder (%(default)s)"
+    )
+    parser.add_argument(
+        "--objective", metavar="NAME[,NAME…]", help="edp (default), energy, delay, … or a list by priority"
+    )
+    parser.add_argument("--searcher", metavar="NAME", help="see 'timeloop-marl searchers'")
+    parser.add_argument(
+        "--option", action="append", default=[], metavar="NAME=VALUE", help="option of the searcher"
+    )
+    parser.add_argument(
+        "--samples", type=_count, metavar="N", help="evaluate at most N mappings, valid or not (default 2000)"
+    )
+    parser.add_argument("--valid-samples", type=_count, metavar="N", help="stop after N valid mappings")
+    parser.add_argument("--seconds", type=_positive, metavar="S", help="stop after S seconds")
+    parser.add_argument(
+        "--target", type=_positive, metavar="COST", help="stop when the objective is COST or lower"
+    )
+    parser.add_argument(
+        "--stagnation", type=_count, metavar="N", help="stop after N samples without improvement"
+    )
+    parser.add_argument("--seed", type=_seed, metavar="S", help="seed of the searcher (default 1)")
+    parser.add_argument(
+        "--threads", type=_count, default=1, metavar="N", help="threads that evaluate (same result)"
+    )
+    parser.add_argument("--top", type=_count, default=1, metavar="K", help="write the K best mappings")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the run in -o DIR; FILES may be left out"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress, only the result")
+
+
+def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        help="evaluate one mapping, or many recorded rows",
+        description="Evaluate the mapping given in FILES (or by --mapping), or every row of --rows.",
+    )
+    _add_files(parser, optional=True)
+    parser.add_argument(
+        "--mapping", metavar="FILE", help="map.yaml or map.txt; default: the 'mapping' key of FILES"
+    )
+    parser.add_argument(
+        "--rows", metavar="FILE.jsonl[.gz]", help="recorded rows: compute, and compare with what they expect"
+    )
+    parser.add_argument("--inputs", metavar="DIR", help="folder with arch/ and problems/ that the rows name")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", help="folder for the statistics; with --rows: file for the rows"
+    )
+
+
+def _add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "info", help="what was understood: levels, constraints, mapspace, difficulty"
+    )
+    _add_files(parser)
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError("must be above 0")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**63:
+        raise argparse.ArgumentTypeError("must be between 0 and 2^63 - 1")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

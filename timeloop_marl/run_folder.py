@@ -1,0 +1,110 @@
+"""The folder of one run: manifest, inputs as understood, trace, results. Nothing is written outside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from .errors import UsageError
+
+MANIFEST = "run.json"
+INPUTS = "inputs.yaml"
+TRACE = "trace.bin"
+MANIFEST_VERSION = 1
+
+
+class RunFolder:
+    """A directory that holds everything about one search. Files appear whole or not at all."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @property
+    def trace(self) -> Path:
+        """Every evaluated sample, in order (``timeloop_marl.trace``)."""
+        return self.path / TRACE
+
+    @property
+    def inputs(self) -> Path:
+        """The input as understood: one flat document that timeloop-model and timeloop-mapper accept, too."""
+        return self.path / INPUTS
+
+    @property
+    def started(self) -> bool:
+        """Whether a run has been recorded here."""
+        return (self.path / MANIFEST).exists()
+
+    def create(self) -> None:
+        """Make the folder, with one clear error if that is not possible."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{self.path}: cannot make the output folder: {error.strerror}") from error
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        """Write a file atomically; a reader never sees half of it, also after kill -9 or on a full disk."""
+        target = self.path / name
+        data = content.encode() if isinstance(content, str) else content
+        try:
+            handle, temporary = tempfile.mkstemp(dir=self.path, prefix=f".{name}.")
+            try:
+                with os.fdopen(handle, "wb") as stream:
+                    stream.write(data)
+                Path(temporary).chmod(0o644)
+                Path(temporary).replace(target)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise UsageError(f"{target}: cannot write: {error.strerror}") from error
+        return target
+
+    def write_manifest(self, content: Mapping[str, Any]) -> None:
+        """Record what is run: arguments, versions, seed."""
+        record = {"manifest_version": MANIFEST_VERSION, **content, "versions": versions()}
+        self.write(MANIFEST, json.dumps(record, indent=2) + "\n")
+
+    def read_manifest(self) -> dict[str, Any]:
+        """What was recorded; ``UsageError`` if there is no run here or the file is damaged."""
+        file = self.path / MANIFEST
+        try:
+            record = json.loads(file.read_text())
+        except FileNotFoundError:
+            raise UsageError(f"{self.path}: there is no run to resume here ({MANIFEST} is missing)") from None
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{file}: not a readable run manifest: {error}") from error
+        if not isinstance(record, dict) or record.get("manifest_version") != MANIFEST_VERSION:
+            raise UsageError(f"{file}: not a manifest of this version of timeloop-marl")
+        return record
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder: a second process that wants to write here gets a clear error instead of a mixed trace."""
+        import fcntl
+
+        with (self.path / ".lock").open("w") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UsageError(
+                    f"{self.path}: another run is writing here; choose another -o folder"
+                ) from None
+            yield
+
+
+def versions() -> dict[str, str]:
+    """Versions that results may depend on."""
+    found = {"python": platform.python_version()}
+    for package in ("timeloop-marl", "numpy", "numba"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "unknown"
+    return found
