@@ -1,0 +1,55 @@
+"""How the kernels of the cost model are compiled, and how the very same functions run as plain Python.
+
+Compiled: numba, cached on disk, GIL released, ``fastmath`` off so that no sum is re-associated and no product is
+contracted to a fused multiply-add; ``error_model='numpy'`` so that a division has no branch for an exception.
+Plain: ``plain(kernel)`` rebuilds a kernel and, recursively, every kernel its code refers to, as ordinary functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import FunctionType
+from typing import ParamSpec, TypeVar, cast
+
+import numba
+from numba.core.dispatcher import Dispatcher
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def kernel(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Compile a scalar function over plain arrays on its first call."""
+    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)(function)
+    return cast(Callable[Arguments, Result], compiled)
+
+
+def inlined(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """As ``kernel``, but merged into its callers: for functions that take many arrays and are called per mapping."""
+    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False, forceinline=True)(
+        function
+    )
+    return cast(Callable[Arguments, Result], compiled)
+
+
+def plain(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """The kernel as ordinary Python, with every kernel that it calls, directly or not, made ordinary too.
+
+    ``Dispatcher.py_func`` alone would still call compiled callees, because a function looks its callees up in the
+    globals of its module; so each function is rebuilt over a copy of those globals in which kernels are replaced.
+    """
+    return cast(Callable[Arguments, Result], _rebuild(cast(Dispatcher, function), {}))
+
+
+def _rebuild(dispatcher: Dispatcher, done: dict[int, FunctionType]) -> FunctionType:
+    source = cast(FunctionType, dispatcher.py_func)
+    if id(source) in done:
+        return done[id(source)]
+    names = dict(source.__globals__)
+    rebuilt = FunctionType(source.__code__, names, source.__name__, source.__defaults__, source.__closure__)
+    done[id(source)] = rebuilt
+    for name in source.__code__.co_names:
+        value = names.get(name)
+        if isinstance(value, Dispatcher):
+            names[name] = _rebuild(value, done)
+    return rebuilt
