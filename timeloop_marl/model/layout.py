@@ -3,6 +3,11 @@
 Index names: D dims, P data spaces, S storage levels (0 innermost), T tiling levels (inside-out), L loops of a nest
 (inside-out), E entries per (level, data space). A data space's ranks are ``rank_start[p] .. rank_start[p + 1] - 1``,
 a rank's terms ``term_start[r] .. term_start[r + 1] - 1``. Section numbers are those of docs/model.md.
+
+Order of the stages for one mapping: ``nest.build_nest`` fills the loop arrays; then either the closed form (perfect
+factors) or ``walk.walk(tables, work, space)`` (any R other than N; ``space = walk.walk_space(tables)`` is its own scratch)
+calls ``entries.clear_entries`` and fills, for **every** level and data space, bypassed or not, the block "filled by the
+closed form or the walk" (through ``entries.add_entry``); everything after that (sections 7 to 14) is common code.
 """
 
 from __future__ import annotations
