@@ -1,0 +1,267 @@
+"""Layer lists of the networks under ``problems/``, from the papers; ``make_problems.py`` turns them into files.
+
+Every layer is written with the letters of the public layer files, so that the constraints of the machines apply to it:
+C input channels, M output channels, R x S filter, P x Q output, N batch, G groups (C and M are per group). A matrix
+product of ``rows`` x ``inner`` by ``inner`` x ``columns`` is a 1 x 1 convolution with P = rows, C = inner, M = columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Bounds and stride of one layer; two layers with equal shapes share one problem file."""
+
+    C: int
+    M: int
+    R: int = 1
+    S: int = 1
+    P: int = 1
+    Q: int = 1
+    G: int = 1
+    stride: int = 1
+    N: int = 1
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates: the product of all bounds."""
+        return self.C * self.M * self.R * self.S * self.P * self.Q * self.G * self.N
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer. ``file`` names the problem file of its shape (of all layers of a shape, the first decides)."""
+
+    name: str
+    file: str
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Network:
+    """A whole network, layers in order of execution."""
+
+    folder: str
+    title: str
+    source: str
+    remarks: str
+    layers: tuple[Layer, ...]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return sum(layer.shape.macs for layer in self.layers)
+
+
+def conv(channels: int, maps: int, kernel: int, size: int, stride: int = 1, groups: int = 1) -> Shape:
+    """A square convolution: ``channels`` and ``maps`` are totals over all groups, ``size`` is the output's edge."""
+    return Shape(channels // groups, maps // groups, kernel, kernel, size, size, groups, stride)
+
+
+def product(rows: int, inner: int, columns: int, batch: int = 1) -> Shape:
+    """``batch`` independent products of a rows x inner with an inner x columns matrix."""
+    return Shape(C=inner, M=columns, P=rows, G=batch)
+
+
+def resnet18() -> Network:
+    """Basic blocks: two 3 x 3 convolutions; a 1 x 1 projection where the size changes."""
+    layers = [Layer("conv1", "conv1", conv(3, 64, 7, 112, 2))]
+    channels = 64
+    for stage, (maps, size) in enumerate(((64, 56), (128, 28), (256, 14), (512, 7)), start=2):
+        for block in (1, 2):
+            name = f"conv{stage}_{block}"
+            first = channels != maps
+            stem = f"conv{stage}_down" if first else f"conv{stage}_3x3"
+            layers.append(Layer(f"{name}a", stem, conv(channels, maps, 3, size, 2 if first else 1)))
+            layers.append(Layer(f"{name}b", f"conv{stage}_3x3", conv(maps, maps, 3, size)))
+            if first:
+                layers.append(Layer(f"{name}_proj", f"conv{stage}_proj", conv(channels, maps, 1, size, 2)))
+            channels = maps
+    layers.append(Layer("fc", "fc", product(1, 512, 1000)))
+    return Network(
+        "resnet18",
+        "ResNet-18",
+        "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016, table 1",
+        "224 x 224 input; shortcuts of type B (1 x 1 projection where the size changes).",
+        tuple(layers),
+    )
+
+
+def resnet50() -> Network:
+    """Bottleneck blocks 1 x 1, 3 x 3, 1 x 1 (four times the width)."""
+    layers = [Layer("conv1", "conv1", conv(3, 64, 7, 112, 2))]
+    channels, before = 64, 56
+    stages = ((64, 56, 3), (128, 28, 4), (256, 14, 6), (512, 7, 3))
+    for stage, (width, size, blocks) in enumerate(stages, start=2):
+        for block in range(1, blocks + 1):
+            name, first = f"conv{stage}_{block}", block == 1
+            stride = before // size
+            reduce = f"conv{stage}_reduce_first" if first else f"conv{stage}_reduce"
+            layers.append(Layer(f"{name}a", reduce, conv(channels, width, 1, before)))
+            spatial = f"conv{stage}_3x3_down" if stride > 1 else f"conv{stage}_3x3"
+            layers.append(Layer(f"{name}b", spatial, conv(width, width, 3, size, stride)))
+            layers.append(Layer(f"{name}c", f"conv{stage}_expand", conv(width, 4 * width, 1, size)))
+            if first:
+                layers.append(
+                    Layer(f"{name}_proj", f"conv{stage}_proj", conv(channels, 4 * width, 1, size, stride))
+                )
+            channels, before = 4 * width, size
+    layers.append(Layer("fc", "fc", product(1, 2048, 1000)))
+    return Network(
+        "resnet50",
+        "ResNet-50",
+        "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016, table 1",
+        "224 x 224 input. The stride of a down-sampling block is in its 3 x 3 convolution, as in current "
+        'frameworks ("v1.5", 4.09 GMAC); the paper has it in the first 1 x 1 convolution (3.86 GMAC).',
+        tuple(layers),
+    )
+
+
+def vgg16() -> Network:
+    """Configuration D: thirteen 3 x 3 convolutions, three fully connected layers."""
+    layers: list[Layer] = []
+    channels = 3
+    for stage, (maps, size, depth) in enumerate(
+        ((64, 224, 2), (128, 112, 2), (256, 56, 3), (512, 28, 3), (512, 14, 3)), start=1
+    ):
+        for index in range(1, depth + 1):
+            name = f"conv{stage}_{index}"
+            layers.append(Layer(name, name, conv(channels, maps, 3, size)))
+            channels = maps
+    layers += [
+        Layer("fc6", "fc6", product(1, 512 * 7 * 7, 4096)),
+        Layer("fc7", "fc7", product(1, 4096, 4096)),
+        Layer("fc8", "fc8", product(1, 4096, 1000)),
+    ]
+    return Network(
+        "vgg16",
+        "VGG-16",
+        "Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition, "
+        "ICLR 2015, table 1, column D",
+        "224 x 224 input.",
+        tuple(layers),
+    )
+
+
+def alexnet() -> Network:
+    """Five convolutions (2, 4 and 5 in two groups), three fully connected layers."""
+    layers = (
+        Layer("conv1", "conv1", conv(3, 96, 11, 55, 4)),
+        Layer("conv2", "conv2", conv(96, 256, 5, 27, groups=2)),
+        Layer("conv3", "conv3", conv(256, 384, 3, 13)),
+        Layer("conv4", "conv4", conv(384, 384, 3, 13, groups=2)),
+        Layer("conv5", "conv5", conv(384, 256, 3, 13, groups=2)),
+        Layer("fc6", "fc6", product(1, 256 * 6 * 6, 4096)),
+        Layer("fc7", "fc7", product(1, 4096, 4096)),
+        Layer("fc8", "fc8", product(1, 4096, 1000)),
+    )
+    return Network(
+        "alexnet",
+        "AlexNet",
+        "Krizhevsky, Sutskever, Hinton: ImageNet Classification with Deep Convolutional Neural Networks, "
+        "NIPS 2012, section 3.5",
+        "The original with its two groups, not the ungrouped one-GPU variant of the frameworks. conv1 gives 55 x 55, "
+        "which needs a 227 x 227 input (the paper says 224).",
+        layers,
+    )
+
+
+def mobilenetv2() -> Network:
+    """Inverted residuals: 1 x 1 expansion by t, 3 x 3 depthwise, 1 x 1 projection."""
+    layers = [Layer("conv1", "conv1", conv(3, 32, 3, 112, 2))]
+    channels, size, index = 32, 112, 0
+    table = (
+        (1, 16, 1, 1),
+        (6, 24, 2, 2),
+        (6, 32, 3, 2),
+        (6, 64, 4, 2),
+        (6, 96, 3, 1),
+        (6, 160, 3, 2),
+        (6, 320, 1, 1),
+    )
+    for expansion, maps, repeats, first_stride in table:
+        for repeat in range(repeats):
+            index += 1
+            stride = first_stride if repeat == 0 else 1
+            wide = channels * expansion
+            name = f"block{index:02d}"
+            if expansion != 1:
+                layers.append(Layer(f"{name}_expand", f"{name}_expand", conv(channels, wide, 1, size)))
+            size //= stride
+            layers.append(
+                Layer(
+                    f"{name}_depthwise", f"{name}_depthwise", conv(wide, wide, 3, size, stride, groups=wide)
+                )
+            )
+            layers.append(Layer(f"{name}_project", f"{name}_project", conv(wide, maps, 1, size)))
+            channels = maps
+    layers.append(Layer("conv2", "conv2", conv(320, 1280, 1, 7)))
+    layers.append(Layer("classifier", "classifier", product(1, 1280, 1000)))
+    return Network(
+        "mobilenetv2",
+        "MobileNetV2",
+        "Sandler, Howard, Zhu, Zhmoginov, Chen: MobileNetV2: Inverted Residuals and Linear Bottlenecks, "
+        "CVPR 2018, table 2",
+        "Width 1.0, 224 x 224 input. Depthwise convolutions have one group per channel: G = channels, C = M = 1.",
+        tuple(layers),
+    )
+
+
+def encoder_layers(blocks: int, tokens: int, width: int, heads: int) -> Iterator[Layer]:
+    """The matrix products of transformer blocks with a feed-forward part four times as wide and separate Q, K, V."""
+    for block in range(1, blocks + 1):
+        for part in ("query", "key", "value"):
+            yield Layer(f"block{block}_{part}", "projection", product(tokens, width, width))
+        yield Layer(f"block{block}_scores", "scores", product(tokens, width // heads, tokens, heads))
+        yield Layer(f"block{block}_context", "context", product(tokens, tokens, width // heads, heads))
+        yield Layer(f"block{block}_output", "projection", product(tokens, width, width))
+        yield Layer(f"block{block}_ffn1", "ffn1", product(tokens, width, 4 * width))
+        yield Layer(f"block{block}_ffn2", "ffn2", product(tokens, 4 * width, width))
+
+
+def bert_base(tokens: int) -> Network:
+    """Twelve encoder blocks, width 768, 12 heads."""
+    return Network(
+        f"bert_base_seq{tokens}",
+        f"BERT-base, {tokens} tokens",
+        "Devlin, Chang, Lee, Toutanova: BERT, NAACL 2019, section 3 (L = 12, H = 768, A = 12; feed-forward width 4 H)",
+        "Encoder only: no embedding look-up, pooler or task head. In scores and context one head is one group G; "
+        '"Weights" is the second operand (K transposed, V).',
+        tuple(encoder_layers(12, tokens, 768, 12)),
+    )
+
+
+def gpt2() -> Network:
+    """The 124M model: twelve decoder blocks, width 768, 12 heads, fused QKV, tied output embedding."""
+    tokens, width, heads = 1024, 768, 12
+    layers: list[Layer] = []
+    for block in range(1, 13):
+        for name, shape in (
+            ("qkv", product(tokens, width, 3 * width)),
+            ("scores", product(tokens, width // heads, tokens, heads)),
+            ("context", product(tokens, tokens, width // heads, heads)),
+            ("output", product(tokens, width, width)),
+            ("ffn1", product(tokens, width, 4 * width)),
+            ("ffn2", product(tokens, 4 * width, width)),
+        ):
+            layers.append(Layer(f"block{block}_{name}", name, shape))
+    layers.append(Layer("lm_head", "lm_head", product(tokens, width, 50257)))
+    return Network(
+        "gpt2_seq1024",
+        "GPT-2 small (124M), 1024 tokens",
+        "Radford, Wu, Child, Luan, Amodei, Sutskever: Language Models are Unsupervised Multitask Learners, 2019, "
+        "table 2 (12 layers, width 768; listed there with 117M parameters), "
+        "section 2.3 (vocabulary 50257, context 1024)",
+        "One forward pass over a full context, as in training or prompt processing. The causal mask is not exploited: "
+        "the full 1024 x 1024 score matrix is computed. 50257 = 29 x 1733, so perfect factors can tile M of lm_head "
+        "only by 29 and 1733.",
+        tuple(layers),
+    )
+
+
+def networks() -> tuple[Network, ...]:
+    """All networks under ``problems/``."""
+    return (resnet18(), resnet50(), vgg16(), alexnet(), mobilenetv2(), bert_base(128), bert_base(512), gpt2())
