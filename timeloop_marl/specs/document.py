@@ -26,6 +26,7 @@ class Document:
 
     data: Mapping[str, Any]
     origins: Mapping[KeyPath, Origin] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()  # what the reader wants the user to know, e.g. an ignored file
 
     def origin(self, path: KeyPath) -> tuple[Origin, KeyPath]:
         """Origin of the nearest enclosing value that has one, and the path from there to ``path``."""
