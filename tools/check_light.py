@@ -1,0 +1,80 @@
+"""Check that the command line answers at once and that the core works without torch; prints what it measured.
+
+Run with the interpreter under test: ``python tools/check_light.py``. torch is made impossible to import, whether it is
+installed or not, then every module outside the rooms that may use it is imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).resolve().parent.parent
+TORCH_ROOMS = ("timeloop_marl.searchers.marl", "timeloop_marl.searchers.single_agent")
+HEAVY = ("torch", "numba", "matplotlib", "numpy")
+HELP_SECONDS = 1.0
+ATTEMPTS = 3  # the best of them: the machine may be busy with something else
+
+
+class NoTorch(MetaPathFinder):
+    """Makes every import of torch fail."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Refuse torch, leave the rest to the other finders."""
+        if fullname.split(".")[0] == "torch":
+            raise ImportError("torch is blocked by tools/check_light.py")
+        return None
+
+
+def help_seconds() -> float:
+    """Best wall time of ``timeloop-marl --help`` in a process of its own."""
+    best = float("inf")
+    for _ in range(ATTEMPTS):
+        start = time.perf_counter()
+        command = [sys.executable, "-m", "timeloop_marl", "--help"]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+        best = min(best, time.perf_counter() - start)
+        if "usage: timeloop-marl" not in done.stdout:
+            raise SystemExit(f"--help printed no usage line: {done.stdout[:200]!r}")
+    return best
+
+
+def heavy_modules() -> list[str]:
+    """Heavy packages that importing the command line alone pulls in; there should be none."""
+    code = f"import sys, timeloop_marl.cli; print(*(m for m in {HEAVY!r} if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
+    return done.stdout.split()
+
+
+def import_everything() -> int:
+    """Import all modules but the torch rooms with torch blocked; the number of modules."""
+    sys.meta_path.insert(0, NoTorch())
+    package = importlib.import_module("timeloop_marl")
+    names = [info.name for info in pkgutil.walk_packages(package.__path__, "timeloop_marl.")]
+    chosen = [n for n in names if not n.startswith(TORCH_ROOMS) and not n.endswith("__main__")]
+    for name in chosen:
+        importlib.import_module(name)
+    return len(chosen)
+
+
+def main() -> int:
+    """Measure, print, and return 1 if a limit is broken."""
+    seconds, heavy = help_seconds(), heavy_modules()
+    print(f"--help answers in {seconds:.2f} s (limit {HELP_SECONDS:g} s)")
+    print(f"heavy packages imported for it: {', '.join(heavy) or 'none'}")
+    print(f"{import_everything()} modules imported without torch")
+    return int(seconds > HELP_SECONDS or bool(heavy))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
