@@ -1,1 +1,1 @@
-"""Room."""
+"""Results as Timeloop writes them (stats.txt, map.txt, map.yaml, tensella), as terminal tables and as pictures."""

@@ -1,0 +1,56 @@
+"""Plot: energy by component and data space, as horizontal stacked bars."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+
+from ..model.outcome import Statistics
+from ..specs.spec import Spec
+from . import palette
+from .energy_shares import LEAKAGE, OPERATIONS, component_energies
+from .units import energy_text, energy_unit, share_text
+
+
+def draw_energy(axes: Axes, spec: Spec, statistics: Statistics) -> None:
+    """Storage levels outermost at the top, then networks and compute; the total and its share behind each bar."""
+    components = component_energies(spec, statistics)
+    total = sum(component.total for component in components)
+    scale, unit = energy_unit(max((component.total for component in components), default=1.0))
+    styles = {
+        **palette.tensor_styles([space.name for space in spec.problem.data_spaces]),
+        OPERATIONS: (palette.INK, ""),
+        LEAKAGE: (palette.GREY, "///"),
+    }
+    shown: set[str] = set()
+    for row, component in enumerate(components):
+        left = 0.0
+        for part, energy in component.parts.items():
+            if energy <= 0:
+                continue
+            colour, hatch = styles[part]
+            label = None if part in shown else part
+            shown.add(part)
+            axes.barh(
+                row,
+                energy / scale,
+                left=left,
+                color=colour,
+                hatch=hatch,
+                edgecolor="white",
+                linewidth=0.6,
+                label=label,
+            )
+            left += energy / scale
+        text = f"{energy_text(component.total)}  ({share_text(component.total, total)})"
+        axes.annotate(
+            text, (left, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize="small"
+        )
+    axes.set_yticks(range(len(components)), [component.name for component in components])
+    axes.invert_yaxis()
+    # room for the figures behind the longest bar
+    axes.set_xlim(0, 1.45 * max((component.total / scale for component in components), default=1.0))
+    axes.set_xlabel(f"energy [{unit}]")
+    axes.set_title(f"Energy: {energy_text(statistics.energy_pj)}", loc="left")
+    axes.grid(True, axis="x", color=palette.LIGHT_GREY)
+    axes.set_axisbelow(True)
+    axes.legend(frameon=False, fontsize="small", loc="lower right")

@@ -1,0 +1,64 @@
+"""Results on the terminal: the key figures, the energy by component and the loop nest."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..mapping import Mapping
+from ..model.outcome import Statistics
+from ..specs.spec import Spec
+from .energy_shares import component_energies
+from .map_text import map_text
+from .units import energy_text, share_text
+
+_BAR = 24  # cells of the longest energy bar
+
+
+def result_view(spec: Spec, mapping: Mapping, statistics: Statistics) -> RenderableType:
+    """Key figures, energy table and loop nest, one below the other."""
+    nest = Text(map_text(spec, mapping, statistics), no_wrap=True, overflow="ignore")
+    return Group(figures_table(spec, statistics), Text(), energy_table(spec, statistics), Text(), nest)
+
+
+def figures_table(spec: Spec, statistics: Statistics) -> Table:
+    """Cycles, energy, EDP, utilisation and the source of the energies."""
+    edp = statistics.energy_pj * 1e-12 * statistics.cycles
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column()
+    table.add_row("cycles", f"{statistics.cycles:,}")
+    table.add_row("energy", energy_text(statistics.energy_pj))
+    table.add_row("EDP", f"{edp:.6g} J·cycle")
+    table.add_row("pJ/compute", f"{statistics.energy_pj / statistics.computes:.3f}")
+    table.add_row(
+        "utilisation",
+        f"{statistics.utilization:.1%} "
+        f"({statistics.compute.utilized_instances} of {spec.architecture.compute.instances} units)",
+    )
+    table.add_row("computes", f"{statistics.computes:,}")
+    if spec.energies.origin:
+        table.add_row("energies", spec.energies.origin)
+    return table
+
+
+def energy_table(spec: Spec, statistics: Statistics) -> Table:
+    """Energy by component, data space by data space, with the share of the total as a bar."""
+    components = component_energies(spec, statistics)
+    parts = list(dict.fromkeys(part for c in components for part, energy in c.parts.items() if energy > 0))
+    total = sum(component.total for component in components)
+    largest = max((component.total for component in components), default=1.0)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("energy")
+    for part in parts:
+        table.add_column(part, justify="right")
+    table.add_column("total", justify="right")
+    table.add_column("share", justify="right")
+    table.add_column()
+    for component in components:
+        cells = [energy_text(component.parts[part]) if component.parts.get(part) else "" for part in parts]
+        bar = "█" * max(1, round(_BAR * component.total / largest))
+        share = share_text(component.total, total)
+        table.add_row(component.name, *cells, energy_text(component.total), share, Text(bar, style="cyan"))
+    return table
