@@ -1,0 +1,325 @@
+"""Mapping directives (timeloop-model's ``mapping:``, timeloop-mapper's map.yaml) and ``Mapping``, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingABC
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import MappingError
+from .mapping import Mapping, TilingLoops
+from .specs.architecture import TilingLevel
+from .specs.constraint_reading import data_space_indices, target_level
+from .specs.constraints import Switches
+from .specs.document import Node
+from .specs.factors import read_factors, read_permutation
+from .specs.scalars import Reading, nearest
+from .specs.spec import Spec
+from .specs.workload import unsupported
+
+_BYPASS_TYPES = ("bypass", "datatype")
+_TYPES = ("temporal", "spatial", *_BYPASS_TYPES)
+_LOOP_KEYS = ("target", "type", "factors", "permutation")
+_KEYS = {
+    "temporal": (*_LOOP_KEYS, "no_reuse", "no_temporal_reuse", "rmw_first_update"),
+    "spatial": (*_LOOP_KEYS, "split", "no_reuse", "no_multicast_no_reduction", "no_link_transfer"),
+    "bypass": ("target", "type", "keep", "bypass", "no_coalesce"),
+}
+_SWITCH_KEYS = {
+    "temporal": {
+        "no_temporal_reuse": ("no_reuse", "no_temporal_reuse"),
+        "rmw_first_update": ("rmw_first_update",),
+    },
+    "spatial": {
+        "no_multicast": ("no_reuse", "no_multicast_no_reduction"),
+        "no_link_transfer": ("no_link_transfer",),
+    },
+    "bypass": {"no_coalesce": ("no_coalesce",)},
+}
+
+
+@dataclass(frozen=True)
+class FactorProduct:
+    """A dimension whose factors multiply to ``product`` instead of the bound."""
+
+    dimension: str
+    product: int
+    bound: int
+
+    @property
+    def timeloop_line(self) -> str:
+        """The line timeloop-model prints about it."""
+        return (
+            f"ERROR: parsing mapping: product of all factors of dimension {self.dimension} is {self.product}, "
+            f"which is not equal to the dimension size of the workload {self.bound}."
+        )
+
+
+class FactorProductError(MappingError):
+    """The factors of some dimensions do not multiply to their bounds.
+
+    Args:
+        products: the dimensions concerned, in declaration order.
+        warnings: Timeloop's warnings about the mapping, which it prints before the error.
+    """
+
+    def __init__(self, products: Sequence[FactorProduct], warnings: Sequence[str], file: str | None) -> None:
+        self.products, self.warnings = tuple(products), tuple(warnings)
+        first = self.products[0]
+        super().__init__(
+            f"the factors of dimension {first.dimension} multiply to {first.product}, its bound is {first.bound}",
+            file=file,
+            path="mapping",
+            remedy="correct the factors (a factor of 0 stands for the full bound)",
+        )
+
+    @property
+    def timeloop_lines(self) -> tuple[str, ...]:
+        """What timeloop-model prints: one line per dimension."""
+        return tuple(product.timeloop_line for product in self.products)
+
+
+@dataclass
+class _Loops:
+    factors: dict[int, tuple[int, int]] = field(default_factory=dict)  # dim -> factor, residual
+    permutation: tuple[int, ...] | None = None
+    factors_given: bool = False
+    split: int | None = None
+
+
+@dataclass
+class _Collector:
+    reading: Reading
+    spec: Spec
+    loops: dict[TilingLevel, _Loops] = field(default_factory=dict)
+    keep: dict[tuple[int, int], bool] = field(default_factory=dict)
+    bypassed: set[int] = field(default_factory=set)
+    switches: dict[str, set[tuple[int, int]]] = field(default_factory=dict)
+
+
+def read_mapping(node: Node, spec: Spec, *, strict: bool = True) -> tuple[Mapping, Switches, list[str]]:
+    """The mapping a list of directives describes (formats section 3).
+
+    Args:
+        node: the value of ``mapping``.
+        spec: problem and machine.
+        strict: unknown keys are errors.
+
+    Returns:
+        The mapping, the reuse switches its directives set, and Timeloop's own warning lines.
+
+    Raises:
+        FactorProductError: factors that do not multiply to the bounds.
+        MappingError: any other thing wrong with a directive.
+    """
+    if not isinstance(node.value, list):
+        node.fail("no mapping", expected="a list of directives {target, type, ...}")
+    collector = _Collector(Reading(node.document, strict), spec)
+    for element in node.elements():
+        _read_directive(collector, element)
+    warnings: list[str] = []
+    levels = spec.architecture.tiling_levels
+    loops = tuple(_tiling_loops(collector.loops.get(tiling), tiling, spec, warnings) for tiling in levels)
+    _check_products(loops, spec, warnings, node)
+    keep = tuple(
+        tuple(collector.keep.get((s, p), True) for p in range(len(spec.problem.data_spaces)))
+        for s in range(len(spec.architecture.storage))
+    )
+    switches = Switches(**{name: frozenset(pairs) for name, pairs in collector.switches.items()})
+    return Mapping(loops, keep), switches, warnings
+
+
+def _read_directive(collector: _Collector, node: Node) -> None:
+    reading, spec = collector.reading, collector.spec
+    if not isinstance(node.value, MappingABC):
+        node.fail("not a directive", expected="a map {target, type, ...}")
+    kind = reading.text(node.child("type"))
+    if kind == "skew":
+        unsupported(node, "skewed loops are")
+    if kind not in _TYPES:
+        near = nearest(kind or "", _TYPES)
+        node.child("type").fail(
+            "directive without a type" if kind is None else f"unknown directive type {kind!r}",
+            expected="one of " + ", ".join(_TYPES),
+            remedy=f"did you mean {near!r}?" if near else "",
+        )
+    grammar = "bypass" if kind in _BYPASS_TYPES else kind
+    reading.closed(node, _KEYS[grammar], f"a {grammar} directive")
+    level = target_level(reading, node.child("target"), spec.architecture)
+    for switch, names in _SWITCH_KEYS[grammar].items():
+        spaces = data_space_indices(reading.find(node, *names), spec.problem)
+        collector.switches.setdefault(switch, set()).update((level, space) for space in spaces)
+    if grammar == "bypass":
+        _read_bypass(collector, node, level)
+    else:
+        _read_loops(collector, node, TilingLevel(level, grammar == "spatial"))
+
+
+def _read_bypass(collector: _Collector, node: Node, level: int) -> None:
+    problem = collector.spec.problem
+    if level in collector.bypassed:
+        node.fail("two bypass directives for one level", expected="one per level")
+    collector.bypassed.add(level)
+    for key, flag in (("keep", True), ("bypass", False)):
+        for space in data_space_indices(collector.reading.find(node, key), problem):
+            if collector.keep.get((level, space), flag) is not flag:
+                node.fail(f"data space {problem.data_spaces[space].name} is both kept and bypassed")
+            collector.keep[level, space] = flag
+
+
+def _read_loops(collector: _Collector, node: Node, tiling: TilingLevel) -> None:
+    reading, spec = collector.reading, collector.spec
+    if tiling not in spec.architecture.tiling_levels:
+        name = spec.architecture.storage[tiling.storage].name
+        node.fail(f"spatial directive at {name}, which has no fan-out", remedy="remove it")
+    if tiling in collector.loops:
+        node.fail("two directives of the same type for one level", expected="one per level and type")
+    loops = collector.loops[tiling] = _Loops()
+    factors = reading.find(node, "factors")
+    loops.factors_given = not factors.absent
+    for factor in read_factors(reading, factors, spec.problem):
+        residual = factor.value if factor.residual is None else factor.residual
+        if factor.relation != "=":
+            factors.fail("a limit in a mapping", expected="factors such as C=4")
+        if factor.dim in loops.factors:
+            factors.fail(f"factor of dimension {spec.problem.dims[factor.dim]} given twice")
+        if not 1 <= residual <= factor.value:
+            factors.fail("residual out of range", expected="1 <= residual <= factor, e.g. M=3,1")
+        loops.factors[factor.dim] = (factor.value, residual)
+    permutation = reading.find(node, "permutation")
+    if not permutation.absent:
+        loops.permutation, suffix = read_permutation(reading, permutation, spec.problem)
+        if suffix:
+            permutation.fail("'_' in the permutation of a mapping", expected="letters only, innermost first")
+    if tiling.spatial:
+        loops.split = reading.integer(node.child("split"), minimum=0)
+
+
+def level_text(tiling: TilingLevel, spec: Spec) -> str:
+    """A tiling level as Timeloop calls it in messages: ``NAME (spatial)`` or ``NAME (temporal)``."""
+    kind = "spatial" if tiling.spatial else "temporal"
+    return f"{spec.architecture.storage[tiling.storage].name} ({kind})"
+
+
+def _tiling_loops(given: _Loops | None, tiling: TilingLevel, spec: Spec, warnings: list[str]) -> TilingLoops:
+    """The loops of one tiling level, what is missing filled in with Timeloop's warnings (formats section 10)."""
+    loops = given or _Loops()
+    dims = range(len(spec.problem.dims))
+    where = level_text(tiling, spec)
+
+    def warn(text: str) -> None:
+        warnings.append(f"WARNING: parsing mapping: {text}")
+
+    if loops.permutation is None:
+        warn(f"permutation not found for level: {where}")
+    order = loops.permutation or ()
+    if len(order) < len(dims):
+        warn(f"permutation contains insufficient dimensions at level: {where}, padding with arbitrary order.")
+        order = (*order, *(dim for dim in dims if dim not in order))
+    if not loops.factors_given:
+        warn(f"factors not found for level: {where}")
+    if len(loops.factors) < len(dims):
+        warn(f"factors not provided for all dimensions at level: {where}, setting to 1.")
+    if tiling.spatial and loops.split is None:
+        warn(f"split not found for spatial level: {where}, setting to all-X.")
+    pairs = [loops.factors.get(dim, (1, 1)) for dim in dims]
+    split = len(dims) if loops.split is None else min(loops.split, len(dims))
+    return TilingLoops(tuple(n for n, _ in pairs), tuple(r for _, r in pairs), tuple(order), split)
+
+
+def _check_products(loops: Sequence[TilingLoops], spec: Spec, warnings: Sequence[str], node: Node) -> None:
+    """Walking outside-in, ``prod*N + R - 1`` must end at the bound minus one (cost-model section 1)."""
+    wrong: list[FactorProduct] = []
+    for dim, (name, bound) in enumerate(zip(spec.problem.dims, spec.problem.bounds)):
+        reached = 0
+        for level in reversed(loops):
+            reached = reached * level.factors[dim] + level.residuals[dim] - 1
+        if reached + 1 != bound:
+            wrong.append(FactorProduct(name, reached + 1, bound))
+    if wrong:
+        raise FactorProductError(wrong, warnings, node.document.origin(node.path)[0].file or None)
+
+
+def directives(mapping: Mapping, spec: Spec, *, complete: bool = False) -> list[dict[str, Any]]:
+    """A mapping as directives, keys in the order they are written.
+
+    Args:
+        mapping: the mapping.
+        spec: problem and machine.
+        complete: False gives what timeloop-mapper writes to map.yaml (no residuals, no switches, formats section 3);
+            True everything, so that imperfect mappings replay exactly, order and split of unit loops included.
+    """
+    architecture = spec.architecture
+    result = [_bypass_directive(mapping, spec, level, complete) for level in range(len(architecture.storage))]
+    for tiling, loops in zip(architecture.tiling_levels, mapping.loops):
+        if complete:
+            result.append(_complete_directive(tiling, loops, spec))
+        elif not tiling.spatial or any(factor > 1 for factor in loops.factors):
+            result.append(_mapper_directive(tiling, loops, spec))
+    return result
+
+
+def _names(spec: Spec, pairs: frozenset[tuple[int, int]], level: int) -> list[str]:
+    return [space.name for p, space in enumerate(spec.problem.data_spaces) if (level, p) in pairs]
+
+
+def _bypass_directive(mapping: Mapping, spec: Spec, level: int, complete: bool) -> dict[str, Any]:
+    names = [space.name for space in spec.problem.data_spaces]
+    keep = mapping.keep[level]
+    directive: dict[str, Any] = {
+        "target": spec.architecture.storage[level].name,
+        "type": "datatype",
+        "keep": [name for name, kept in zip(names, keep) if kept],
+        "bypass": [name for name, kept in zip(names, keep) if not kept],
+    }
+    if complete:
+        _add_switches(directive, spec, level, {"no_coalesce": spec.constraints.switches.no_coalesce})
+    return directive
+
+
+def _add_switches(
+    directive: dict[str, Any], spec: Spec, level: int, switches: MappingABC[str, frozenset[tuple[int, int]]]
+) -> None:
+    for key, pairs in switches.items():
+        names = _names(spec, pairs, level)
+        if names:
+            directive[key] = names
+
+
+def _loop_directive(
+    tiling: TilingLevel, spec: Spec, factors: str, order: Sequence[int], split: int
+) -> dict[str, Any]:
+    directive: dict[str, Any] = {
+        "target": spec.architecture.storage[tiling.storage].name,
+        "type": "spatial" if tiling.spatial else "temporal",
+        "factors": factors,
+        "permutation": "".join(spec.problem.dims[dim] for dim in order),
+    }
+    if tiling.spatial:
+        directive["split"] = split
+    return directive
+
+
+def _mapper_directive(tiling: TilingLevel, loops: TilingLoops, spec: Spec) -> dict[str, Any]:
+    dims = spec.problem.dims
+    moving = [dim for dim in loops.order if loops.factors[dim] > 1]
+    split = sum(1 for dim in loops.order[: loops.split] if loops.factors[dim] > 1)
+    order = [*moving, *(dim for dim in range(len(dims)) if loops.factors[dim] == 1)]
+    factors = " ".join(f"{name}{factor}" for name, factor in zip(dims, loops.factors))
+    return _loop_directive(tiling, spec, factors, order, split)
+
+
+def _complete_directive(tiling: TilingLevel, loops: TilingLoops, spec: Spec) -> dict[str, Any]:
+    tokens = [
+        f"{name}={factor}" if factor == residual else f"{name}={factor},{residual}"
+        for name, factor, residual in zip(spec.problem.dims, loops.factors, loops.residuals)
+    ]
+    directive = _loop_directive(tiling, spec, " ".join(tokens), loops.order, loops.split)
+    switches = spec.constraints.switches
+    if tiling.spatial:
+        chosen = {"no_reuse": switches.no_multicast, "no_link_transfer": switches.no_link_transfer}
+    else:
+        chosen = {"no_reuse": switches.no_temporal_reuse, "rmw_first_update": switches.rmw_first_update}
+    _add_switches(directive, spec, tiling.storage, chosen)
+    return directive

@@ -1,0 +1,224 @@
+"""Reading scalars and keys the way Timeloop reads them, with one clear error where it would abort (formats.md)."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from .document import Document, Node, format_path
+
+INT64_MAX = 2**63 - 1
+_INTEGER = re.compile(r"[+-]?[0-9]{1,40}")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_SPECIAL = {".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf}
+_TRUE = frozenset({"true", "yes", "on", "y"})
+_FALSE = frozenset({"false", "no", "off", "n"})
+
+
+@dataclass
+class Reading:
+    """State of reading one document.
+
+    Args:
+        document: what is read.
+        strict: unknown keys of closed grammars are errors; otherwise notices, as Timeloop ignores them.
+        notices: collects what the user should know.
+    """
+
+    document: Document
+    strict: bool = True
+    notices: list[str] = field(default_factory=list)
+
+    def notice(self, text: str, node: Node | None = None) -> None:
+        """Remember a notice once, with the place of ``node`` in front."""
+        line = f"{place(node)}: {text}" if node is not None else text
+        if line not in self.notices:
+            self.notices.append(line)
+
+    def find(self, node: Node, *names: str) -> Node:
+        """The value under the first of ``names`` that is present and not null; hyphens serve as underscores."""
+        value = node.value
+        if not isinstance(value, Mapping):
+            return Node(node.document, (*node.path, names[0]), None)
+        for name in names:
+            for spelling in dict.fromkeys((name, name.replace("_", "-"))):
+                if value.get(spelling) is not None:
+                    return node.child(spelling)
+        return Node(node.document, (*node.path, names[0]), None)
+
+    def has(self, node: Node, name: str) -> bool:
+        """Whether ``name`` (or its hyphenated form) is a key of the map, even if its value is null."""
+        value = node.value
+        return isinstance(value, Mapping) and (name in value or name.replace("_", "-") in value)
+
+    def _variable(self, node: Node) -> Node | None:
+        """The top-level variable called like the text of ``node``."""
+        variables = self.document.root().child("variables")
+        if isinstance(node.value, str) and isinstance(variables.value, Mapping):
+            found = variables.child(node.value)
+            return None if found.absent else found
+        return None
+
+    def _scalar(self, node: Node) -> bool:
+        """Whether there is a scalar to read; Timeloop takes null, lists and maps as absent."""
+        if node.absent:
+            return False
+        if isinstance(node.value, (list, Mapping)):
+            self.notice("a list or map where a single value is wanted is ignored, as Timeloop does", node)
+            return False
+        return True
+
+    def integer(self, node: Node, *, minimum: int | None = None, maximum: int = INT64_MAX) -> int | None:
+        """A plain integer, or the variable named; ``None`` if absent.
+
+        Raises:
+            SpecError: not an integer, or outside ``minimum..maximum``.
+        """
+        if not self._scalar(node):
+            return None
+        value = _integer(node.value)
+        if value is None:
+            variable = self._variable(node)
+            value = None if variable is None else _integer(variable.value)
+        if value is None:
+            remedy = f"write {int(node.value)}" if _whole(node.value) else ""
+            node.fail("not an integer", expected="a plain integer", remedy=remedy)
+        if (minimum is not None and value < minimum) or not -INT64_MAX <= value <= maximum:
+            low = "" if minimum is None else f" >= {minimum}"
+            node.fail("integer out of range", expected=f"an integer{low}, at most {maximum}")
+        return value
+
+    def number(self, node: Node, *, minimum: float | None = None, above: float | None = None) -> float | None:
+        """A double; a string that is no number gives 0, as in Timeloop, with a notice. ``None`` if absent.
+
+        Raises:
+            SpecError: not a number at all (nan), below ``minimum``, or not above ``above``.
+        """
+        if not self._scalar(node):
+            return None
+        value = _number(node.value)
+        if value is None:
+            self.notice(
+                f"{node.value!r} is not a number; Timeloop reads it as 0 (variables are not looked up for this key)",
+                node,
+            )
+            value = 0.0
+        if math.isnan(value):
+            node.fail("not a number", expected="a number")
+        if minimum is not None and value < minimum:
+            node.fail("number out of range", expected=f"a number >= {minimum:g}")
+        if above is not None and not value > above:
+            node.fail("number out of range", expected=f"a number > {above:g}")
+        return value
+
+    def boolean(self, node: Node) -> bool | None:
+        """A YAML truth value, or the variable named; ``None`` if absent."""
+        if not self._scalar(node):
+            return None
+        value = _boolean(node.value)
+        if value is None:
+            variable = self._variable(node)
+            value = None if variable is None else _boolean(variable.value)
+        if value is None:
+            node.fail("not a truth value", expected="true or false")
+        return value
+
+    def text(self, node: Node) -> str | None:
+        """A string, or the value of the variable of that name; ``None`` if absent."""
+        if not self._scalar(node):
+            return None
+        variable = self._variable(node)
+        value = node.value if variable is None else variable.value
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    def names(self, node: Node) -> list[Node]:
+        """The nodes of a list of names; empty if absent."""
+        if node.absent:
+            return []
+        if not isinstance(node.value, list):
+            node.fail("not a list of names", expected="a list, e.g. [Weights, Inputs]")
+        for element in node.elements():
+            if not isinstance(element.value, (str, int, float)):
+                element.fail("not a name", expected="a name")
+        return node.elements()
+
+    def closed(self, node: Node, known: Iterable[str], what: str) -> None:
+        """Complain about keys of a closed grammar that are not ``known``."""
+        names = list(known)
+        accepted = {spelling for name in names for spelling in (name, name.replace("_", "-"))}
+        for key, child in node.items():
+            if key in accepted:
+                continue
+            near = nearest(key, names)
+            hint = f"did you mean {near!r}?" if near else ""
+            if self.strict:
+                child.fail(
+                    f"unknown key {key!r} in {what}", expected="one of " + ", ".join(names), remedy=hint
+                )
+            self.notice(f"key {key!r} is unknown in {what} and ignored. {hint}".rstrip(), child)
+
+    def near_misses(self, node: Node, known: Iterable[str], what: str) -> None:
+        """Notices about free-form keys that look like a misspelling of a ``known`` one."""
+        names = list(known)
+        accepted = {spelling for name in names for spelling in (name, name.replace("_", "-"))}
+        for key, child in node.items():
+            near = None if key in accepted else nearest(key, names, cutoff=0.85)
+            if near:
+                self.notice(f"key {key!r} in {what} is ignored by Timeloop; did you mean {near!r}?", child)
+
+
+def place(node: Node) -> str:
+    """File and key path of a node, for messages."""
+    origin, rest = node.document.origin(node.path)
+    where = origin.file if origin.line is None else f"{origin.file}:{origin.line}"
+    return ": ".join(part for part in (where, format_path((*origin.path, *rest))) if part)
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known name most like ``name``: equal but for case, hyphens and underscores, else by similarity."""
+    names = list(known)
+    for candidate in names:
+        if _folded(candidate) == _folded(name) and candidate != name:
+            return candidate
+    found = difflib.get_close_matches(name, names, n=1, cutoff=cutoff)
+    return found[0] if found and found[0] != name else None
+
+
+def _folded(name: str) -> str:
+    return name.replace("-", "").replace("_", "").lower()
+
+
+def _integer(value: object) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
+        return int(value)
+    return None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        return value
+    if isinstance(value, int):
+        # an integer beyond the range of a double
+        return float(value) if abs(value) < 2**1023 else math.copysign(math.inf, value)
+    text = str(value).strip()
+    if text.lower() in _SPECIAL:
+        return _SPECIAL[text.lower()]
+    return float(text) if _NUMBER.fullmatch(text) else None
+
+
+def _boolean(value: object) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    text = value.strip().lower() if isinstance(value, str) else ""
+    return True if text in _TRUE else False if text in _FALSE else None
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, float) and value.is_integer()

@@ -1,0 +1,259 @@
+"""Reads ``architecture``: the v0.2/v0.3/v0.4-dumped tree and the ISPASS form, into one ``Architecture``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from .architecture import Architecture, ComputeLevel, StorageLevel, UserNetwork
+from .components import read_compute, read_network
+from .document import Node
+from .scalars import INT64_MAX, Reading
+from .storage import read_storage
+from .workload import unsupported
+
+_STORAGE_CLASSES = ("DRAM", "SRAM", "regfile", "smartbuffer", "storage")
+_COMPUTE_CLASSES = ("mac", "intmac", "fpmac", "compute")
+_NETWORK_KINDS = {
+    "XY_NoC": "Legacy",
+    "Legacy": "Legacy",
+    "ReductionTree": "ReductionTree",
+    "SimpleMulticast": "SimpleMulticast",
+}
+_VERSIONS = ("0.2", "0.3", "0.4")
+_RANGE = re.compile(r"(?P<name>[^\[\]]*)\[\s*(?P<first>[0-9]+)\s*\.\.\s*(?P<last>[0-9]+)\s*\]")
+_NODE_KEYS = ("name", "attributes", "local", "subtree", "version", "constraints", "nodes", "class")
+_COMPONENT_KEYS = ("name", "class", "subclass", "attributes", "enabled", "required_actions", "area_scale",
+                   "energy_scale", "constraints", "sparse_optimizations", "spatial", "actions")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Component:
+    """One entry of a ``local`` list: its name without range, its class, its count and where it stands."""
+
+    node: Node
+    name: str
+    class_name: str
+    instances: int
+
+    @property
+    def attributes(self) -> Node:
+        """The attribute map; a node of value ``None`` if it has none."""
+        return self.node.child("attributes")
+
+
+def architecture_node(reading: Reading) -> Node:
+    """The ``architecture`` (or ``arch``) section."""
+    return reading.find(reading.document.root(), "architecture", "arch")
+
+
+def read_architecture(reading: Reading, node: Node) -> Architecture:
+    """The machine of an ``architecture`` node.
+
+    Raises:
+        SpecError: neither form, no or two compute components, meshes that do not divide, duplicate names.
+        UnsupportedFeatureError: sparse optimisations in a component.
+    """
+    if not isinstance(node.value, Mapping):
+        node.fail("no architecture", expected="a map", remedy="add an architecture file")
+    if not node.child("nodes").absent:
+        node.child("nodes").fail(
+            "a v0.4 architecture has not been flattened", remedy="load it with specs.load"
+        )
+    version = reading.text(node.child("version"))
+    if version is not None and version not in _VERSIONS:
+        node.child("version").fail(
+            "unknown architecture version", expected=", ".join(_VERSIONS) + ", or none"
+        )
+    ispass = not node.child("storage").absent or not node.child("arithmetic").absent
+    if version is None and ispass:
+        architecture = _read_ispass(reading, node)
+    elif ispass:
+        node.fail(f"version {version} together with arithmetic and storage", remedy="remove the version")
+    else:
+        architecture = _read_tree(reading, node)
+    _check(architecture, node)
+    return architecture
+
+
+def _read_tree(reading: Reading, node: Node) -> Architecture:
+    storage: list[StorageLevel] = []
+    compute: list[ComputeLevel] = []
+    networks: list[UserNetwork] = []
+    ignored: list[str] = []
+    for component in components(reading, node):
+        kind = _kind(component.class_name)
+        if not component.node.child("sparse_optimizations").absent:
+            unsupported(component.node.child("sparse_optimizations"), "sparse optimisations are")
+        if kind == "storage":
+            storage.append(read_storage(reading, component.attributes, component))
+        elif kind == "compute":
+            compute.append(read_compute(reading, component.attributes, component))
+        elif kind:
+            networks.append(read_network(reading, component.attributes, component, kind))
+        else:
+            ignored.append(f"{component.name} ({component.class_name})")
+    if ignored:
+        reading.notice("components of classes that Timeloop does not know are ignored: " + ", ".join(ignored))
+    if len(compute) != 1:
+        names = ", ".join(level.name for level in compute) or "none"
+        node.fail(
+            f"exactly one compute component is needed, found: {names}",
+            expected="one component whose class contains mac or compute",
+        )
+    return Architecture(tuple(reversed(storage)), compute[0], tuple(networks))
+
+
+def components(reading: Reading, node: Node) -> Iterator[Component]:
+    """All entries of the ``local`` lists, outermost first, with the instance counts of their subtrees."""
+    count = 1
+    current: Node | None = node
+    while current is not None:
+        reading.closed(current, _NODE_KEYS, "an architecture tree")
+        count *= _split_name(current.child("name"))[1] if not current.child("name").absent else 1
+        local = current.child("local")
+        for entry in [] if local.absent else local.elements():
+            yield _component(reading, entry, count)
+        current = _only_child(current)
+
+
+def _only_child(node: Node) -> Node | None:
+    subtree = node.child("subtree")
+    if subtree.absent or subtree.value == []:
+        return None
+    children = subtree.elements()
+    if len(children) != 1:
+        subtree.fail("a subtree with several children", expected="exactly one child per subtree")
+    if not isinstance(children[0].value, Mapping):
+        children[0].fail("not a subtree", expected="a map with name, local and subtree")
+    return children[0]
+
+
+def _component(reading: Reading, node: Node, count: int) -> Component:
+    if not isinstance(node.value, Mapping):
+        node.fail("not a component", expected="a map {name, class, attributes}")
+    reading.closed(node, _COMPONENT_KEYS, "a component")
+    name, own = _split_name(node.child("name"))
+    class_name = node.child("class").value
+    if not isinstance(class_name, str):
+        node.child("class").fail("component without a class", expected="e.g. DRAM, SRAM, regfile, intmac")
+    attributes = node.child("attributes")
+    if not attributes.absent and not isinstance(attributes.value, Mapping):
+        attributes.fail("attributes are not a map", expected="a map")
+    if count * own > INT64_MAX:
+        node.child("name").fail("too many instances", expected=f"at most {INT64_MAX}")
+    return Component(node, name, class_name, count * own)
+
+
+def _split_name(node: Node) -> tuple[str, int]:
+    """``RF[0..3]`` -> ``("RF", 4)``."""
+    if not isinstance(node.value, str) or not node.value:
+        node.fail("no name", expected="a name, e.g. RF or RF[0..3]")
+    found = _RANGE.fullmatch(node.value.strip())
+    if found is None:
+        if "[" in node.value:
+            node.fail("malformed instance range", expected="name[first..last], e.g. PE[0..15]")
+        return node.value, 1
+    if len(found["first"]) > 18 or len(found["last"]) > 18 or int(found["last"]) < int(found["first"]):
+        node.fail("empty or too large instance range", expected="name[first..last] with first <= last")
+    return found["name"].strip(), int(found["last"]) - int(found["first"]) + 1
+
+
+def _kind(class_name: str) -> str:
+    """``storage``, ``compute``, the kind of a network, or nothing: first matching substring decides."""
+    if any(part in class_name for part in _STORAGE_CLASSES):
+        return "storage"
+    if any(part in class_name for part in _COMPUTE_CLASSES):
+        return "compute"
+    return next((kind for part, kind in _NETWORK_KINDS.items() if part in class_name), "")
+
+
+def _read_ispass(reading: Reading, node: Node) -> Architecture:
+    reading.closed(node, ("arithmetic", "storage", "constraints", "name", "version"), "an architecture")
+    arithmetic = node.child("arithmetic")
+    if not isinstance(arithmetic.value, Mapping):
+        arithmetic.fail("no arithmetic", expected="a map with instances")
+    compute = read_compute(reading, arithmetic, _ispass_component(reading, arithmetic, "__ARITH__"))
+    entries = node.child("storage")
+    if not isinstance(entries.value, list) or not entries.value:
+        entries.fail("no storage", expected="a list of storage levels, inner to outer")
+    storage = [
+        read_storage(reading, entry, _ispass_component(reading, entry, None)) for entry in entries.elements()
+    ]
+    return Architecture(tuple(storage), compute, ())
+
+
+def _ispass_component(reading: Reading, node: Node, default_name: str | None) -> Component:
+    if not isinstance(node.value, Mapping):
+        node.fail("not a level", expected="a map with name, instances, ...")
+    name = reading.text(node.child("name")) or default_name
+    if not name:
+        node.child("name").fail("no name", expected="a name")
+    if node.child("instances").absent:
+        node.child("instances").fail("instances are required in this form", expected="an integer >= 1")
+    return Component(node, name, "", 1)
+
+
+def _check(architecture: Architecture, node: Node) -> None:
+    if not architecture.storage:
+        node.fail("no storage level", expected="at least one component whose class contains DRAM, SRAM, ...")
+    _check_names(architecture, node)
+    _check_meshes(architecture, node)
+    _check_networks(architecture, node)
+    for level in architecture.storage:
+        gate = level.power_gated_at
+        if gate is not None and all(gate != other.name for other in architecture.storage):
+            node.fail(
+                f"{level.name}: power_gated_at names {gate!r}, which is no storage level",
+                expected="one of " + ", ".join(other.name for other in architecture.storage),
+            )
+
+
+def _check_names(architecture: Architecture, node: Node) -> None:
+    names = [level.name for level in architecture.storage] + [architecture.compute.name]
+    names += [network.name for network in architecture.networks]
+    for name in names:
+        if names.count(name) > 1:
+            node.fail(f"two components are called {name!r}", expected="distinct names")
+
+
+def _check_meshes(architecture: Architecture, node: Node) -> None:
+    children: list[StorageLevel | ComputeLevel] = [architecture.compute, *architecture.storage[:-1]]
+    for child, level in zip(children, architecture.storage):
+        for axis, inner, outer in (("X", child.mesh_x, level.mesh_x), ("Y", child.mesh_y, level.mesh_y)):
+            if inner % outer:
+                node.fail(
+                    f"mesh{axis} of {child.name} ({inner}) is not a multiple of mesh{axis} of {level.name} ({outer})",
+                    expected="meshes that divide from the inside out",
+                )
+
+
+def _check_networks(architecture: Architecture, node: Node) -> None:
+    """Every user network that a level names must be declared, and be named at both ends of the connection."""
+    declared = {network.name for network in architecture.networks}
+    compute = architecture.compute
+    below: list[tuple[str, str | None, str | None]] = [
+        (compute.name, compute.network_operand, compute.network_result),
+        *((level.name, level.network_fill, level.network_drain) for level in architecture.storage),
+    ]
+    for (inner, fill, drain), outer in zip(below, architecture.storage):
+        for name in (fill, drain, outer.network_read, outer.network_update):
+            if name is not None and name not in declared:
+                node.fail(f"network {name} not found.", expected="a network declared in the architecture")
+        for what, at_outer, at_inner in (
+            ("read", outer.network_read, fill),
+            ("update", outer.network_update, drain),
+        ):
+            if at_outer != at_inner:
+                node.fail(
+                    f"{outer.name} names network {at_outer} for its {what} side, {inner} names {at_inner}",
+                    expected="the same network at both ends of a connection",
+                )
+    used = {name for _, fill, drain in below for name in (fill, drain)}
+    unused = sorted(declared - {name for name in used if name is not None})
+    if unused:
+        node.fail(
+            f"network {unused[0]} is declared but no connection uses it (timeloop-model crashes on that)",
+            remedy="remove it, or name it in network_read/network_fill",
+        )
