@@ -1,0 +1,127 @@
+"""The shipped machines, networks and mapper files: up to date, complete, and usable with each other."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+NETWORKS = sorted(path.parent for path in (ROOT / "problems").glob("*/network.yaml"))
+LAYERS = sorted(path for folder in NETWORKS for path in folder.glob("*.yaml") if path.name != "network.yaml")
+BOUNDS = ("C", "M", "R", "S", "N", "P", "Q", "G")
+
+# Multiply-accumulates of one inference as published for these variants (for the transformers from the closed form
+# 12 * (12 n w^2 + 2 n^2 w), and for GPT-2 the output embedding n * w * 50257).
+MACS = {
+    "resnet18": 1_814_073_344,
+    "resnet50": 4_089_184_256,
+    "vgg16": 15_470_264_320,
+    "alexnet": 724_406_816,
+    "mobilenetv2": 300_774_272,
+    "bert_base_seq128": 12 * (12 * 128 * 768**2 + 2 * 128**2 * 768),
+    "bert_base_seq512": 12 * (12 * 512 * 768**2 + 2 * 512**2 * 768),
+    "gpt2_seq1024": 12 * (12 * 1024 * 768**2 + 2 * 1024**2 * 768) + 1024 * 768 * 50257,
+}
+# Weights (biases and normalisation left out), as published: 11.7, 25.6, 138, 61, 3.5 million with them.
+PARAMETERS = {
+    "resnet18": 11_678_912,
+    "resnet50": 25_502_912,
+    "vgg16": 138_344_128,
+    "alexnet": 60_954_656,
+    "mobilenetv2": 3_469_760,
+}
+LAYER_COUNTS = {"resnet18": 21, "resnet50": 54, "vgg16": 16, "alexnet": 8, "mobilenetv2": 53}
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
+def instance(path: Path) -> dict[str, int]:
+    bounds: dict[str, int] = read(path)["problem"]["instance"]
+    return bounds
+
+
+def product(bounds: dict[str, int], letters: tuple[str, ...]) -> int:
+    return math.prod(bounds.get(letter, 1) for letter in letters)
+
+
+def test_every_network_is_covered() -> None:
+    assert {folder.name for folder in NETWORKS} == set(MACS)
+
+
+@pytest.mark.parametrize("script", ["make_problems.py", "make_tables.py"])
+def test_generated_files_are_up_to_date(script: str) -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / script), "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("folder", NETWORKS, ids=lambda path: path.name)
+def test_totals_from_the_files(folder: Path) -> None:
+    network = read(folder / "network.yaml")["network"]
+    listed = {layer["file"]: layer for layer in network["layers"]}
+    assert {path.name for path in folder.glob("*.yaml")} == {*listed, "network.yaml"}
+    assert all(layer["count"] == len(layer["names"]) == len(set(layer["names"])) for layer in listed.values())
+    assert all(isinstance(network[key], str) and network[key] for key in ("title", "source", "remarks"))
+    macs = sum(layer["count"] * product(instance(folder / name), BOUNDS) for name, layer in listed.items())
+    assert macs == network["macs"] == MACS[folder.name]
+    if folder.name in PARAMETERS:
+        letters = ("C", "M", "R", "S", "G")
+        weights = sum(layer["count"] * product(instance(folder / n), letters) for n, layer in listed.items())
+        assert weights == PARAMETERS[folder.name]
+        assert sum(layer["count"] for layer in listed.values()) == LAYER_COUNTS[folder.name]
+
+
+@pytest.mark.parametrize("folder", NETWORKS, ids=lambda path: path.name)
+def test_equal_shapes_share_a_file(folder: Path) -> None:
+    shapes = [
+        tuple(sorted(instance(path).items())) for path in folder.glob("*.yaml") if path.name != "network.yaml"
+    ]
+    assert len(shapes) == len(set(shapes))
+
+
+@pytest.mark.parametrize("path", LAYERS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_layer_files_keep_to_the_closed_grammar(path: Path) -> None:
+    document = read(path)
+    assert set(document) == {"problem"}
+    problem = document["problem"]
+    assert set(problem) == {"version", "shape", "instance"}
+    dims, spelled = problem["shape"]["dimensions"], {c["name"] for c in problem["shape"]["coefficients"]}
+    assert spelled == {"Wstride", "Hstride", "Wdilation", "Hdilation"}
+    assert set(problem["instance"]) == {*dims, *spelled}
+    assert [space["name"] for space in problem["shape"]["data_spaces"]] == ["Weights", "Inputs", "Outputs"]
+    # Every letter that a machine's constraints name must be there; a group dimension only where it does something.
+    assert dims[:7] == ["C", "M", "R", "S", "N", "P", "Q"]
+    assert (dims[7:] == ["G"]) == (problem["instance"].get("G", 1) > 1)
+
+
+@pytest.mark.parametrize("name", ["vgg16", "alexnet", "mobilenetv2"])
+def test_consecutive_convolutions_fit_together(name: str) -> None:
+    """Along a plain chain, the input channels of a layer are the output channels of the one before."""
+    folder = ROOT / "problems" / name
+    shapes = {}
+    for layer in read(folder / "network.yaml")["network"]["layers"]:
+        shapes |= {layer_name: instance(folder / layer["file"]) for layer_name in layer["names"]}
+    order = sorted(shapes, key=execution_order)
+    flattened = {"vgg16": 7 * 7, "alexnet": 6 * 6}  # pixels that the first fully connected layer sees
+    for before, after in pairwise(order):
+        made = product(shapes[before], ("M", "G")) * (flattened[name] if after == "fc6" else 1)
+        assert product(shapes[after], ("C", "G")) == made, (before, after)
+
+
+def execution_order(name: str) -> tuple[int, str, int]:
+    """Order of the layer names of the plain chains."""
+    parts = ("conv1", "block", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8", "classifier")
+    steps = ("expand", "depthwise", "project")
+    rank = next(index for index, part in enumerate(parts) if name.startswith(part))
+    step = name.rpartition("_")[2]
+    return rank, name.split("_")[0] if rank == 1 else name, steps.index(step) if step in steps else 0
