@@ -1,0 +1,208 @@
+"""The learners' view of a mapspace: one axis per prime factor, loop rank and bypass choice; all draws feasible.
+
+A candidate row holds one small integer per axis. Unlike Timeloop's four ids, nearby rows are similar mappings, every
+axis means something by itself (so that it can be an agent), and ``repair`` turns any row into a mapping that meets all
+capacities, meshes and user constraints. Canonical rows stand for different loop nests: equal primes are sorted, and
+unit loops have no rank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Int64
+from numpy import ndarray
+
+from ..errors import MappingError, UsageError
+from ..mapping import Mapping, MappingBatch
+from ..specs.spec import Spec
+from .learners import decoding, repair
+from .learners.axis import Axis, AxisKind
+from .learners.build import Builder
+from .learners.encoding import encode_mapping
+from .feasibility import check_constraints
+from .learners.tables import workspace
+
+
+
+class LearnersMapspace:
+    """Integer axes of one Spec; a ``Space``.
+
+    Raises ``InfeasibleError`` at once if the constraints leave no mapping.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        check_constraints(spec)
+        self._builder = Builder(spec)
+        self.tables = self._builder.tables
+        self.columns: tuple[Axis, ...] = tuple(self._builder.axes)
+
+    @property
+    def axes(self) -> int:
+        """Number of columns of a candidate row."""
+        return len(self.columns)
+
+    @property
+    def cardinalities(self) -> Int64[ndarray, "axes"]:
+        """Number of values of each axis."""
+        return self.tables.cardinality
+
+    @cached_property
+    def log10_size(self) -> float:
+        """Decimal logarithm of the number of rows, feasible and canonical or not."""
+        return float(np.log10(self.cardinalities.astype(np.float64)).sum())
+
+    def of_kind(self, kind: AxisKind) -> Int64[ndarray, "k"]:
+        """Columns of one kind."""
+        return np.array([a for a, axis in enumerate(self.columns) if axis.kind is kind], np.int64)
+
+    def groups(self, label: Callable[[Axis], object]) -> tuple[tuple[int, ...], ...]:
+        """Columns grouped by any property of their axes, e.g. ``lambda axis: axis.dim``."""
+        found: dict[object, list[int]] = {}
+        for a, axis in enumerate(self.columns):
+            found.setdefault(label(axis), []).append(a)
+        return tuple(tuple(group) for group in found.values())
+
+    def sample(self, n: int, rng: np.random.Generator) -> Int64[ndarray, "n axes"]:
+        """n random feasible canonical rows: every axis drawn uniformly, then repaired."""
+        rows = np.zeros((n, self.axes), np.int64)
+        feasible = np.zeros(n, np.bool_)
+        repair.sample_rows(self.tables, workspace(self.tables), rows, _seeds(rng, n), feasible)
+        return rows
+
+    def repair(
+        self,
+        candidates: Int64[ndarray, "m axes"],
+        rng: np.random.Generator,
+        first: Int64[ndarray, "m"] | None = None,
+    ) -> tuple[Int64[ndarray, "m axes"], Bool[ndarray, "m"]]:
+        """Feasible canonical rows near the given ones, and which rows could be made feasible.
+
+        A feasible row changes only in form. ``first[i]``: a column whose wish is served before the others' (a move
+        just made would otherwise bounce off a full buffer), -1 none.
+        """
+        rows = self._checked(candidates).copy()
+        m = len(rows)
+        feasible = np.zeros(m, np.bool_)
+        head = np.full(m, -1, np.int64) if first is None else np.asarray(first, np.int64)
+        repair.repair_rows(self.tables, workspace(self.tables), rows, _seeds(rng, m), head, feasible)
+        return rows, feasible
+
+    def feasible(self, candidates: Int64[ndarray, "m axes"]) -> Bool[ndarray, "m"]:
+        """Which rows, taken literally, meet all limits and constraints."""
+        rows = self._checked(candidates)
+        out = np.zeros(len(rows), np.bool_)
+        decoding.feasible_rows(self.tables, workspace(self.tables), rows, out)
+        return out
+
+    def mask(self, candidates: Int64[ndarray, "m axes"], axis: int) -> Bool[ndarray, "m values"]:
+        """Values that ``axis`` may take beside what is decided; -1 marks an axis of the row as undecided.
+
+        Upper limits only (capacities, meshes, largest factors, sides): these can never be mended by later choices.
+        """
+        rows = self._checked(candidates, undecided=True).copy()
+        allowed = np.ones((len(rows), self.columns[axis].cardinality), np.bool_)
+        column, work = self.columns[axis], workspace(self.tables)
+        if column.kind is AxisKind.FACTOR:
+            item = int(np.flatnonzero(self.tables.item_axis == axis)[0])
+            decoding.mask_items(self.tables, work, rows, item, allowed)
+        elif column.kind is AxisKind.BYPASS:
+            decoding.mask_keeps(self.tables, work, rows, column.storage, column.data_space, allowed)
+        return allowed
+
+    def decode(self, candidates: Int64[ndarray, "m axes"]) -> MappingBatch:
+        """The mappings that the rows stand for, literally: feasible or not."""
+        rows = self._checked(candidates)
+        T, D = self.tables.base_factor.shape
+        S, P = self.tables.keep.shape
+        m = len(rows)
+        batch = MappingBatch(
+            factors=np.empty((m, T, D), np.int64),
+            residuals=np.empty((m, T, D), np.int64),
+            order=np.empty((m, T, D), np.int8),
+            split=np.empty((m, T), np.int8),
+            keep=np.empty((m, S, P), np.bool_),
+        )
+        decoding.decode_rows(
+            self.tables,
+            workspace(self.tables),
+            rows,
+            batch.factors,
+            batch.residuals,
+            batch.order,
+            batch.split,
+            batch.keep,
+        )
+        return batch
+
+    def encode(self, mapping: Mapping) -> Int64[ndarray, "axes"]:
+        """The canonical row of a mapping; ``MappingError`` if it is not in this mapspace."""
+        row = encode_mapping(self._builder, mapping)
+        rows, feasible = self.repair(row[None], np.random.default_rng(0))
+        if not feasible[0] or not (self.feasible(row[None])[0]):
+            raise MappingError(
+                "the mapping violates a capacity, a mesh or a user constraint",
+                remedy="evaluate it to see which level fails, or loosen the constraints",
+            )
+        return rows[0]
+
+    def neighbours(
+        self, candidate: Int64[ndarray, "axes"], rng: np.random.Generator
+    ) -> Int64[ndarray, "n axes"]:
+        """All distinct feasible rows one changed axis (and its repair) away."""
+        base = self._checked(candidate[None])[0]
+        changed, head = [], []
+        for a, cardinality in enumerate(self.cardinalities):
+            for value in range(int(cardinality)):
+                if value != base[a]:
+                    row = base.copy()
+                    row[a] = value
+                    changed.append(row)
+                    head.append(a)
+        rows, feasible = self.repair(
+            np.array(changed, np.int64).reshape(-1, self.axes), rng, np.array(head, np.int64)
+        )
+        rows = rows[feasible & (rows != base).any(axis=1)]
+        return np.unique(rows, axis=0)
+
+    def keys(self, candidates: Int64[ndarray, "m axes"]) -> list[bytes]:
+        """One hashable key per row; equal keys of canonical rows mean the same mapping."""
+        small = candidates.astype(np.uint8 if self._narrow else np.uint16)
+        width = small.dtype.itemsize * self.axes
+        data = small.tobytes()
+        return [data[i * width : (i + 1) * width] for i in range(len(small))]
+
+    @cached_property
+    def _narrow(self) -> bool:
+        return bool((self.cardinalities <= 256).all())
+
+    def _checked(
+        self, candidates: Int64[ndarray, "m axes"], undecided: bool = False
+    ) -> Int64[ndarray, "m axes"]:
+        rows = np.asarray(candidates)
+        if rows.ndim != 2 or rows.shape[1] != self.axes or rows.dtype != np.int64:
+            raise UsageError(
+                f"candidates must be int64 of shape (m, {self.axes}): one row per candidate, one column per axis; "
+                f"got {rows.dtype} of shape {rows.shape}"
+            )
+        low = -1 if undecided else 0
+        bad = (rows < low) | (rows >= self.cardinalities)
+        if bad.any():
+            i, a = (int(k) for k in np.argwhere(bad)[0])
+            raise UsageError(
+                f"candidate {i}: axis {a} ({self.columns[a].name}) is {rows[i, a]}, "
+                f"expected {low} .. {self.columns[a].cardinality - 1}"
+            )
+        return np.ascontiguousarray(rows)
+
+
+def _seeds(rng: np.random.Generator, m: int) -> ndarray:
+    return rng.integers(0, 1 << 63, m, dtype=np.uint64)
+
+
+def describe(columns: Sequence[Axis], row: Int64[ndarray, "axes"]) -> dict[str, str]:
+    """Axis names and the labels of their values, for people."""
+    return {axis.name: axis.labels[int(value)] for axis, value in zip(columns, row)}

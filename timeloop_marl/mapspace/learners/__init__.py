@@ -1,0 +1,1 @@
+"""Kernels and tables behind the learners' view (``mapspace.axes``)."""

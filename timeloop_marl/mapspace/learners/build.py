@@ -1,0 +1,358 @@
+"""From a Spec to the axes of the learners' view and the arrays behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int64
+from numpy import ndarray
+
+from ...errors import InfeasibleError
+from ...specs.constraints import LoopConstraint
+from ...specs.spec import Spec
+from .axis import Axis, AxisKind
+from .tables import TEMPORAL, Tables, X, Y
+
+UNLIMITED = 1 << 62
+_FREE = LoopConstraint()
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for a factor: a tiling level and, if spatial, a side."""
+
+    tiling: int
+    side: int  # TEMPORAL, X or Y
+
+
+@dataclass(frozen=True)
+class Item:
+    """A factor to be placed, and the slots that could ever take it (indices into the slot list)."""
+
+    value: int
+    dim: int
+    slots: tuple[int, ...]
+    fixed_at: int = -1  # tiling level of a fixed spatial factor whose side is open
+
+
+def prime_factors(n: int) -> list[int]:
+    """Prime factors in ascending order, with repetition; 1 has none."""
+    factors: list[int] = []
+    p = 2
+    while p * p <= n:
+        while n % p == 0:
+            factors.append(p)
+            n //= p
+        p += 1
+    return [*factors, n] if n > 1 else factors
+
+
+class Builder:
+    """Collects slots, items and axes of one Spec. ``tables`` and ``axes`` are the result."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.levels = spec.architecture.tiling_levels
+        self.rules = [spec.constraints.loops.get(level, _FREE) for level in self.levels]
+        self.T, self.D = len(self.levels), len(spec.problem.dims)
+        self.S, self.P = len(spec.architecture.storage), len(spec.problem.data_spaces)
+        self.fan = self._fan()
+        self.split = [-1 if rule.split is None else rule.split for rule in self.rules]
+        self.permutations = [self._permutation(t) for t in range(self.T)]
+        self.slots = [
+            Slot(t, side)
+            for t, level in enumerate(self.levels)
+            for side in ((X, Y) if level.spatial else (TEMPORAL,))
+            if side == TEMPORAL or self.fan[t, side] > 1
+        ]
+        self.base_factor = np.ones((self.T, self.D), np.int64)
+        self.base_side = np.zeros((self.T, self.D), np.int64)
+        self.axes: list[Axis] = []
+        items = [item for d in range(self.D) for item in self._items(d)]
+        self.items = [item for item in items if not self._preplaced(item)]
+        self.item_axis = [self._item_axis(item) for item in self.items]
+        self.rank_axis = self._rank_axes()
+        self.keep, self.keep_axis = self._keep_axes()
+        self.tables = self._tables()
+
+    def _fan(self) -> Int64[ndarray, "T 3"]:
+        fan = np.ones((self.T, 3), np.int64)
+        for t, level in enumerate(self.levels):
+            if level.spatial:
+                fan[t, X] = self.spec.architecture.fanout_x(level.storage)
+                fan[t, Y] = self.spec.architecture.fanout_y(level.storage)
+        return fan
+
+    def _permutation(self, t: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Prefix and suffix; a canonical level (mapspace section 1.2) leaves no freedom."""
+        rule = self.rules[t]
+        prefix, suffix = rule.prefix or (), rule.suffix
+        free = tuple(d for d in range(self.D) if d not in prefix and d not in suffix)
+        flat = self.levels[t].spatial and (self.fan[t, X] == 1 or self.fan[t, Y] == 1)
+        innermost = t == 0 and not self.levels[t].spatial
+        if (flat and rule.prefix is None and not suffix) or innermost:
+            return (*prefix, *free, *suffix), ()
+        return prefix, suffix
+
+    def free_dims(self, t: int) -> tuple[int, ...]:
+        """Dims in neither prefix nor suffix, ascending."""
+        prefix, suffix = self.permutations[t]
+        return tuple(d for d in range(self.D) if d not in prefix and d not in suffix)
+
+    def position(self, t: int, d: int) -> int:
+        """Rank of a dim in the level's permutation; all free dims share the one after the prefix."""
+        prefix, suffix = self.permutations[t]
+        if d in prefix:
+            return prefix.index(d)
+        return len(prefix) + (1 + suffix.index(d) if d in suffix else 0)
+
+    def _side_possible(self, t: int, d: int, side: int) -> bool:
+        """Whether a user's split and permutation can ever put this dim on this side."""
+        split = self.split[t]
+        if split < 0:
+            return True
+        prefix, suffix = self.permutations[t]
+        if d in prefix:
+            return (prefix.index(d) < split) == (side == X)
+        if d in suffix:
+            return (self.D - len(suffix) + suffix.index(d) < split) == (side == X)
+        return self._free_sides(t)[side] > 0
+
+    def _free_sides(self, t: int) -> tuple[int, int, int]:
+        """How many free dims a user's split lets be X, Y."""
+        prefix, _ = self.permutations[t]
+        count = len(self.free_dims(t))
+        x = min(max(self.split[t] - len(prefix), 0), count)
+        return (0, x, count - x)
+
+    def _slots_for(self, d: int, value: int, tiling: int | None = None) -> tuple[int, ...]:
+        found = []
+        for index, slot in enumerate(self.slots):
+            if tiling is not None and slot.tiling != tiling:
+                continue
+            rule = self.rules[slot.tiling]
+            if tiling is None and (d in rule.fixed or value > rule.maximum.get(d, UNLIMITED)):
+                continue
+            if slot.side != TEMPORAL and (
+                value > self.fan[slot.tiling, slot.side]
+                or not self._side_possible(slot.tiling, d, slot.side)
+            ):
+                continue
+            found.append(index)
+        return tuple(found)
+
+    def _items(self, d: int) -> list[Item]:
+        """Fixed factors innermost first (each leaves ``rem / f``, rounded up), then the primes of what is left."""
+        rem, items = self.spec.problem.bounds[d], []
+        for t in range(self.T):
+            fixed = self.rules[t].fixed.get(d)
+            if fixed is not None:
+                rem = -(-rem // fixed)
+                if fixed > 1:
+                    items.append(Item(fixed, d, self._slots_for(d, fixed, t), t))
+        for prime in reversed(prime_factors(rem)):
+            items.append(Item(prime, d, self._slots_for(d, prime)))
+        for item in items:
+            if not item.slots:
+                raise self._no_slot(item)
+        return items
+
+    def _no_slot(self, item: Item) -> InfeasibleError:
+        dim = self.spec.problem.dims[item.dim]
+        if item.fixed_at >= 0:
+            name = self.level_name(item.fixed_at)
+            fan_x, fan_y = self.fan[item.fixed_at, X], self.fan[item.fixed_at, Y]
+            return InfeasibleError(
+                f"the fixed factor {dim}={item.value} cannot be placed at {name} (mesh {fan_x} x {fan_y})",
+                path=self.rules[item.fixed_at].source,
+                expected="a factor that fits the mesh on the side that permutation and split give it",
+                remedy=f"lower {dim} there, or change the split",
+            )
+        return InfeasibleError(
+            f"the factor {item.value} of {dim} (bound {self.spec.problem.bounds[item.dim]}) fits no tiling level",
+            expected="at least one level that is neither fixed nor limited below that factor",
+            remedy=f"free {dim} at one level, for instance the outermost: drop its '{dim}=' or raise its '{dim}<='",
+        )
+
+    def _preplaced(self, item: Item) -> bool:
+        if len(item.slots) > 1:
+            return False
+        slot = self.slots[item.slots[0]]
+        self.base_factor[slot.tiling, item.dim] *= item.value
+        if slot.side != TEMPORAL:
+            self.base_side[slot.tiling, item.dim] = slot.side
+        return True
+
+    def level_name(self, t: int) -> str:
+        """``GLB`` for its temporal loops, ``GLB (spatial)`` for its spatial ones."""
+        level = self.levels[t]
+        name = self.spec.architecture.storage[level.storage].name
+        return f"{name} (spatial)" if level.spatial else name
+
+    def slot_name(self, index: int) -> str:
+        """``GLB``, ``GLB.X`` or ``GLB.Y``."""
+        slot = self.slots[index]
+        name = self.spec.architecture.storage[self.levels[slot.tiling].storage].name
+        return name + ("", ".X", ".Y")[slot.side]
+
+    def _add(self, axis: Axis) -> int:
+        self.axes.append(axis)
+        return len(self.axes) - 1
+
+    def _item_axis(self, item: Item) -> int:
+        dim = self.spec.problem.dims[item.dim]
+        twins = sum(1 for axis in self.axes if axis.dim == item.dim and axis.factor == item.value)
+        name = f"{dim}:{item.value}" + (f"#{twins + 1}" if twins else "")
+        fixed = item.fixed_at
+        return self._add(
+            Axis(
+                name=name if fixed < 0 else f"{dim}={item.value}@{self.level_name(fixed)}",
+                kind=AxisKind.FACTOR,
+                cardinality=len(item.slots),
+                labels=tuple(self.slot_name(s) for s in item.slots),
+                dim=item.dim,
+                factor=item.value,
+                tiling=fixed if fixed >= 0 else None,
+                storage=self.levels[fixed].storage if fixed >= 0 else None,
+                slots=item.slots,
+            )
+        )
+
+    def _can_loop(self, t: int, d: int) -> bool:
+        return self.base_factor[t, d] > 1 or any(
+            self.slots[s].tiling == t for item in self.items if item.dim == d for s in item.slots
+        )
+
+    def _rank_axes(self) -> Int64[ndarray, "T D"]:
+        rank_axis = np.full((self.T, self.D), -1, np.int64)
+        for t in range(self.T):
+            dims = [d for d in self.free_dims(t) if self._can_loop(t, d)]
+            for d in dims if len(dims) > 1 else ():
+                rank_axis[t, d] = self._add(
+                    Axis(
+                        name=f"{self.level_name(t)}:rank({self.spec.problem.dims[d]})",
+                        kind=AxisKind.ORDER,
+                        cardinality=len(dims),
+                        labels=tuple(str(rank) for rank in range(len(dims))),
+                        dim=d,
+                        storage=self.levels[t].storage,
+                        tiling=t,
+                    )
+                )
+        return rank_axis
+
+    def _keep_axes(self) -> tuple[Int64[ndarray, "S P"], Int64[ndarray, "S P"]]:
+        masks: Sequence[Sequence[str]] = self.spec.constraints.bypass or [
+            ["X"] * (self.S - 1) + ["1"] for _ in range(self.P)
+        ]
+        keep = np.zeros((self.S, self.P), np.int64)
+        axis = np.full((self.S, self.P), -1, np.int64)
+        for s in range(self.S):
+            for p in range(self.P):
+                keep[s, p] = {"0": 0, "1": 1, "X": 2}[masks[p][s]]
+                if keep[s, p] == 2:
+                    axis[s, p] = self._add(self._keep_axis(s, p))
+        return keep, axis
+
+    def _keep_axis(self, s: int, p: int) -> Axis:
+        level, space = self.spec.architecture.storage[s].name, self.spec.problem.data_spaces[p].name
+        return Axis(
+            name=f"{level}:keep({space})",
+            kind=AxisKind.BYPASS,
+            cardinality=2,
+            labels=("bypass", "keep"),
+            storage=s,
+            data_space=p,
+        )
+
+    def _instances(self) -> list[int]:
+        architecture = self.spec.architecture
+        limits = [
+            (unit.instances if unit.instances < unit.mesh_x * unit.mesh_y else 0)
+            for unit in (architecture.compute, *architecture.storage)
+        ]
+        return [int(limit) for limit in limits]
+
+    def _limits(self) -> tuple[Int64[ndarray, "T D"], list[tuple[int, int, int]]]:
+        maximum = np.full((self.T, self.D), UNLIMITED, np.int64)
+        demand = []
+        for t, rule in enumerate(self.rules):
+            for d in range(self.D):
+                if d in rule.fixed:
+                    continue
+                maximum[t, d] = rule.maximum.get(d, UNLIMITED)
+                if rule.minimum.get(d, 1) > 1:
+                    demand.append((t, d, rule.minimum[d]))
+        return maximum, demand
+
+    def _geometry(self) -> tuple[list[int], list[int], list[int], list[int]]:
+        space_rank, rank_term, dims, weights = [0], [0], [], []
+        for space in self.spec.problem.data_spaces:
+            for rank in space.ranks:
+                dims += [term.dim for term in rank]
+                weights += [abs(term.coefficient) for term in rank]
+                rank_term.append(len(dims))
+            space_rank.append(len(rank_term) - 1)
+        return space_rank, rank_term, dims, weights
+
+    def _tables(self) -> Tables:
+        storage = self.spec.architecture.storage
+        maximum, demand = self._limits()
+        space_rank, rank_term, term_dim, term_weight = self._geometry()
+        sizes = [level.effective_size for level in storage]
+        counts = [len(item.slots) for item in self.items]
+        position = [[self.position(t, d) for d in range(self.D)] for t in range(self.T)]
+        two_sided = [self.fan[t, X] > 1 and self.fan[t, Y] > 1 for t in range(self.T)]
+        free = np.zeros((self.T, self.D), np.bool_)
+        for t in range(self.T):
+            free[t, list(self.free_dims(t))] = True
+        return Tables(
+            storage_of=_ints(level.storage for level in self.levels),
+            temporal_of=_ints(t for t, level in enumerate(self.levels) if not level.spatial),
+            slot_level=_ints(slot.tiling for slot in self.slots),
+            slot_side=_ints(slot.side for slot in self.slots),
+            item_value=_ints(item.value for item in self.items),
+            item_dim=_ints(item.dim for item in self.items),
+            item_axis=_ints(self.item_axis),
+            item_first=_ints(sum(counts[:i]) for i in range(len(counts))),
+            item_count=_ints(counts),
+            item_slots=_ints(slot for item in self.items for slot in item.slots),
+            item_twin=np.array([i > 0 and item == self.items[i - 1] for i, item in enumerate(self.items)], np.bool_),
+            base_factor=self.base_factor,
+            base_side=self.base_side,
+            maximum=maximum,
+            fan=self.fan,
+            bounds=_ints(self.spec.problem.bounds),
+            demand=np.array(demand, np.int64).reshape(-1, 3),
+            instances=_ints(self._instances()),
+            capacity=_ints(-1 if size is None else size for size in sizes),
+            least_fill=np.array(
+                [0.0 if z is None else z * level.min_utilization for z, level in zip(sizes, storage)], np.float64
+            ),
+            min_parallelism=float(self.spec.constraints.min_parallelism),
+            space_rank=_ints(space_rank),
+            rank_term=_ints(rank_term),
+            term_dim=_ints(term_dim),
+            term_weight=_ints(term_weight),
+            keep=self.keep,
+            keep_axis=self.keep_axis,
+            rank_axis=self.rank_axis,
+            free=free,
+            position=np.array(position, np.int64).reshape(self.T, self.D),
+            ordered=np.array(
+                [
+                    two_sided[t] and self.split[t] < 0 and len(self.free_dims(t)) < self.D
+                    for t in range(self.T)
+                ],
+                np.bool_,
+            ),
+            split=_ints(self.split),
+            free_sides=np.array([self._free_sides(t) for t in range(self.T)], np.int64).reshape(self.T, 3),
+            cardinality=_ints(axis.cardinality for axis in self.axes),
+        )
+
+
+def _ints(values: Iterable[int]) -> Int64[ndarray, "n"]:
+    return np.array(list(values), np.int64)

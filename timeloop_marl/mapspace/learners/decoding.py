@@ -1,0 +1,178 @@
+"""Rows of the learners' view to loop nests, literally; and masks of what may still be chosen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..jit import kernel
+from .placing import clear, fits_choice, parallelism, put, tile_words
+from .tables import TEMPORAL, Tables, Work, X, Y
+
+
+@kernel
+def _load(tables: Tables, work: Work, row: np.ndarray, count: int) -> bool:
+    """Place what the row says, unasked, except undecided (negative) items; whether every step fitted."""
+    S, P = work.keep.shape
+    for s in range(S):
+        for p in range(P):
+            axis = tables.keep_axis[s, p]
+            work.keep[s, p] = tables.keep[s, p] if axis < 0 else max(row[axis], 0)
+    clear(tables, work)
+    ok = True
+    for i in range(count):
+        choice = row[tables.item_axis[i]]
+        if choice >= 0:
+            ok = fits_choice(tables, work, i, choice) and ok
+            put(tables, work, i, choice)
+    return ok
+
+
+@kernel
+def _held_everywhere(work: Work) -> bool:
+    S, P = work.keep.shape
+    for p in range(P):
+        held = False
+        for s in range(S):
+            held = held or work.keep[s, p] == 1
+        if not held:
+            return False
+    return True
+
+
+@kernel
+def feasible_rows(tables: Tables, work: Work, rows: np.ndarray, feasible: np.ndarray) -> None:
+    """Which rows, taken literally, meet every limit and constraint."""
+    for i in range(rows.shape[0]):
+        ok = _load(tables, work, rows[i], work.chosen.shape[0]) and _held_everywhere(work)
+        for s in range(work.keep.shape[0]):
+            if tables.capacity[s] >= 0:
+                words = tile_words(tables, work, s)
+                ok = ok and words <= tables.capacity[s] and words >= tables.least_fill[s]
+        for k in range(tables.demand.shape[0]):
+            t, d, least = tables.demand[k]
+            ok = ok and work.factor[t, d] >= least
+        feasible[i] = ok and parallelism(tables, work) >= tables.min_parallelism
+
+
+@kernel
+def mask_items(
+    tables: Tables, work: Work, rows: np.ndarray, item: int, allowed: np.ndarray
+) -> None:
+    """allowed[i, v]: slot v of ``item`` fits beside everything already decided (non-negative) in row i."""
+    for i in range(rows.shape[0]):
+        own = rows[i, tables.item_axis[item]]
+        rows[i, tables.item_axis[item]] = -1
+        _load(tables, work, rows[i], work.chosen.shape[0])
+        rows[i, tables.item_axis[item]] = own
+        for choice in range(tables.item_count[item]):
+            allowed[i, choice] = fits_choice(tables, work, item, choice)
+
+
+@kernel
+def mask_keeps(
+    tables: Tables, work: Work, rows: np.ndarray, s: int, p: int, allowed: np.ndarray
+) -> None:
+    """allowed[i, k]: data space p bypassed (0) or kept (1) at level s is possible in row i."""
+    for i in range(rows.shape[0]):
+        _load(tables, work, rows[i], work.chosen.shape[0])
+        work.keep[s, p] = 1
+        allowed[i, 1] = tables.capacity[s] < 0 or tile_words(tables, work, s) <= tables.capacity[s]
+        allowed[i, 0] = False
+        for other in range(work.keep.shape[0]):
+            axis = tables.keep_axis[other, p]
+            open_yet = work.keep[other, p] == 1 or (axis >= 0 and rows[i, axis] < 0)
+            if other != s and open_yet:
+                allowed[i, 0] = True
+
+
+@kernel
+def _bounds(tables: Tables, work: Work, factors: np.ndarray, residuals: np.ndarray) -> None:
+    """Loop bounds and residuals from the tuple of factors, inside-out (mapspace section 1.1)."""
+    T, D = work.factor.shape
+    for d in range(D):
+        rem = tables.bounds[d]
+        for t in range(T):
+            n = min(work.factor[t, d], rem)
+            factors[t, d] = n
+            if rem % n == 0:
+                residuals[t, d] = n
+                rem = rem // n
+            else:
+                residuals[t, d] = rem % n
+                rem = rem // n + 1
+
+
+@kernel
+def _order(tables: Tables, work: Work, row: np.ndarray, t: int, order: np.ndarray) -> None:
+    """User's permutation; the free dims in its place: X loops by rank, unit loops, Y loops by rank.
+
+    For a temporal level: the loops by rank, then the unit ones.
+    """
+    D = order.shape[0]
+    key = work.extent[0]  # scratch: a sort key per dim
+    for d in range(D):
+        rank = row[tables.rank_axis[t, d]] if tables.rank_axis[t, d] >= 0 else 0
+        side = work.side[t, d]
+        block = 1 if work.factor[t, d] == 1 else (2 if side == Y else 0)
+        key[d] = ((tables.position[t, d] * 4 + block) * (D + 1) + rank) * D + d
+        order[d] = d
+    for i in range(1, D):
+        d = order[i]
+        j = i
+        while j > 0 and key[order[j - 1]] > key[d]:
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = d
+
+
+@kernel
+def _split(tables: Tables, work: Work, t: int, order: np.ndarray) -> int:
+    D = order.shape[0]
+    if tables.split[t] >= 0:
+        return min(tables.split[t], D)
+    split, any_y = 0, False
+    for k in range(D):
+        if work.side[t, order[k]] == X:
+            split = k + 1
+        any_y = any_y or work.side[t, order[k]] == Y
+    return split if any_y else D
+
+
+@kernel
+def decode_rows(
+    tables: Tables,
+    work: Work,
+    rows: np.ndarray,
+    factors: np.ndarray,
+    residuals: np.ndarray,
+    order: np.ndarray,
+    split: np.ndarray,
+    keep: np.ndarray,
+) -> None:
+    """Fill the arrays of a ``MappingBatch``."""
+    for i in range(rows.shape[0]):
+        _load_factors(tables, work, rows[i])
+        _bounds(tables, work, factors[i], residuals[i])
+        for t in range(work.factor.shape[0]):
+            _order(tables, work, rows[i], t, order[i, t])
+            if tables.fan[t, X] * tables.fan[t, Y] > 1:
+                split[i, t] = _split(tables, work, t, order[i, t])
+            else:
+                split[i, t] = work.factor.shape[1]
+        for s in range(keep.shape[1]):
+            for p in range(keep.shape[2]):
+                axis = tables.keep_axis[s, p]
+                keep[i, s, p] = (tables.keep[s, p] if axis < 0 else rows[i, axis]) == 1
+
+
+@kernel
+def _load_factors(tables: Tables, work: Work, row: np.ndarray) -> None:
+    """Only factors and sides: decoding needs no tiles."""
+    work.factor[:] = tables.base_factor
+    work.side[:] = tables.base_side
+    for i in range(work.chosen.shape[0]):
+        slot = tables.item_slots[tables.item_first[i] + row[tables.item_axis[i]]]
+        t, side = tables.slot_level[slot], tables.slot_side[slot]
+        work.factor[t, tables.item_dim[i]] *= tables.item_value[i]
+        if side != TEMPORAL:
+            work.side[t, tables.item_dim[i]] = side

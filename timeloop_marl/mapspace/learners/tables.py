@@ -1,0 +1,85 @@
+"""The learners' view as plain arrays: what its compiled kernels read."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+from numpy import ndarray
+
+TEMPORAL, X, Y = 0, 1, 2  # sides of a slot
+
+
+class Tables(NamedTuple):
+    """Arrays of one mapspace. T tiling levels, S storage levels, D dims, P data spaces, I items, A axes.
+
+    An *item* is a prime factor of a dimension still to be placed (or a fixed spatial factor whose side is free); a
+    *slot* is a tiling level and a side, numbered inside-out, X before Y. Item i may go to the slots
+    ``item_slots[item_first[i] : item_first[i] + item_count[i]]``; the value of its axis is an index into those.
+    """
+
+    storage_of: Int64[ndarray, "T"]
+    temporal_of: Int64[ndarray, "S"]  # tiling level that holds the temporal loops of a storage level
+    slot_level: Int64[ndarray, "slots"]
+    slot_side: Int64[ndarray, "slots"]
+    item_value: Int64[ndarray, "I"]
+    item_dim: Int64[ndarray, "I"]
+    item_axis: Int64[ndarray, "I"]
+    item_first: Int64[ndarray, "I"]
+    item_count: Int64[ndarray, "I"]
+    item_slots: Int64[ndarray, "flat"]
+    item_twin: Bool[ndarray, "I"]  # interchangeable with the item before it
+    base_factor: Int64[ndarray, "T D"]
+    base_side: Int64[ndarray, "T D"]
+    maximum: Int64[ndarray, "T D"]
+    fan: Int64[ndarray, "T 3"]  # capacity of each side of a tiling level; column 0 unused
+    bounds: Int64[ndarray, "D"]
+    demand: Int64[ndarray, "demands 3"]  # tiling level, dim, smallest factor there
+    instances: Int64[ndarray, "S+1"]  # 0 = compute, s + 1 = storage level s; 0 there = implied by the meshes
+    capacity: Int64[ndarray, "S"]  # words, -1 unlimited
+    least_fill: Float64[ndarray, "S"]  # words
+    min_parallelism: float
+    space_rank: Int64[ndarray, "P+1"]
+    rank_term: Int64[ndarray, "ranks+1"]
+    term_dim: Int64[ndarray, "terms"]
+    term_weight: Int64[ndarray, "terms"]  # absolute coefficients
+    keep: Int64[ndarray, "S P"]  # 0 bypassed, 1 kept, 2 free
+    keep_axis: Int64[ndarray, "S P"]
+    rank_axis: Int64[ndarray, "T D"]  # axis that ranks the dim among the loops of the level, -1 none
+    free: Bool[ndarray, "T D"]  # in neither prefix nor suffix of the user's permutation
+    position: Int64[ndarray, "T D"]  # place in the user's permutation; the free dims of a level share one
+    ordered: Bool[ndarray, "T"]  # X loops must precede Y loops in the user's permutation
+    split: Int64[ndarray, "T"]  # the user's, -1 none
+    free_sides: Int64[ndarray, "T 3"]  # how many free dims a user's split lets be X, Y
+    cardinality: Int64[ndarray, "A"]
+
+
+class Work(NamedTuple):
+    """Scratch of the kernels: one candidate being built."""
+
+    factor: Int64[ndarray, "T D"]
+    side: Int64[ndarray, "T D"]
+    used: Int64[ndarray, "T 3"]
+    extent: Int64[ndarray, "S D"]
+    keep: Int64[ndarray, "S P"]
+    chosen: Int64[ndarray, "I"]  # index into the item's slots, -1 = not placed
+    order: Int64[ndarray, "I"]
+    state: ndarray  # uint64 (1,)
+
+
+def workspace(tables: Tables) -> Work:
+    """Fresh scratch arrays, one per chunk of candidates."""
+    T, D = tables.base_factor.shape
+    S, P = tables.keep.shape
+    items = tables.item_value.shape[0]
+    return Work(
+        factor=np.ones((T, D), np.int64),
+        side=np.zeros((T, D), np.int64),
+        used=np.ones((T, 3), np.int64),
+        extent=np.ones((S, D), np.int64),
+        keep=np.zeros((S, P), np.int64),
+        chosen=np.zeros(items, np.int64),
+        order=np.zeros(items, np.int64),
+        state=np.zeros(1, np.uint64),
+    )
