@@ -1,0 +1,110 @@
+"""Runs what the documents show. A fenced block takes part if its info string says so:
+
+* ``yaml file=NAME`` is written to NAME in the document's own working folder;
+* ``sh run`` (or ``sh run exit=2``) is run there by bash and has to end with that status, without a traceback;
+* ``text shown`` right after it: each of its lines has to occur in what was printed (``…`` stands for anything);
+* ``python run`` is run by Python.
+
+The working folder has ``arch``, ``problems`` and ``mappers`` in it, as the root of the project does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "arch" / "README.md"]
+FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Block:
+    language: str
+    options: dict[str, str]
+    body: str
+    line: int
+
+
+def blocks(document: Path) -> list[Block]:
+    text = document.read_text()
+    found = []
+    for match in FENCE.finditer(text):
+        words = match["info"].split()
+        pairs = (word.partition("=") for word in words[1:])
+        options = {name: value for name, _, value in pairs}
+        line = text.count("\n", 0, match.start()) + 1
+        found.append(Block(words[0] if words else "", options, match["body"], line))
+    return found
+
+
+def runnable(document: Path) -> bool:
+    return any("run" in block.options for block in blocks(document))
+
+
+def run(block: Block, folder: Path) -> tuple[int, str]:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = (
+        ["bash", "-e", "-c", block.body] if block.language == "sh" else [sys.executable, "-c", block.body]
+    )
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def shown(expected: str, printed: str) -> list[str]:
+    """Lines of ``expected`` that do not occur in ``printed``; runs of blanks count as one."""
+    squeezed = re.sub(r"[ \t]+", " ", printed)
+    lines = [re.sub(r"[ \t]+", " ", line).strip() for line in expected.splitlines()]
+    patterns = {line: ".*".join(re.escape(part) for part in line.split("…")) for line in lines if line}
+    return [line for line, pattern in patterns.items() if not re.search(pattern, squeezed)]
+
+
+@pytest.mark.parametrize(
+    "document", [d for d in DOCUMENTS if runnable(d)], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_what_the_documents_show(document: Path, tmp_path: Path) -> None:
+    for name in ("arch", "problems", "mappers"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    printed = ""
+    for block in blocks(document):
+        where = f"{document.relative_to(ROOT)}:{block.line}"
+        if "file" in block.options:
+            (tmp_path / block.options["file"]).write_text(block.body)
+        elif "run" in block.options:
+            status, printed = run(block, tmp_path)
+            assert status == int(block.options.get("exit", "0")), f"{where}: status {status}\n{printed}"
+            assert "Traceback" not in printed, f"{where}\n{printed}"
+        elif "shown" in block.options:
+            missing = shown(block.body, printed)
+            assert not missing, f"{where}: not printed: {missing}\nprinted:\n{printed}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    text = FENCE.sub("", document.read_text())
+    targets = [match["target"].partition("#")[0] for match in LINK.finditer(text)]
+    broken = [t for t in targets if t and "://" not in t and not (document.parent / t).exists()]
+    assert not broken, f"{document.relative_to(ROOT)}: {broken}"
+
+
+def test_the_checker_can_fail() -> None:
+    assert shown("two  words\nabc … xyz\n", "x two words y\nabc 1 xyz") == []
+    assert shown("absent\n", "present") == ["absent"]
