@@ -40,8 +40,8 @@ class LevelNest:
 def loop_nest(mapping: Mapping, architecture: Architecture) -> tuple[LevelNest, ...]:
     """The nest of every storage level, outermost level first."""
     levels = range(len(architecture.storage))
-    temporal: dict[int, tuple[Loop, ...]] = {level: () for level in levels}
-    spatial: dict[int, tuple[Loop, ...]] = {level: () for level in levels}
+    temporal: dict[int, tuple[Loop, ...]] = dict.fromkeys(levels, ())
+    spatial: dict[int, tuple[Loop, ...]] = dict.fromkeys(levels, ())
     for tiling, loops in zip(architecture.tiling_levels, mapping.loops, strict=True):
         target = spatial if tiling.spatial else temporal
         target[tiling.storage] = _loops(loops, tiling.spatial)

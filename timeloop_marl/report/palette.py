@@ -23,4 +23,4 @@ def tensor_styles(names: Sequence[str]) -> dict[str, tuple[str, str]]:
 def text_colour(background: str) -> str:
     """Black or white, whichever reads better on a ``#rrggbb`` background."""
     red, green, blue = (int(background[i : i + 2], 16) for i in (1, 3, 5))
-    return BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 110 else "#FFFFFF"
+    return BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 100 else "#FFFFFF"

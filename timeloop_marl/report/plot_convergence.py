@@ -39,8 +39,7 @@ def draw_convergence(axes: Axes, shares: Axes | None, trajectories: Sequence[Tra
     axes.set_ylabel(f"best {first.objective}{unit}")
     axes.set_title("Convergence", loc="left")
     axes.grid(True, which="major", color=palette.LIGHT_GREY)
-    if len(trajectories) > 1:
-        axes.legend(frameon=False, fontsize="small")
+    axes.legend(frameon=False, fontsize="small", loc="upper right")
     (shares or axes).set_xlabel("samples evaluated")
     if shares is not None:
         _finish_shares(axes, shares)
@@ -53,17 +52,9 @@ def _repeat(count: int) -> list[tuple[str, str]]:
 def _draw_one(axes: Axes, shares: Axes | None, trajectory: Trajectory, colour: str, dashes: str) -> None:
     found = np.isfinite(trajectory.best)
     samples, best = trajectory.samples[found], trajectory.best[found]
-    axes.plot(samples, best, color=colour, linestyle=dashes, drawstyle="steps-post", label=trajectory.label)
-    if len(best):
-        axes.plot(samples[-1:], best[-1:], "o", color=colour, markersize=4)
-        axes.annotate(
-            f"{best[-1]:.4g}",
-            (samples[-1], best[-1]),
-            xytext=(-4, 6),
-            textcoords="offset points",
-            ha="right",
-            fontsize="small",
-        )
+    label = f"{trajectory.label}: {best[-1]:.4g}" if len(best) else f"{trajectory.label}: nothing valid"
+    axes.plot(samples, best, color=colour, linestyle=dashes, drawstyle="steps-post", label=label.lstrip(": "))
+    axes.plot(samples[-1:], best[-1:], "o", color=colour, markersize=4)
     if shares is not None and len(trajectory.samples):
         share = trajectory.invalid / trajectory.samples
         shares.plot(trajectory.samples, share, color=colour, linestyle=dashes)

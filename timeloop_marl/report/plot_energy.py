@@ -14,8 +14,9 @@ from .units import energy_text, energy_unit, share_text
 def draw_energy(axes: Axes, spec: Spec, statistics: Statistics) -> None:
     """Storage levels outermost at the top, then networks and compute; the total and its share behind each bar."""
     components = component_energies(spec, statistics)
-    total = sum(component.total for component in components)
-    scale, unit = energy_unit(max((component.total for component in components), default=1.0))
+    largest = max((component.total for component in components), default=1.0)
+    scale, unit = energy_unit(largest)
+    longest = largest / scale
     styles = {
         **palette.tensor_styles([space.name for space in spec.problem.data_spaces]),
         OPERATIONS: (palette.INK, ""),
@@ -28,8 +29,9 @@ def draw_energy(axes: Axes, spec: Spec, statistics: Statistics) -> None:
             if energy <= 0:
                 continue
             colour, hatch = styles[part]
-            label = None if part in shown else part
-            shown.add(part)
+            # what is too thin to be seen gets no entry in the legend
+            label = None if part in shown or energy < 0.002 * scale * longest else part
+            shown |= {label} if label else set()
             axes.barh(
                 row,
                 energy / scale,
@@ -41,14 +43,14 @@ def draw_energy(axes: Axes, spec: Spec, statistics: Statistics) -> None:
                 label=label,
             )
             left += energy / scale
-        text = f"{energy_text(component.total)}  ({share_text(component.total, total)})"
+        text = f"{energy_text(component.total)}  ({share_text(component.total, statistics.energy_pj)})"
         axes.annotate(
             text, (left, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize="small"
         )
     axes.set_yticks(range(len(components)), [component.name for component in components])
     axes.invert_yaxis()
     # room for the figures behind the longest bar
-    axes.set_xlim(0, 1.45 * max((component.total / scale for component in components), default=1.0))
+    axes.set_xlim(0, 1.45 * longest)
     axes.set_xlabel(f"energy [{unit}]")
     axes.set_title(f"Energy: {energy_text(statistics.energy_pj)}", loc="left")
     axes.grid(True, axis="x", color=palette.LIGHT_GREY)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -13,12 +12,14 @@ from ..model.outcome import Statistics
 from ..specs.spec import Spec
 from . import palette
 from .nest import Loop
-from .units import short_count
+from .units import share_text, short_count
 from .view import Fanout, LevelView, level_views
 
 ROW = 0.23  # inches per line of text
 _WIDTH = 100.0  # the axes are 100 units wide; one unit high is one row
 _INDENT = 1.6
+_FLOOR = 0.24  # rows between the lower edges of a box and of the one inside it
+_COMPUTE_ROWS = 1.25
 _MONO = "monospace"
 
 
@@ -32,7 +33,7 @@ class _Style:
 def nest_rows(spec: Spec, mapping: Mapping, statistics: Statistics) -> float:
     """Height of the drawing in rows."""
     views = level_views(spec, mapping, statistics)
-    return sum(_level_rows(view) for view in views) + 1.4
+    return sum(_level_rows(view) for view in views) + _COMPUTE_ROWS + _FLOOR * len(views)
 
 
 def draw_nest(axes: Axes, spec: Spec, mapping: Mapping, statistics: Statistics, inches: float = 6.0) -> None:
@@ -63,15 +64,8 @@ def draw_nest(axes: Axes, spec: Spec, mapping: Mapping, statistics: Statistics, 
 
 
 def _level_rows(view: LevelView) -> float:
-    return 2.3 + (1 if view.loops else 0) * _loop_lines(view.loops) + 1.15 * len(_shown_fanouts(view)) + 0.15
-
-
-def _loop_lines(loops: Sequence[Loop]) -> int:
-    return len(loops)
-
-
-def _shown_fanouts(view: LevelView) -> tuple[Fanout, ...]:
-    return view.fanouts
+    """Heading, data, a row a loop, a little more a fan-out, and a gap."""
+    return 2.3 + len(view.loops) + 1.15 * len(view.fanouts) + 0.15
 
 
 def _draw_level(axes: Axes, view: LevelView, depth: int, top: float, height: float, style: _Style) -> None:
@@ -82,7 +76,7 @@ def _draw_level(axes: Axes, view: LevelView, depth: int, top: float, height: flo
         FancyBboxPatch(
             (left + 0.4, top + 0.15),
             right - left - 0.8,
-            height - top - 0.3 - 0.12 * depth,
+            height - top - 0.2 - _FLOOR * depth,
             boxstyle="round,pad=0,rounding_size=0.3",
             facecolor=shade,
             edgecolor=palette.GREY,
@@ -103,11 +97,13 @@ def _draw_level(axes: Axes, view: LevelView, depth: int, top: float, height: flo
 def _draw_heading(axes: Axes, view: LevelView, left: float, right: float, top: float) -> None:
     name = view.name if view.instances == 1 else f"{view.name}  ×{view.instances}"
     axes.text(left + 1.4, top + 0.75, name, va="center", fontweight="bold", fontsize=9)
-    if view.capacity is None:
+    if not view.held:
+        use = ""
+    elif view.capacity is None:
         use = f"{short_count(view.words)} words"
     else:
         use = f"{short_count(view.words)} of {short_count(view.capacity)} words"
-        use += f" ({view.words / view.capacity:.0%})" if view.capacity else ""
+        use += f" ({share_text(view.words, view.capacity)})"
     axes.text(right - 1.4, top + 0.75, use, va="center", ha="right", fontsize=8, color=palette.INK)
 
 
@@ -180,5 +176,4 @@ def _draw_fanout(axes: Axes, fanout: Fanout, left: float, right: float, row: flo
 
 
 def _range(loop: Loop) -> str:
-    last = "" if loop.perfect else f" (last {loop.residual})"
-    return f"0..{loop.bound}{last}"
+    return f"[0:{loop.bound})" if loop.perfect else f"[0:{loop.bound},{loop.residual})"

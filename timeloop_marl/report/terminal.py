@@ -47,7 +47,6 @@ def energy_table(spec: Spec, statistics: Statistics) -> Table:
     """Energy by component, data space by data space, with the share of the total as a bar."""
     components = component_energies(spec, statistics)
     parts = list(dict.fromkeys(part for c in components for part, energy in c.parts.items() if energy > 0))
-    total = sum(component.total for component in components)
     largest = max((component.total for component in components), default=1.0)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("energy")
@@ -59,6 +58,6 @@ def energy_table(spec: Spec, statistics: Statistics) -> Table:
     for component in components:
         cells = [energy_text(component.parts[part]) if component.parts.get(part) else "" for part in parts]
         bar = "█" * max(1, round(_BAR * component.total / largest))
-        share = share_text(component.total, total)
+        share = share_text(component.total, statistics.energy_pj)
         table.add_row(component.name, *cells, energy_text(component.total), share, Text(bar, style="cyan"))
     return table

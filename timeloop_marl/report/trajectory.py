@@ -45,7 +45,8 @@ class Trajectory:
         if len(self.samples) <= points:
             return self
         grid = np.unique(np.geomspace(1, len(self.samples), points // 2).astype(np.int64) - 1)
-        steps = np.flatnonzero(np.diff(self.best, prepend=np.inf) < 0)[-points // 2 :]
+        before = np.concatenate(([np.inf], self.best[:-1]))
+        steps = np.flatnonzero(self.best < before)[-points // 2 :]
         rows = np.union1d(grid, steps)
         return Trajectory(
             self.samples[rows], self.best[rows], self.invalid[rows], self.objective, self.unit, self.label
