@@ -1,4 +1,4 @@
-"""The exact walk of the Timeloop cost model (section 6) in plain recursive Python: slow, explicit, an oracle for tests."""
+"""The exact walk (Timeloop cost model, section 6) in plain recursive Python: slow, explicit, an oracle for tests."""
 
 from __future__ import annotations
 

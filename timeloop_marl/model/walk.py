@@ -1,9 +1,9 @@
 """The exact walk over a loop nest (section 6): imperfect factors, and an oracle for the closed form.
 
-The real program visits loops recursively, each once for its first iteration, once for all the others together and, where
-a residual bound lies inside, once or twice more for the last. Here the recursion is a table with one frame a temporal
-loop. A spatial block is handled when the visit of the loop below it returns, because of its children only child 0 is
-followed.
+The real program visits loops recursively, each once for its first iteration, once for all the others together and,
+where a residual bound lies inside, once or twice more for the last. Here the recursion is a table with one frame a
+temporal loop. A spatial block is handled when the visit of the loop below it returns, because of its children only
+child 0 is followed.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _enter(work: Workspace, space: WalkSpace, k: int) -> None:
     space.end[k] = work.loop_residual[k] if last else work.loop_bound[k]
     space.inner[k] = last and space.imperfect[d] < k
     space.own[k] = space.inner[k] and work.loop_residual[k] != work.loop_bound[k]
-    space.index[k] = 0
+    space.iteration[k] = 0
     space.start[k] = space.x[d]
     space.stage[k] = FIRST
     for p in range(space.size.shape[0]):
@@ -121,7 +121,7 @@ def _next_visit(work: Workspace, space: WalkSpace, k: int) -> bool:
 @kernel
 def _descend(work: Workspace, space: WalkSpace, k: int) -> int:
     """Set the ``last`` flags of loop k and of the spatial loops below it; the temporal loop below these, or -1."""
-    _flag_last(work, space, k, space.index[k])
+    _flag_last(work, space, k, space.iteration[k])
     child = k - 1
     while child >= 0 and work.loop_kind[child] != TEMPORAL:
         _flag_last(work, space, child, 0)
@@ -181,7 +181,7 @@ def _collect(space: WalkSpace, k: int) -> None:
 @kernel
 def _advance(work: Workspace, space: WalkSpace, k: int) -> None:
     """Step loop k over the iterations that were just visited."""
-    space.index[k] += space.times[k]
+    space.iteration[k] += space.times[k]
     space.x[work.loop_dim[k]] += space.times[k] * work.loop_stride[k]
     space.stage[k] += 1
 

@@ -68,10 +68,10 @@ def _same_shape(tables: Tables, space: WalkSpace, s: int, p: int) -> bool:
     low_now, low_past = _lowest(space, 0, now, ranks), _lowest(space, 1, now, ranks)
     for r in range(ranks):
         space.shift[first + r] = space.pieces[0, low_now, 0, r] - space.pieces[1, low_past, 0, r]
+    found = 0
     for a in range(now):
-        if not _occurs(space, a, now, first, ranks):
-            return False
-    return True
+        found += _occurs(space, a, now, first, ranks)
+    return found == now
 
 
 @kernel

@@ -22,7 +22,7 @@ class WalkSpace(NamedTuple):
     """
 
     # frames: state of the visit of loop l (temporal loops only)
-    index: Int64[ndarray, "L"]
+    iteration: Int64[ndarray, "L"]
     end: Int64[ndarray, "L"]
     stage: Int64[ndarray, "L"]
     times: Int64[ndarray, "L"]  # iterations that the visit under way stands for
@@ -94,7 +94,7 @@ def walk_space(tables: Tables) -> WalkSpace:
     # Distinct sizes add up to at most the number of children, so there are fewer than sqrt(2 children) + 1 of them.
     kinds = int(np.sqrt(2 * children)) + 2
     return WalkSpace(
-        index=ints(loops),
+        iteration=ints(loops),
         end=ints(loops),
         stage=ints(loops),
         times=ints(loops),
