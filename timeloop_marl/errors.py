@@ -67,5 +67,8 @@ class UsageError(TimeloopMarlError):
 
 def shorten(value: object, limit: int = 120) -> str:
     """``repr`` of a value, cut to ``limit`` characters."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # integers of thousands of digits refuse to be printed
+        text = "a number too long to print"
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import MappingError
+from .errors import MappingError, SpecError, UnsupportedFeatureError
 from .mapping import Mapping, TilingLoops
 from .specs.architecture import TilingLevel
 from .specs.constraint_reading import data_space_indices, target_level
@@ -26,7 +26,7 @@ _KEYS = {
     "spatial": (*_LOOP_KEYS, "split", "no_reuse", "no_multicast_no_reduction", "no_link_transfer"),
     "bypass": ("target", "type", "keep", "bypass", "no_coalesce"),
 }
-_SWITCH_KEYS = {
+_SWITCH_KEYS: dict[str, dict[str, tuple[str, ...]]] = {
     "temporal": {
         "no_temporal_reuse": ("no_reuse", "no_temporal_reuse"),
         "rmw_first_update": ("rmw_first_update",),
@@ -113,11 +113,16 @@ def read_mapping(node: Node, spec: Spec, *, strict: bool = True) -> tuple[Mappin
         FactorProductError: factors that do not multiply to the bounds.
         MappingError: any other thing wrong with a directive.
     """
-    if not isinstance(node.value, list):
-        node.fail("no mapping", expected="a list of directives {target, type, ...}")
     collector = _Collector(Reading(node.document, strict), spec)
-    for element in node.elements():
-        _read_directive(collector, element)
+    try:
+        if not isinstance(node.value, list):
+            node.fail("no mapping", expected="a list of directives {target, type, ...}")
+        for element in node.elements():
+            _read_directive(collector, element)
+    except UnsupportedFeatureError:
+        raise
+    except SpecError as error:
+        raise _mapping_error(error) from None
     warnings: list[str] = []
     levels = spec.architecture.tiling_levels
     loops = tuple(_tiling_loops(collector.loops.get(tiling), tiling, spec, warnings) for tiling in levels)
@@ -128,6 +133,17 @@ def read_mapping(node: Node, spec: Spec, *, strict: bool = True) -> tuple[Mappin
     )
     switches = Switches(**{name: frozenset(pairs) for name, pairs in collector.switches.items()})
     return Mapping(loops, keep), switches, warnings
+
+
+def _mapping_error(error: SpecError) -> MappingError:
+    return MappingError(
+        error.problem,
+        file=error.file,
+        path=error.path,
+        value=error.value,
+        expected=error.expected,
+        remedy=error.remedy,
+    )
 
 
 def _read_directive(collector: _Collector, node: Node) -> None:

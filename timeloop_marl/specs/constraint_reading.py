@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .architecture import Architecture, TilingLevel
 from .constraints import Constraints, LoopConstraint, Switches
@@ -48,7 +49,6 @@ class _Collector:
     switches: dict[str, set[tuple[int, int]]] = field(default_factory=dict)
     switched: set[tuple[str, int]] = field(default_factory=set)
     min_parallelism: float | None = None
-    warnings: list[str] = field(default_factory=list)
 
 
 def read_constraints(
@@ -66,10 +66,11 @@ def read_constraints(
         SpecError: unknown targets, types, dims or data spaces; anything specified twice, also between the sources.
     """
     collector = _Collector(reading, problem, architecture)
+    before = len(reading.notices)
     for node in _sources(reading, mapspace):
         for entry in _entries(reading, node):
             _read_entry(collector, entry)
-    return _result(collector)
+    return replace(_result(collector), warnings=tuple(reading.notices[before:]))
 
 
 def _sources(reading: Reading, mapspace: bool) -> list[Node]:
@@ -96,20 +97,25 @@ def _entries(reading: Reading, node: Node) -> list[Node]:
     if isinstance(node.value, list):
         return node.elements()
     if isinstance(node.value, str):
-        named = reading.document.root().child(f"constraints_{node.value}")
-        if named.absent:
-            node.fail(
-                f"no section constraints_{node.value}", expected="a list of constraints, or the name of one"
-            )
-        return _entries(reading, named)
+        return _named_entries(reading.document.root(), node)
     if not isinstance(node.value, Mapping):
         node.fail("not a list of constraints", expected="a list, or a map with targets or constraints")
-    reading.closed(node, ("targets", "constraints", "template", "version"), "a constraints section")
+    named = [key for key, _ in node.items() if key.startswith("constraints_")]
+    reading.closed(node, ("targets", "constraints", "template", "version", *named), "a constraints section")
     targets = reading.find(node, "targets", "constraints")
     if isinstance(targets.value, str):
-        named = node.child(f"constraints_{targets.value}")
-        return _entries(reading, targets if named.absent else named)
+        return _named_entries(node, targets)
     return [] if targets.absent else targets.elements()
+
+
+def _named_entries(holder: Node, node: Node) -> list[Node]:
+    """A string s stands for the list under ``constraints_s``."""
+    named = holder.child(f"constraints_{node.value}")
+    if not isinstance(named.value, list):
+        node.fail(
+            f"no list under constraints_{node.value}", expected="a list of constraints, or the name of one"
+        )
+    return named.elements()
 
 
 def _read_entry(collector: _Collector, node: Node) -> None:
@@ -137,10 +143,10 @@ def target_level(reading: Reading, node: Node, architecture: Architecture) -> in
     value = reading.text(node)
     if value in names:
         return names.index(value)
-    if value is not None and value.isdecimal() and int(value[:9]) < len(names) and len(value) < 9:
+    if value is not None and re.fullmatch("[0-9]{1,3}", value) and int(value) < len(names):
         return int(value)
     near = nearest(value or "", names)
-    node.fail(
+    raise node.error(
         "no target" if value is None else f"unknown storage level {value!r}",
         expected="one of " + ", ".join(names),
         remedy=f"did you mean {near!r}?" if near else "",
@@ -335,7 +341,6 @@ def _result(collector: _Collector) -> Constraints:
         bypass=tuple(tuple(row) for row in bypass),
         min_parallelism=collector.min_parallelism or 0.0,
         switches=Switches(**switches),
-        warnings=tuple(collector.warnings),
     )
 
 

@@ -51,7 +51,8 @@ def resolve(
 
 def float32(value: float) -> float:
     """The value after a pass through a 32-bit float."""
-    return float(np.float32(value))
+    with np.errstate(over="ignore"):
+        return float(np.float32(value))
 
 
 def _level(level: StorageLevel, table: Table | None, area: float) -> LevelEnergy:

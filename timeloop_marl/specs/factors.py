@@ -9,6 +9,7 @@ from .document import Node
 from .problem import Problem
 from .scalars import INT64_MAX, Reading
 
+_MAX_TEXT = 4096  # regular expressions search it at every position
 _TOKEN = re.compile(r"([A-Za-z]+)\s*(<=|>=|=*)\s*([0-9]+)(?:\s*,\s*([0-9]+))?")
 # between tokens; "none" is how public files write an empty list
 _SEPARATORS = re.compile(r"[\s,;]*(none)?[\s,;]*", re.IGNORECASE)
@@ -34,6 +35,8 @@ def read_factors(reading: Reading, node: Node, problem: Problem) -> list[Factor]
     if text is None:
         return []
     text = text.split("#", 1)[0]
+    if len(text) > _MAX_TEXT:
+        node.fail("factors are too long", expected=f"at most {_MAX_TEXT} characters")
     factors: list[Factor] = []
     end = 0
     for match in _TOKEN.finditer(text):
@@ -63,7 +66,7 @@ def read_permutation(
         node.fail("a permutation with several '_'", expected="innermost loops, one '_', outermost loops")
     seen: set[int] = set()
     parts: list[tuple[int, ...]] = []
-    for part in (text.split("_") + [""])[:2]:
+    for part in [*text.split("_"), ""][:2]:
         dims = tuple(_dim(node, letter, problem) for letter in part)
         for dim in dims:
             if dim in seen:

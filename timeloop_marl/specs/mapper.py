@@ -1,4 +1,4 @@
-"""Options of Timeloop's mapper section (spec: mapspace section 5)."""
+"""Options of Timeloop's mapper and model sections (spec: mapspace section 5, formats)."""
 
 from __future__ import annotations
 
@@ -32,3 +32,15 @@ class MapperOptions:
     emit_whoop_nest: bool = False
     out_prefix: str = "timeloop-mapper"
     template: str = "uber"  # mapspace template: uber or ruby
+
+
+@dataclass(frozen=True)
+class ModelSection:
+    """The ``model:`` section of timeloop-model.
+
+    With ``auto_bypass_on_failure`` every level that fails the capacity pre-check bypasses all data spaces.
+    """
+
+    verbose: bool = False
+    auto_bypass_on_failure: bool = False
+    out_prefix: str = "timeloop-model"

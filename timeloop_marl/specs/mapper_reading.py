@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from .document import Node
-from .mapper import MapperOptions
+from .mapper import MapperOptions, ModelSection
 from .scalars import Reading, nearest
 
 ALGORITHMS = ("random", "random_pruned", "linear_pruned", "hybrid", "exhaustive")
@@ -40,7 +41,7 @@ def read_mapper(reading: Reading) -> MapperOptions:
     if not isinstance(node.value, Mapping):
         node.fail("not a map", expected="a map of mapper options")
     reading.closed(node, _KEYS, "the mapper section")
-    values: dict[str, object] = {"template": template}
+    values: dict[str, Any] = {"template": template}
     for name, minimum in _INTEGERS.items():
         value = reading.integer(reading.find(node, name, *_ALIASES.get(name, ())), minimum=minimum)
         if value is not None:
@@ -54,7 +55,7 @@ def read_mapper(reading: Reading) -> MapperOptions:
     prefix = reading.text(reading.find(node, "out_prefix"))
     if prefix is not None:
         values["out_prefix"] = prefix
-    options = MapperOptions(**values)  # type: ignore[arg-type]
+    options = MapperOptions(**values)
     _point_out(reading, node, options)
     return options
 
@@ -116,3 +117,22 @@ def _metric(node: Node) -> str:
 def _point_out(reading: Reading, node: Node, options: MapperOptions) -> None:
     if options.timeout == 0:
         reading.notice("timeout: 0 stops at the first invalid mapping (it does not mean 'never')", node)
+
+
+def read_model_section(reading: Reading) -> ModelSection:
+    """The ``model`` section; the defaults where there is none.
+
+    Raises:
+        SpecError: unknown keys (when strict), values of the wrong type.
+    """
+    node = reading.find(reading.document.root(), "model")
+    if node.absent:
+        return ModelSection()
+    if not isinstance(node.value, Mapping):
+        node.fail("not a map", expected="a map of model options")
+    reading.closed(node, ("verbose", "auto_bypass_on_failure", "out_prefix", "version"), "the model section")
+    return ModelSection(
+        verbose=reading.boolean(reading.find(node, "verbose")) or False,
+        auto_bypass_on_failure=reading.boolean(reading.find(node, "auto_bypass_on_failure")) or False,
+        out_prefix=reading.text(reading.find(node, "out_prefix")) or ModelSection.out_prefix,
+    )

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import yaml
-
+from ..errors import SpecError
+from .architecture import Architecture
 from .constraint_reading import read_constraints
 from .document import Document, Node
-from .energies import resolve
-from .mapper_reading import read_mapper
-from .scalars import Reading
+from .energy_source import EnergyChoice, read_energies
+from .loading import load_document
+from .mapper_reading import read_mapper, read_model_section
+from .problem import Problem
+from .scalars import Reading, nearest
 from .spec import ModelOptions, Spec
-from .tables import read_art, read_ert
+from .templates import read_text, uses_templates
 from .tree import architecture_node, read_architecture
 from .workload import read_problem, unsupported
 
+_OPTIONS = ModelOptions()
+_ENERGIES = EnergyChoice()
 _TOP_LEVEL = (
     "problem", "architecture", "arch", "mapping", "mapper", "mapspace", "mapspace_constraints",
     "architecture_constraints", "arch_constraints", "ERT", "ART", "model", "variables", "sparse_optimizations",
@@ -27,9 +33,10 @@ _TOP_LEVEL = (
 def read_spec(
     document: Document,
     *,
-    options: ModelOptions = ModelOptions(),
+    options: ModelOptions = _OPTIONS,
     strict: bool = True,
     mapspace_constraints: bool = True,
+    energies: EnergyChoice = _ENERGIES,
 ) -> Spec:
     """The ``Spec`` of a v0.3-shaped document.
 
@@ -38,56 +45,102 @@ def read_spec(
         options: choices of the cost model that are not in the files.
         strict: unknown keys of closed grammars are errors; False: notices, as the real programs ignore them.
         mapspace_constraints: False reads the architecture constraints alone, as timeloop-model does.
+        energies: where energies come from.
 
     Raises:
         SpecError: anything wrong in the input, with file, key path, value and remedy.
         UnsupportedFeatureError: legal Timeloop outside the native model.
     """
-    reading = Reading(document, strict)
+    reading = Reading(document, strict, list(document.notices))
     root = document.root()
     if not isinstance(document.data, Mapping):
         root.fail("not a Timeloop input", expected="a map with architecture, problem, ...")
-    _refuse_unsupported(reading, root)
-    problem = read_problem(reading, reading.find(root, "problem"))
+    _check_top_level(reading, root)
+    for key, what in (("sparse_optimizations", "sparse optimisations are"), ("layout", "data layouts are")):
+        if not _empty(reading.find(root, key).value):
+            unsupported(reading.find(root, key), what)
     architecture = read_architecture(reading, architecture_node(reading))
-    ert = reading.find(root, "ERT")
-    tables = [] if ert.absent else read_ert(reading, ert)
-    art = reading.find(root, "ART")
-    areas = {} if art.absent or ert.absent else read_art(reading, art)
-    origin = "PAT" if ert.absent else "ERT"
-    energies = resolve(architecture, tables, areas, origin)
-    constraints = read_constraints(reading, problem, architecture, mapspace=mapspace_constraints)
-    mapper = read_mapper(reading)
+    problem = read_problem(reading, reading.find(root, "problem"))
+    _check_bandwidth_scales(architecture, problem, architecture_node(reading))
     return Spec(
         problem=problem,
         architecture=architecture,
-        energies=energies,
-        constraints=constraints,
-        mapper=mapper,
+        energies=read_energies(reading, architecture, energies),
+        constraints=read_constraints(reading, problem, architecture, mapspace=mapspace_constraints),
+        mapper=read_mapper(reading),
+        model=read_model_section(reading),
         options=options,
         files=tuple(dict.fromkeys(origin.file for origin in document.origins.values() if origin.file)),
         notices=tuple(reading.notices),
     )
 
 
-def _refuse_unsupported(reading: Reading, root: Node) -> None:
-    for key, what in (("sparse_optimizations", "sparse optimisations are"), ("layout", "data layouts are")):
-        node = reading.find(root, key)
-        if node.value not in (None, {}, []) and node.value != {"targets": []}:
-            unsupported(node, what)
+def _check_top_level(reading: Reading, root: Node) -> None:
+    """A misspelt section would be left out silently; other unknown ones are none of Timeloop's business."""
+    for key, child in root.items():
+        if key in _TOP_LEVEL or key.replace("-", "_") in _TOP_LEVEL:
+            continue
+        near = nearest(key, _TOP_LEVEL, cutoff=0.85)
+        if near and reading.strict:
+            child.fail(f"unknown section {key!r}", expected=near, remedy=f"did you mean {near!r}?")
+        if near:
+            reading.notice(f"section {key!r} is ignored; did you mean {near!r}?", child)
+
+
+def _empty(value: Any) -> bool:
+    """Nothing said: absent, or containers that hold nothing but such."""
+    if isinstance(value, Mapping):
+        return all(key == "version" or _empty(item) for key, item in value.items())
+    return value is None or value == []
+
+
+def _check_bandwidth_scales(architecture: Architecture, problem: Problem, node: Node) -> None:
+    names = {space.name for space in problem.data_spaces}
+    for level in architecture.storage:
+        for name in level.bandwidth_scale:
+            if name not in names:
+                raise SpecError(
+                    "bandwidth scale of a data space that the problem does not have (Timeloop ends on that)",
+                    file=node.document.origin(node.path)[0].file or None,
+                    path=f"{level.name}.attributes.per_dataspace_bandwidth_consumption_scale",
+                    value=name,
+                    expected="one of " + ", ".join(sorted(names)),
+                )
 
 
 def load(
     files: Sequence[str | Path],
     *,
-    options: ModelOptions = ModelOptions(),
+    options: ModelOptions = _OPTIONS,
     strict: bool = True,
     mapspace_constraints: bool = True,
+    energies: EnergyChoice = _ENERGIES,
+    jinja_data: Mapping[str, Any] | None = None,
 ) -> Spec:
-    """Read files and build the ``Spec`` they describe; arguments as in ``read_spec``."""
-    data: dict[str, object] = {}
-    for file in files:
-        for key, value in (yaml.safe_load(Path(file).read_text(encoding="utf-8")) or {}).items():
-            data.setdefault(key, value)
-    document = Document(data)
-    return read_spec(document, options=options, strict=strict, mapspace_constraints=mapspace_constraints)
+    """Read files and build the ``Spec`` they describe.
+
+    Args:
+        files: YAML files in the order of the command line.
+        options: as in ``read_spec``, like ``strict``, ``mapspace_constraints`` and ``energies``.
+        strict: see there.
+        mapspace_constraints: see there.
+        energies: see there.
+        jinja_data: variables for templates.
+
+    Raises:
+        SpecError: anything wrong in the files.
+    """
+    document = load_document(files, jinja_data=jinja_data)
+    if not energies.inputs:
+        energies = replace(energies, inputs=_plain_inputs(files, document))
+    return read_spec(
+        document, options=options, strict=strict, mapspace_constraints=mapspace_constraints, energies=energies
+    )
+
+
+def _plain_inputs(files: Sequence[str | Path], document: Document) -> tuple[Path, ...]:
+    """The files themselves where Timeloop hands them to Accelergy as they are; none where they were processed."""
+    paths = tuple(Path(file) for file in files)
+    node = architecture_node(Reading(document))
+    processed = not node.child("nodes").absent or any(uses_templates(read_text(path)) for path in paths)
+    return () if processed else paths

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from .document import Document, Node, format_path
 
 INT64_MAX = 2**63 - 1
+_MAX_NAME = 100  # longer keys are no misspellings, and comparing them is slow
 _INTEGER = re.compile(r"[+-]?[0-9]{1,40}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _SPECIAL = {".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf}
@@ -91,11 +92,13 @@ class Reading:
             node.fail("integer out of range", expected=f"an integer{low}, at most {maximum}")
         return value
 
-    def number(self, node: Node, *, minimum: float | None = None, above: float | None = None) -> float | None:
+    def number(
+        self, node: Node, *, minimum: float | None = None, above: float | None = None, finite: bool = True
+    ) -> float | None:
         """A double; a string that is no number gives 0, as in Timeloop, with a notice. ``None`` if absent.
 
         Raises:
-            SpecError: not a number at all (nan), below ``minimum``, or not above ``above``.
+            SpecError: nan, infinite where it must be ``finite``, below ``minimum``, or not above ``above``.
         """
         if not self._scalar(node):
             return None
@@ -106,8 +109,8 @@ class Reading:
                 node,
             )
             value = 0.0
-        if math.isnan(value):
-            node.fail("not a number", expected="a number")
+        if math.isnan(value) or (finite and math.isinf(value)):
+            node.fail("not a finite number", expected="a number")
         if minimum is not None and value < minimum:
             node.fail("number out of range", expected=f"a number >= {minimum:g}")
         if above is not None and not value > above:
@@ -180,6 +183,8 @@ def place(node: Node) -> str:
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The known name most like ``name``: equal but for case, hyphens and underscores, else by similarity."""
     names = list(known)
+    if len(name) > _MAX_NAME:
+        return None
     for candidate in names:
         if _folded(candidate) == _folded(name) and candidate != name:
             return candidate

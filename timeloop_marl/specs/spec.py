@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from .architecture import Architecture
 from .constraints import Constraints
 from .energy import Energies
-from .mapper import MapperOptions
+from .mapper import MapperOptions, ModelSection
 from .problem import Problem
 
 
@@ -45,5 +45,6 @@ class Spec:
     constraints: Constraints = Constraints()
     mapper: MapperOptions = MapperOptions()
     options: ModelOptions = ModelOptions()
+    model: ModelSection = ModelSection()
     files: tuple[str, ...] = ()
     notices: tuple[str, ...] = field(default=())  # what the user should know: near misses, sources, quirks

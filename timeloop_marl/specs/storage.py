@@ -9,6 +9,7 @@ from .architecture import StorageLevel
 from .components import network_attributes, read_mesh
 from .document import Node
 from .scalars import INT64_MAX, Reading
+from .workload import unsupported
 
 if TYPE_CHECKING:
     from .tree import Component
@@ -55,6 +56,9 @@ def read_storage(reading: Reading, attributes: Node, component: Component) -> St
             f"instances ({instances}) of {component.name} are not a multiple of cluster_size ({cluster})"
         )
     read_bandwidth, write_bandwidth = _bandwidths(reading, attributes)
+    overbooking = reading.find(attributes, "allow_overbooking")
+    if reading.boolean(overbooking):
+        unsupported(overbooking, "overbooked buffers are")
     number = reading.number
     find = reading.find
     return StorageLevel(
@@ -72,7 +76,7 @@ def read_storage(reading: Reading, attributes: Node, component: Component) -> St
         min_utilization=_default_number(number(find(attributes, "min_utilization"), minimum=0.0), 0.0),
         read_bandwidth=read_bandwidth,
         write_bandwidth=write_bandwidth,
-        shared_bandwidth=number(find(attributes, "shared_bandwidth"), minimum=0.0),
+        shared_bandwidth=number(find(attributes, "shared_bandwidth"), minimum=0.0, finite=False),
         bandwidth_scale=_bandwidth_scale(reading, attributes),
         power_gated_at=reading.text(find(attributes, "power_gated_at")),
         reduction_supported=reading.boolean(find(attributes, "reduction_supported")),
@@ -149,10 +153,10 @@ def _bounded(value: int, node: Node) -> int:
 
 def _bandwidths(reading: Reading, attributes: Node) -> tuple[float | None, float | None]:
     """Read and write words per cycle; the deprecated ``bandwidth`` gives half of it to each."""
-    both = reading.number(reading.find(attributes, "bandwidth"), minimum=0.0)
+    both = reading.number(reading.find(attributes, "bandwidth"), minimum=0.0, finite=False)
     half = None if both is None else both / 2
-    read = reading.number(reading.find(attributes, "read_bandwidth"), minimum=0.0)
-    write = reading.number(reading.find(attributes, "write_bandwidth"), minimum=0.0)
+    read = reading.number(reading.find(attributes, "read_bandwidth"), minimum=0.0, finite=False)
+    write = reading.number(reading.find(attributes, "write_bandwidth"), minimum=0.0, finite=False)
     return (half if read is None else read), (half if write is None else write)
 
 

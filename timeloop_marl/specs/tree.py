@@ -22,6 +22,8 @@ _NETWORK_KINDS = {
     "SimpleMulticast": "SimpleMulticast",
 }
 _VERSIONS = ("0.2", "0.3", "0.4")
+_MAX_DEPTH = 1000
+_MAX_LEVELS = 100  # level numbers are kept in bytes
 _RANGE = re.compile(r"(?P<name>[^\[\]]*)\[\s*(?P<first>[0-9]+)\s*\.\.\s*(?P<last>[0-9]+)\s*\]")
 _NODE_KEYS = ("name", "attributes", "local", "subtree", "version", "constraints", "nodes", "class")
 _COMPONENT_KEYS = ("name", "class", "subclass", "attributes", "enabled", "required_actions", "area_scale",
@@ -109,13 +111,16 @@ def components(reading: Reading, node: Node) -> Iterator[Component]:
     """All entries of the ``local`` lists, outermost first, with the instance counts of their subtrees."""
     count = 1
     current: Node | None = node
-    while current is not None:
-        reading.closed(current, _NODE_KEYS, "an architecture tree")
+    for _ in range(_MAX_DEPTH):
+        if current is None:
+            return
+        reading.near_misses(current, _NODE_KEYS, "an architecture tree")
         count *= _split_name(current.child("name"))[1] if not current.child("name").absent else 1
         local = current.child("local")
         for entry in [] if local.absent else local.elements():
             yield _component(reading, entry, count)
         current = _only_child(current)
+    node.fail("the tree is too deep", expected=f"at most {_MAX_DEPTH} nested subtrees")
 
 
 def _only_child(node: Node) -> Node | None:
@@ -133,7 +138,7 @@ def _only_child(node: Node) -> Node | None:
 def _component(reading: Reading, node: Node, count: int) -> Component:
     if not isinstance(node.value, Mapping):
         node.fail("not a component", expected="a map {name, class, attributes}")
-    reading.closed(node, _COMPONENT_KEYS, "a component")
+    reading.near_misses(node, _COMPONENT_KEYS, "a component")
     name, own = _split_name(node.child("name"))
     class_name = node.child("class").value
     if not isinstance(class_name, str):
@@ -170,7 +175,7 @@ def _kind(class_name: str) -> str:
 
 
 def _read_ispass(reading: Reading, node: Node) -> Architecture:
-    reading.closed(node, ("arithmetic", "storage", "constraints", "name", "version"), "an architecture")
+    reading.near_misses(node, ("arithmetic", "storage", "constraints", "name", "version"), "an architecture")
     arithmetic = node.child("arithmetic")
     if not isinstance(arithmetic.value, Mapping):
         arithmetic.fail("no arithmetic", expected="a map with instances")
@@ -198,6 +203,8 @@ def _ispass_component(reading: Reading, node: Node, default_name: str | None) ->
 def _check(architecture: Architecture, node: Node) -> None:
     if not architecture.storage:
         node.fail("no storage level", expected="at least one component whose class contains DRAM, SRAM, ...")
+    if len(architecture.storage) > _MAX_LEVELS:
+        node.fail("too many storage levels", expected=f"at most {_MAX_LEVELS}")
     _check_names(architecture, node)
     _check_meshes(architecture, node)
     _check_networks(architecture, node)

@@ -47,7 +47,18 @@ def read_problem(reading: Reading, node: Node) -> Problem:
         instance.fail(
             "the operation space is too large", expected=f"a product of bounds of at most {INT64_MAX}"
         )
+    _check_extents(problem, shape)
     return problem
+
+
+def _check_extents(problem: Problem, shape: Node) -> None:
+    """Sizes of whole data spaces must fit the 64-bit counters; large coefficients may blow them up."""
+    for space in problem.data_spaces:
+        volume = 1
+        for rank in space.ranks:
+            volume *= 1 + sum(abs(term.coefficient) * (problem.bounds[term.dim] - 1) for term in rank)
+        if volume > INT64_MAX:
+            shape.fail(f"data space {space.name} is too large", expected=f"at most {INT64_MAX} words")
 
 
 def unsupported(node: Node, what: str) -> NoReturn:
