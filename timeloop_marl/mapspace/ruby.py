@@ -148,7 +148,9 @@ def _walk(
     rows = np.empty((64, 2, levels), np.int64)
     count = 0
     choice = np.full(levels, -1, np.int64)
-    left = np.empty(levels + 1, np.int64)  # last position still to be covered by this level and those outside it
+    left = np.empty(
+        levels + 1, np.int64
+    )  # last position still to be covered by this level and those outside it
     spread = np.ones(levels + 1, np.int64)  # product of (factor - 1) over the factors chosen so far
     residual_sum = np.zeros(levels + 1, np.int64)
     factor = np.ones(levels, np.int64)

@@ -163,5 +163,8 @@ def capacity_tables(problem: Problem, architecture: Architecture) -> CapacityTab
                 coefficients[p, r, term.dim] += abs(term.coefficient)
     boundary = [t for t, level in enumerate(levels) if not level.spatial]
     return CapacityTables(
-        np.array(capacity, np.int64), np.array(smallest, np.float64), np.array(boundary, np.int64), coefficients
+        np.array(capacity, np.int64),
+        np.array(smallest, np.float64),
+        np.array(boundary, np.int64),
+        coefficients,
     )

@@ -15,7 +15,14 @@ from ..mapping import MappingBatch
 from ..specs.constraints import LoopConstraint
 from ..specs.spec import Spec
 from .factorization import FactorCounts, count_tuples
-from .kernels import capacity_failures, construction_failures, decode_rows, order_radix, split_radix, unpack_dim
+from .kernels import (
+    capacity_failures,
+    construction_failures,
+    decode_rows,
+    order_radix,
+    split_radix,
+    unpack_dim,
+)
 from .patterns import bypass_choices, constraint_of, level_label, permutation_patterns
 from .ruby import FactorList, enumerate_tuples
 from .tables import capacity_tables, factor_tables_ruby, factor_tables_uber, level_tables
@@ -51,9 +58,7 @@ class TimeloopMapspace:
         self.problem, self.architecture, self.constraints = spec.problem, spec.architecture, spec.constraints
         self.dims = len(self.problem.dims)
         self.tiling_levels = self.architecture.tiling_levels
-        self.patterns = permutation_patterns(
-            self.problem, self.architecture, self.constraints, self.template
-        )
+        self.patterns = permutation_patterns(self.problem, self.architecture, self.constraints, self.template)
         self.bypass = bypass_choices(self.problem, self.architecture, self.constraints)
         self.choices = level_tables(
             self.architecture, self.constraints, self.patterns, self.bypass, self.dims,
@@ -204,9 +209,7 @@ class TimeloopMapspace:
         """Timeloop's ids of a candidate; those of the pruned sub-spaces if the candidate is pruned."""
         digits, radices = [int(x) for x in candidate], [int(x) for x in self.digit_radices(candidate)]
         cuts = self._cuts()
-        numbers = [
-            _number(digits[low:high], radices[low:high]) for low, high in zip(cuts[:-1], cuts[1:])
-        ]
+        numbers = [_number(digits[low:high], radices[low:high]) for low, high in zip(cuts[:-1], cuts[1:])]
         return MapspaceIds(*numbers)
 
     def candidate(self, ids: MapspaceIds, pruned: bool = False) -> Int64[ndarray, "axes"]:

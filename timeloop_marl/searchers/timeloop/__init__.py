@@ -1,1 +1,19 @@
-"""Room."""
+"""Timeloop's five mappers, sample for sample."""
+
+from .events import Counters, Event, FailClass, FailureStatistic, StopReason, ThreadEnd, ValidMapping
+from .mapper import run_mapper
+from .searcher import ALGORITHMS, BestMapping, TimeloopSearcher
+
+__all__ = [
+    "ALGORITHMS",
+    "BestMapping",
+    "Counters",
+    "Event",
+    "FailClass",
+    "FailureStatistic",
+    "StopReason",
+    "ThreadEnd",
+    "TimeloopSearcher",
+    "ValidMapping",
+    "run_mapper",
+]

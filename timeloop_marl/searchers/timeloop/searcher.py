@@ -1,0 +1,182 @@
+"""Timeloop's five mappers as one ``Searcher``: ask and tell, any number of threads, nothing sampled that Timeloop would not."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int64
+from numpy import ndarray
+
+from ...errors import SpecError, UsageError
+from ...mapping import Mapping
+from ...mapspace.timeloop import TimeloopMapspace
+from ...model.outcome import Outcome
+from ...specs.mapper import MapperOptions
+from ..base import Searcher
+from .counting import is_better
+from .events import Counters, Event, FailureStatistic
+from .failures import merged
+from .metrics import expand_metrics, needs_accesses
+from .thread import Best, MapperThread
+
+ALGORITHMS = ("random", "random_pruned", "linear_pruned", "hybrid", "exhaustive")
+
+
+@dataclass(frozen=True)
+class BestMapping:
+    """The winner of all threads: what timeloop-mapper evaluates again and prints at the end."""
+
+    thread: int
+    candidate: Int64[ndarray, "axes"]
+    mapping: Mapping
+    cycles: int
+    energy_pj: float
+    utilization: float
+
+
+class TimeloopSearcher(Searcher):
+    """A Timeloop mapper, sample for sample (mapspace sections 3 and 4).
+
+    Only constructible mappings are asked for; construction failures are counted inside, so Timeloop's totals are in
+    ``counters``, not in the number of rows. Batches end where a termination condition could strike: no row is asked
+    that the real mapper would not have evaluated.
+
+    Threads are emulated: each runs its own deterministic sequence. With ``sync_interval`` all threads that still run
+    meet after every that many samples and exchange their bests in thread order; in the real program that moment
+    depends on timing.
+
+    Args:
+        space: the mapspace; its template has to be that of the options.
+        options: the mapper section; default: that of the Spec.
+    """
+
+    space: TimeloopMapspace
+
+    def __init__(self, space: TimeloopMapspace, options: MapperOptions | None = None) -> None:
+        self.space = space
+        self.options = options or space.spec.mapper
+        if self.options.algorithm not in ALGORITHMS:
+            raise SpecError(
+                "unknown search algorithm",
+                path="mapper.algorithm",
+                value=self.options.algorithm,
+                expected=", ".join(ALGORITHMS),
+            )
+        threads = self.options.num_threads or os.cpu_count() or 1
+        names = self.options.optimization_metrics
+        self.metrics = expand_metrics(names, len(space.architecture.storage))
+        self.threads = tuple(
+            MapperThread(space, self.options, self.metrics, index, threads) for index in range(threads)
+        )
+        self._asked: list[tuple[MapperThread, int]] = []
+        self._rows = np.zeros((0, space.axes), np.int64)
+        self._shared: Best | None = None
+
+    @property
+    def needs_accesses(self) -> bool:
+        """Whether outcomes have to carry ``accesses``."""
+        return needs_accesses(self.metrics)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Where an option does something else than its name says, or the real program refuses."""
+        found = list(self.space.notices)
+        if self.options.timeout == 0:
+            found.append(
+                "mapper.timeout is 0: as in Timeloop, the search stops at the first invalid mapping (0 does not "
+                "switch the timeout off; a large number does)"
+            )
+        if self.options.sync_interval > 0 and len(self.threads) > 1:
+            found.append(
+                "mapper.sync_interval with several threads depends on timing in Timeloop; here the threads meet after "
+                "every sync_interval samples and exchange their bests in thread order"
+            )
+        return tuple(found)
+
+    def ask(self, n: int) -> Int64[ndarray, "m axes"]:
+        """At most n rows (at least one per running thread counts as fair share); none = all threads have ended."""
+        if self._asked:
+            raise UsageError("ask was called twice: call tell with the outcomes of the last rows first")
+        while True:
+            live = [thread for thread in self.threads if not (thread.ended or thread.waiting)]
+            if not live and not self._meet():
+                self._rows = np.zeros((0, self.space.axes), np.int64)
+                return self._rows
+            parts, left = [], n
+            for position, thread in enumerate(live):
+                quota = left // (len(live) - position)
+                rows = thread.ask(quota) if quota else np.zeros((0, self.space.axes), np.int64)
+                left -= len(rows)
+                if len(rows):
+                    self._asked.append((thread, len(rows)))
+                    parts.append(rows)
+            if parts:
+                self._rows = np.concatenate(parts)
+                return self._rows
+
+    def tell(self, candidates: Int64[ndarray, "m axes"], outcome: Outcome) -> None:
+        """Outcomes of the rows of the last ``ask``."""
+        if candidates.shape != self._rows.shape or not np.array_equal(candidates, self._rows):
+            raise UsageError(
+                f"tell got rows of shape {candidates.shape} that are not those of the last ask, "
+                f"expected shape {self._rows.shape}"
+            )
+        asked, self._asked = self._asked, []
+        start = 0
+        for thread, count in asked:
+            thread.tell(_rows_of(outcome, slice(start, start + count)))
+            start += count
+
+    def _meet(self) -> bool:
+        """Let all waiting threads synchronise, in thread order; False if none waits."""
+        waiting = [thread for thread in self.threads if thread.waiting]
+        for thread in waiting:
+            self._shared = thread.synchronize(self._shared)
+        return bool(waiting)
+
+    def interrupt(self) -> None:
+        """As Ctrl-C: every thread ends before its next sample."""
+        for thread in self.threads:
+            thread.interrupted = True
+
+    def drain_events(self) -> list[Event]:
+        """Events since the last call, thread by thread, each thread's in order."""
+        events: list[Event] = []
+        for thread in self.threads:
+            events += thread.events
+            thread.events = []
+        return events
+
+    @property
+    def counters(self) -> tuple[Counters, ...]:
+        """The account of every thread."""
+        return tuple(thread.counters for thread in self.threads)
+
+    @property
+    def failures(self) -> tuple[FailureStatistic, ...]:
+        """Failure statistics of all threads; empty without option ``diagnostics``."""
+        return merged([thread.failures for thread in self.threads if thread.failures is not None])
+
+    @property
+    def best(self) -> BestMapping | None:
+        """The best of all threads, compared in thread order; ``None`` if there is no valid mapping yet."""
+        winner: tuple[int, Best] | None = None
+        for index, thread in enumerate(self.threads):
+            mine = thread.best
+            if mine is not None and (winner is None or is_better(mine.costs, winner[1].costs)):
+                winner = index, mine
+        if winner is None:
+            return None
+        index, best = winner
+        mapping = self.space.decode(best.candidate[None, :])[0]
+        return BestMapping(index, best.candidate, mapping, best.cycles, best.energy_pj, best.utilization)
+
+
+def _rows_of(outcome: Outcome, rows: slice) -> Outcome:
+    accesses = None if outcome.accesses is None else outcome.accesses[rows]
+    return Outcome(
+        outcome.cycles[rows], outcome.energy_pj[rows], outcome.utilization[rows],
+        outcome.failure[rows], outcome.failed_level[rows], accesses,
+    )  # fmt: skip
