@@ -1,4 +1,4 @@
-"""From files to one Document: the two ways in which Timeloop's programs put several files together (formats intro, 6)."""
+"""From files to one Document: the two ways in which Timeloop's programs put files together (formats intro, 6)."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def _combined_value(mine: Any, other: Any, here: Origin, there: Origin) -> Any:
             for index, item in enumerate(part):
                 joined.add(item, part.origin_of(index))
         return joined
-    if type(mine) is type(other) and mine == other or str(mine) == str(other):
+    if (type(mine) is type(other) and mine == other) or str(mine) == str(other):
         return mine
     raise error_at(
         there,

@@ -1,4 +1,4 @@
-"""Safe YAML: text to maps, lists and scalars that know their file, line and quoting; nothing is ever constructed or run.
+"""Safe YAML: text to maps, lists and scalars that know their file, line and quoting; nothing is ever run.
 
 Scalars follow the core schema of YAML 1.2, as in the official front end: ``1e-9`` is a number, ``yes`` a string.
 """
@@ -122,8 +122,8 @@ class _Composer:
             self.anchors[anchor] = value
         return self._count(value, origin, container=False)
 
-    def _alias(self, name: str, origin: Origin) -> Any:
-        if name in self.anchors:
+    def _alias(self, name: str | None, origin: Origin) -> Any:
+        if name is not None and name in self.anchors:
             return self.anchors[name]
         if name in self.open:
             raise error_at(origin, f"the alias *{name} contains itself", remedy="break the circle")

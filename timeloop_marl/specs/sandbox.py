@@ -12,9 +12,10 @@ from typing import Any
 
 import jinja2
 from jinja2 import nodes
+from jinja2.exceptions import SecurityError as SecurityError
 from jinja2.filters import FILTERS
 from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 MAX_OUTPUT = 64 << 20  # characters printed by all templates of one input
@@ -24,15 +25,15 @@ MAX_VALUE = 1 << 20  # characters or elements of one value
 MAX_BITS = 4096
 MARK = "\ue000{}.{}\ue001"  # file number and line, put after every newline of a template
 
-_FILTERS = (
+_SAFE_FILTERS = (
     "abs attr capitalize count d default dictsort first float int items last length list lower map max min reject "
     "rejectattr reverse select selectattr sort string sum title trim unique upper"
-).split()
-_STRING_METHODS = (
+)
+_SAFE_METHODS = (
     "capitalize count endswith find index isalnum isalpha isdigit islower isnumeric isspace isupper lower lstrip "
     "removeprefix removesuffix replace rfind rpartition partition rsplit rstrip split startswith strip swapcase title "
     "upper"
-).split()
+)
 
 
 class Undefined(jinja2.Undefined):
@@ -48,20 +49,20 @@ class _Marker(NodeTransformer):
     def __init__(self, file: int) -> None:
         self.file = file
 
-    def visit_TemplateData(self, node: nodes.TemplateData) -> nodes.TemplateData:
+    def visit_TemplateData(self, node: nodes.TemplateData) -> nodes.TemplateData:  # noqa: N802
         lines = node.data.split("\n")
         for index in range(1, len(lines)):
             lines[index] = MARK.format(self.file, node.lineno + index) + lines[index]
         node.data = "\n".join(lines)
         return node
 
-    def visit_For(self, node: nodes.For) -> nodes.Node:
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
         return self._ticked(node, node.body)
 
-    def visit_Macro(self, node: nodes.Macro) -> nodes.Node:
+    def visit_Macro(self, node: nodes.Macro) -> nodes.Node:  # noqa: N802
         return self._ticked(node, node.body)
 
-    def visit_CallBlock(self, node: nodes.CallBlock) -> nodes.Node:
+    def visit_CallBlock(self, node: nodes.CallBlock) -> nodes.Node:  # noqa: N802
         return self._ticked(node, node.body)
 
     def _ticked(self, node: nodes.Node, body: list[nodes.Node]) -> nodes.Node:
@@ -70,7 +71,7 @@ class _Marker(NodeTransformer):
         body.insert(0, nodes.Output([_call("tick", [nodes.Const(weight)])]))
         return node
 
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
         return _call("concat_checked", list(node.nodes))
 
@@ -86,7 +87,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def __init__(self, functions: dict[str, Callable[..., Any]]) -> None:
         super().__init__(undefined=Undefined, keep_trailing_newline=True, finalize=self._printed)
-        self.filters = {name: FILTERS[name] for name in _FILTERS}
+        self.filters = {name: FILTERS[name] for name in _SAFE_FILTERS.split()}
         self.filters.update(join=_join, replace=_replace, round=_round)
         for name in ("lipsum", "cycler", "joiner"):
             self.globals.pop(name, None)
@@ -130,7 +131,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Only harmless methods of strings; containers and numbers as in Jinja2's own sandbox."""
         if isinstance(obj, str):
-            return attr in _STRING_METHODS
+            return attr in _SAFE_METHODS.split()
         return super().is_safe_attribute(obj, attr, value)
 
     def call(self, context: Context, obj: Any, *args: Any, **kwargs: Any) -> Any:

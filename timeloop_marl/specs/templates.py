@@ -226,7 +226,7 @@ class Templates:
                 "the pattern is too wide", value=text, expected="wildcards in at most two folders, no **"
             )
         for candidate in self._candidates(text):
-            found = sorted(Path(name) for name in glob.glob(str(candidate)))
+            found = sorted(Path(name) for name in glob.glob(str(candidate)))  # noqa: PTH207 (absolute patterns)
             files = [path for path in found if path.suffix in INCLUDABLE]
             if files:
                 for path in files:
