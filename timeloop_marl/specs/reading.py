@@ -12,6 +12,7 @@ from .architecture import Architecture
 from .constraint_reading import read_constraints
 from .document import Document, Node
 from .energy_source import EnergyChoice, read_energies
+from .flatten import flatten
 from .loading import load_document
 from .mapper_reading import read_mapper, read_model_section
 from .problem import Problem
@@ -116,6 +117,7 @@ def load(
     mapspace_constraints: bool = True,
     energies: EnergyChoice = _ENERGIES,
     jinja_data: Mapping[str, Any] | None = None,
+    program: str = "mapper",
 ) -> Spec:
     """Read files and build the ``Spec`` they describe.
 
@@ -126,6 +128,7 @@ def load(
         mapspace_constraints: see there.
         energies: see there.
         jinja_data: variables for templates.
+        program: as in ``flatten``: where the constraints of a v0.4 architecture go.
 
     Raises:
         SpecError: anything wrong in the files.
@@ -133,6 +136,7 @@ def load(
     document = load_document(files, jinja_data=jinja_data)
     if not energies.inputs:
         energies = replace(energies, inputs=_plain_inputs(files, document))
+    document = flatten(document, program=program)
     return read_spec(
         document, options=options, strict=strict, mapspace_constraints=mapspace_constraints, energies=energies
     )
