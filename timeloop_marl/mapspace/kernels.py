@@ -176,7 +176,7 @@ def construction_failure(
 ) -> int:
     """Why a mapping cannot be constructed (mapspace section 3.1).
 
-    -1 = it can; t = the fan-out of tiling level t is exceeded; T = parallelism too low; T + 1 = too many temporal loops.
+    -1 = it can; t = tiling level t is too wide; T = parallelism too low; T + 1 = too many temporal loops.
     """
     levels = factors.shape[0]
     parallelism = 1.0

@@ -143,7 +143,7 @@ def _walk(
     limit: Int64[ndarray, "T"],
     most: int,
 ) -> Int64[ndarray, "L 2 T"]:
-    """Steps 3 to 6 for one ``rec``: depth first over the levels inside-out; free level ``large`` takes large factors."""
+    """Steps 3 to 6 for one ``rec``: depth first, inside-out; free level ``large`` takes the large factors."""
     levels = fixed_factor.shape[0]
     rows = np.empty((64, 2, levels), np.int64)
     count = 0

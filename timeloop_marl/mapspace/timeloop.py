@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Int64
@@ -209,7 +210,7 @@ class TimeloopMapspace:
         """Timeloop's ids of a candidate; those of the pruned sub-spaces if the candidate is pruned."""
         digits, radices = [int(x) for x in candidate], [int(x) for x in self.digit_radices(candidate)]
         cuts = self._cuts()
-        numbers = [_number(digits[low:high], radices[low:high]) for low, high in zip(cuts[:-1], cuts[1:])]
+        numbers = [_number(digits[low:high], radices[low:high]) for low, high in pairwise(cuts)]
         return MapspaceIds(*numbers)
 
     def candidate(self, ids: MapspaceIds, pruned: bool = False) -> Int64[ndarray, "axes"]:

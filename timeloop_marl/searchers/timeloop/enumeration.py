@@ -135,7 +135,7 @@ def draw_order(cursor: Cursor) -> None:
 
 @kernel
 def prepare_triple(choices: LevelTables, cursor: Cursor) -> bool:
-    """Decode a new (factorisation, permutation, split) as far as the fan-out filter needs; True if it is the last one."""
+    """Decode a new (factorisation, permutation, split) for the fan-out filter; True if it is the last one again."""
     row, levels, dims = cursor.row, cursor.raw.shape[0], cursor.raw.shape[1]
     pruned = row[0] == 1
     same = True

@@ -1,4 +1,4 @@
-"""Option ``diagnostics``: why mappings failed, by class and storage level, with a sample of each (mapspace section 5)."""
+"""Option ``diagnostics``: failures by class and storage level, with a sample of each (mapspace section 5)."""
 
 from __future__ import annotations
 

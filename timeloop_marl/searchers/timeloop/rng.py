@@ -120,7 +120,7 @@ def take_digit(pair: UInt64[ndarray, "2"], radix: int) -> int:
     if pair[0] == np.uint64(0):
         digit = pair[1] % r
         pair[1] = pair[1] // r
-        return np.int64(digit)
+        return int(digit)
     left = pair[0] % r
     quotient = np.uint64(0)
     for bit in range(63, -1, -1):
@@ -130,4 +130,4 @@ def take_digit(pair: UInt64[ndarray, "2"], radix: int) -> int:
             quotient |= np.uint64(1) << np.uint64(bit)
     pair[0] = pair[0] // r
     pair[1] = quotient
-    return np.int64(left)
+    return int(left)

@@ -1,4 +1,4 @@
-"""Timeloop's five mappers as one ``Searcher``: ask and tell, any number of threads, nothing sampled that Timeloop would not."""
+"""Timeloop's five mappers as one ``Searcher``: ask and tell, any number of threads, Timeloop's samples only."""
 
 from __future__ import annotations
 
