@@ -9,8 +9,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
+
+from timeloop_marl.mapspace.axes import LearnersMapspace
+from timeloop_marl.specs import load
 
 ROOT = Path(__file__).resolve().parent.parent
 NETWORKS = sorted(path.parent for path in (ROOT / "problems").glob("*/network.yaml"))
@@ -125,3 +129,62 @@ def execution_order(name: str) -> tuple[int, str, int]:
     rank = next(index for index, part in enumerate(parts) if name.startswith(part))
     step = name.rpartition("_")[2]
     return rank, name.split("_")[0] if rank == 1 else name, steps.index(step) if step in steps else 0
+
+
+MACHINES = sorted(path for path in (ROOT / "arch").iterdir() if path.is_dir())
+# A dense convolution with stride, a depthwise one, a batched matrix product: all letters and both shapes.
+SAMPLES = ["resnet18/conv3_down.yaml", "mobilenetv2/block02_depthwise.yaml", "bert_base_seq512/scores.yaml"]
+
+
+def component(table_name: str) -> str:
+    """``chip_top_level.GLB[1..1]`` -> ``GLB``."""
+    return table_name.partition("[")[0].rpartition(".")[2]
+
+
+def machine_files(machine: Path) -> list[Path]:
+    return sorted(machine.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids=lambda path: path.name)
+@pytest.mark.parametrize("layer", SAMPLES)
+def test_machine_and_layer_give_a_mapspace_with_mappings(machine: Path, layer: str) -> None:
+    spec = load([*machine_files(machine), ROOT / "problems" / layer])
+    assert not spec.notices
+    space = LearnersMapspace(spec)
+    drawn = space.sample(16, np.random.default_rng(1))
+    assert len(drawn) == 16
+    assert space.feasible(drawn).all()
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids=lambda path: path.name)
+def test_folder_is_one_complete_input(machine: Path) -> None:
+    assert {path.name for path in machine_files(machine)} == {"arch.yaml", "ERT.yaml", "ART.yaml"}
+    spec = load([*machine_files(machine), ROOT / "problems" / SAMPLES[0]])
+    stored = [level.name for level in spec.architecture.storage if not level.name.startswith("inter_")]
+    wanted = {*stored, spec.architecture.compute.name}
+    for table in ("ERT", "ART"):
+        rows = read(machine / f"{table}.yaml")[table]["tables"]
+        named = {component(row["name"]) for row in rows}
+        # "wire" is no component: it gives the wire energy of all networks (cost-model section 13)
+        assert {name for name in named if not name.startswith("inter_") and name != "wire"} == wanted
+    actions = {name: {"read", "write", "update", "leak"} for name in stored}
+    actions |= {spec.architecture.compute.name: {"compute", "leak"}, "wire": {"transfer_random"}}
+    for row in read(machine / "ERT.yaml")["ERT"]["tables"]:
+        name = component(row["name"])
+        assert {action["name"] for action in row["actions"]} == actions[name], row["name"]
+
+
+def test_the_list_of_machines_is_complete_and_right() -> None:
+    lines = (ROOT / "arch" / "README.md").read_text().splitlines()
+    rows = {
+        line.split("`")[1]: line.split("|") for line in lines if line.startswith("| `") and "yaml" not in line
+    }
+    assert set(rows) == {machine.name for machine in MACHINES}
+    for machine in MACHINES:
+        architecture = load([*machine_files(machine), ROOT / "problems" / SAMPLES[0]]).architecture
+        row = rows[machine.name]
+        assert int(row[2]) == architecture.compute.instances, machine.name
+        stored = [level for level in reversed(architecture.storage) if not level.name.startswith("inter_")]
+        for level in stored:
+            size = "" if level.size is None else f" {level.size}"
+            assert f"{level.name}{size}" in row[4], (machine.name, level.name, level.size)
