@@ -38,14 +38,15 @@ class SpecError(TimeloopMarlError):
         super().__init__(self._message())
 
     def _message(self) -> str:
-        where = ": ".join(str(part) for part in (self.file, self.path) if part)
-        lines = [f"{where}: {self.problem}" if where else self.problem]
+        where = ": ".join(cut(str(part), 400) for part in (self.file, self.path) if part)
+        problem = cut(self.problem, 600)
+        lines = [f"{where}: {problem}" if where else problem]
         if self.value is not ...:
             lines.append(f"  found: {shorten(self.value)}")
         if self.expected:
-            lines.append(f"  expected: {self.expected}")
+            lines.append(f"  expected: {cut(self.expected, 1000)}")
         if self.remedy:
-            lines.append(f"  remedy: {self.remedy}")
+            lines.append(f"  remedy: {cut(self.remedy, 1000)}")
         return "\n".join(lines)
 
 
@@ -69,6 +70,9 @@ def shorten(value: object, limit: int = 120) -> str:
     """``repr`` of a value, cut to ``limit`` characters."""
     try:
         text = repr(value)
-    except ValueError:  # integers of thousands of digits refuse to be printed
-        text = "a number too long to print"
+    except (
+        ValueError,
+        RecursionError,
+    ):  # integers of thousands of digits, containers in containers without end
+        text = "a value too long to print"
     return text if len(text) <= limit else text[: limit - 3] + "..."
