@@ -71,8 +71,7 @@ class _Composer:
         try:
             yield from yaml.parse(text, Loader=_Loader)
         except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            file, line = self.locate(mark.line if mark is not None else 0)
+            file, line = self.locate(_error_line(error, text))
             problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
             raise error_at(
                 Origin(file, line),
@@ -103,7 +102,8 @@ class _Composer:
     def _node(self, event: Any, path: KeyPath, depth: int) -> Any:
         origin = self._origin(event, path)
         if depth > MAX_DEPTH:
-            raise error_at(origin, "nested too deeply", expected=f"at most {MAX_DEPTH} levels")
+            place = Origin(origin.file, origin.line, path[:8])
+            raise error_at(place, "nested too deeply", expected=f"at most {MAX_DEPTH} levels")
         if isinstance(event, yaml.AliasEvent):
             return self._count(self._alias(event.anchor, origin), origin)
         anchor = event.anchor
@@ -219,6 +219,15 @@ def resolve(text: str) -> Any:
             return int(text, 0)
         return int(text)
     return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def _error_line(error: yaml.YAMLError, text: str) -> int:
+    """0-based line of a syntax error; for forbidden characters the parser gives their position in bytes."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is not None:
+        return int(mark.line)
+    position = getattr(error, "position", 0)
+    return text.encode()[: position if isinstance(position, int) else 0].count(b"\n")
 
 
 def _size(value: Any) -> int:

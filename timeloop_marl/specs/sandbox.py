@@ -19,7 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 MAX_OUTPUT = 64 << 20  # characters printed by all templates of one input
-MAX_TICKS = 1_000_000  # loop turns and macro calls
+MAX_TICKS = 200_000  # loop turns and macro calls
 MAX_SECONDS = 10.0
 MAX_VALUE = 1 << 20  # characters or elements of one value
 MAX_BITS = 4096
