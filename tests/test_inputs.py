@@ -172,7 +172,7 @@ def test_folder_is_one_complete_input(machine: Path) -> None:
         {"random_read", "random_fill", "random_update", "leak"},
     )
     computes = ({"compute", "leak"}, {"mac_random", "leak"})
-    actions = {name: (plain, random) for name in stored} | {spec.architecture.compute.name: computes}
+    actions = dict.fromkeys(stored, (plain, random)) | {spec.architecture.compute.name: computes}
     for row in read(machine / "ERT.yaml")["ERT"]["tables"]:
         name, given = component(row["name"]), {action["name"] for action in row["actions"]}
         assert given in actions.get(name, ({"transfer_random"},)), row["name"]
