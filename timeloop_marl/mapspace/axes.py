@@ -18,13 +18,12 @@ from numpy import ndarray
 from ..errors import MappingError, UsageError
 from ..mapping import Mapping, MappingBatch
 from ..specs.spec import Spec
-from .learners import decoding, repair
+from .feasibility import check_constraints
+from .learners import decoding, moves, repair
 from .learners.axis import Axis, AxisKind
 from .learners.build import Builder
 from .learners.encoding import encode_mapping
-from .feasibility import check_constraints
 from .learners.tables import workspace
-
 
 
 class LearnersMapspace:
@@ -110,7 +109,8 @@ class LearnersMapspace:
             item = int(np.flatnonzero(self.tables.item_axis == axis)[0])
             decoding.mask_items(self.tables, work, rows, item, allowed)
         elif column.kind is AxisKind.BYPASS:
-            decoding.mask_keeps(self.tables, work, rows, column.storage, column.data_space, allowed)
+            s, p = (int(k) for k in np.argwhere(self.tables.keep_axis == axis)[0])
+            decoding.mask_keeps(self.tables, work, rows, s, p, allowed)
         return allowed
 
     def decode(self, candidates: Int64[ndarray, "m axes"]) -> MappingBatch:
@@ -148,6 +148,28 @@ class LearnersMapspace:
                 remedy="evaluate it to see which level fails, or loosen the constraints",
             )
         return rows[0]
+
+    def moved(
+        self,
+        candidates: Int64[ndarray, "m axes"],
+        rng: np.random.Generator,
+        counts: Int64[ndarray, "m"] | None = None,
+        weights: tuple[int, int, int, int] = (4, 1, 2, 1),
+    ) -> Int64[ndarray, "m axes"]:
+        """Rows a few random local moves (and their repair) away.
+
+        Args:
+            counts: moves per row, default one.
+            weights: chances of moving a factor, exchanging two, swapping two loops, toggling a bypass.
+        """
+        rows = self._checked(candidates).copy()
+        m = len(rows)
+        number = np.ones(m, np.int64) if counts is None else np.asarray(counts, np.int64)
+        first = np.empty(m, np.int64)
+        moves.move_rows(
+            self.tables, workspace(self.tables), rows, _seeds(rng, m), number, np.array(weights, np.int64), first
+        )
+        return self.repair(rows, rng, first)[0]
 
     def neighbours(
         self, candidate: Int64[ndarray, "axes"], rng: np.random.Generator

@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Protocol
 
+import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from ..errors import UsageError
 from ..mapping import MappingBatch
 from ..model.outcome import Outcome
 
@@ -26,9 +28,13 @@ class Space(Protocol):
 
 
 class Searcher(ABC):
-    """Strict alternation of ``ask`` and ``tell``; ``tell`` gets the rows of the last ``ask`` in the same order."""
+    """Strict alternation of ``ask`` and ``tell``; ``tell`` gets the rows of the last ``ask`` in the same order.
+
+    A searcher is deterministic: its rows depend on its arguments, the ``n`` of each ``ask`` and the outcomes told.
+    """
 
     space: Space
+    batch: int = 64  # rows per ask that suit the searcher
 
     @abstractmethod
     def ask(self, n: int) -> Int64[ndarray, "m axes"]:
@@ -37,3 +43,40 @@ class Searcher(ABC):
     @abstractmethod
     def tell(self, candidates: Int64[ndarray, "m axes"], outcome: Outcome) -> None:
         """Learn from the outcomes of the rows returned by the last ``ask``."""
+
+
+class Turns:
+    """Keeps a searcher's callers to strict alternation and to the rows that were asked."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._asked: Int64[ndarray, "m axes"] | None = None
+
+    def asked(self, n: int) -> None:
+        """At the start of ``ask``. Raises ``UsageError`` if the last rows were not told yet."""
+        if self._asked is not None:
+            raise UsageError(f"{self.name}.ask() called twice: tell() the last {len(self._asked)} rows first")
+        if n < 1:
+            raise UsageError(f"{self.name}.ask({n}): ask for at least one candidate")
+
+    def handed_out(self, rows: Int64[ndarray, "m axes"]) -> Int64[ndarray, "m axes"]:
+        """At the end of ``ask``: remember the rows; none = exhausted, nothing is to be told."""
+        self._asked = rows.copy() if len(rows) else None
+        return rows
+
+    def told(self, candidates: Int64[ndarray, "m axes"], outcome: Outcome) -> None:
+        """At the start of ``tell``. Raises ``UsageError`` naming expected and actual shape."""
+        if self._asked is None:
+            raise UsageError(f"{self.name}.tell() called before ask()")
+        if candidates.shape != self._asked.shape:
+            raise UsageError(
+                f"{self.name}.tell(): candidates must have shape {self._asked.shape} (rows of the last ask, axes), "
+                f"got {candidates.shape}"
+            )
+        if len(outcome) != len(candidates):
+            raise UsageError(
+                f"{self.name}.tell(): outcome must have {len(candidates)} rows, one per candidate, got {len(outcome)}"
+            )
+        if not np.array_equal(candidates, self._asked):
+            raise UsageError(f"{self.name}.tell(): these are not the rows of the last ask(), in its order")
+        self._asked = None

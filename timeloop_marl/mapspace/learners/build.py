@@ -136,8 +136,7 @@ class Builder:
             if tiling is None and (d in rule.fixed or value > rule.maximum.get(d, UNLIMITED)):
                 continue
             if slot.side != TEMPORAL and (
-                value > self.fan[slot.tiling, slot.side]
-                or not self._side_possible(slot.tiling, d, slot.side)
+                value > self.fan[slot.tiling, slot.side] or not self._side_possible(slot.tiling, d, slot.side)
             ):
                 continue
             found.append(index)
@@ -269,11 +268,10 @@ class Builder:
 
     def _instances(self) -> list[int]:
         architecture = self.spec.architecture
-        limits = [
-            (unit.instances if unit.instances < unit.mesh_x * unit.mesh_y else 0)
-            for unit in (architecture.compute, *architecture.storage)
-        ]
-        return [int(limit) for limit in limits]
+        compute = architecture.compute
+        meshes = [(compute.instances, compute.mesh_x * compute.mesh_y)]
+        meshes += [(level.instances, level.mesh_x * level.mesh_y) for level in architecture.storage]
+        return [instances if instances < mesh else 0 for instances, mesh in meshes]
 
     def _limits(self) -> tuple[Int64[ndarray, "T D"], list[tuple[int, int, int]]]:
         maximum = np.full((self.T, self.D), UNLIMITED, np.int64)
@@ -319,7 +317,9 @@ class Builder:
             item_first=_ints(sum(counts[:i]) for i in range(len(counts))),
             item_count=_ints(counts),
             item_slots=_ints(slot for item in self.items for slot in item.slots),
-            item_twin=np.array([i > 0 and item == self.items[i - 1] for i, item in enumerate(self.items)], np.bool_),
+            item_twin=np.array(
+                [i > 0 and item == self.items[i - 1] for i, item in enumerate(self.items)], np.bool_
+            ),
             base_factor=self.base_factor,
             base_side=self.base_side,
             maximum=maximum,
@@ -329,7 +329,8 @@ class Builder:
             instances=_ints(self._instances()),
             capacity=_ints(-1 if size is None else size for size in sizes),
             least_fill=np.array(
-                [0.0 if z is None else z * level.min_utilization for z, level in zip(sizes, storage)], np.float64
+                [0.0 if z is None else z * level.min_utilization for z, level in zip(sizes, storage)],
+                np.float64,
             ),
             min_parallelism=float(self.spec.constraints.min_parallelism),
             space_rank=_ints(space_rank),

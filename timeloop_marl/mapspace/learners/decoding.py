@@ -55,9 +55,7 @@ def feasible_rows(tables: Tables, work: Work, rows: np.ndarray, feasible: np.nda
 
 
 @kernel
-def mask_items(
-    tables: Tables, work: Work, rows: np.ndarray, item: int, allowed: np.ndarray
-) -> None:
+def mask_items(tables: Tables, work: Work, rows: np.ndarray, item: int, allowed: np.ndarray) -> None:
     """allowed[i, v]: slot v of ``item`` fits beside everything already decided (non-negative) in row i."""
     for i in range(rows.shape[0]):
         own = rows[i, tables.item_axis[item]]
@@ -69,9 +67,7 @@ def mask_items(
 
 
 @kernel
-def mask_keeps(
-    tables: Tables, work: Work, rows: np.ndarray, s: int, p: int, allowed: np.ndarray
-) -> None:
+def mask_keeps(tables: Tables, work: Work, rows: np.ndarray, s: int, p: int, allowed: np.ndarray) -> None:
     """allowed[i, k]: data space p bypassed (0) or kept (1) at level s is possible in row i."""
     for i in range(rows.shape[0]):
         _load(tables, work, rows[i], work.chosen.shape[0])
@@ -151,7 +147,7 @@ def decode_rows(
 ) -> None:
     """Fill the arrays of a ``MappingBatch``."""
     for i in range(rows.shape[0]):
-        _load_factors(tables, work, rows[i])
+        load_factors(tables, work, rows[i])
         _bounds(tables, work, factors[i], residuals[i])
         for t in range(work.factor.shape[0]):
             _order(tables, work, rows[i], t, order[i, t])
@@ -166,7 +162,7 @@ def decode_rows(
 
 
 @kernel
-def _load_factors(tables: Tables, work: Work, row: np.ndarray) -> None:
+def load_factors(tables: Tables, work: Work, row: np.ndarray) -> None:
     """Only factors and sides: decoding needs no tiles."""
     work.factor[:] = tables.base_factor
     work.side[:] = tables.base_side

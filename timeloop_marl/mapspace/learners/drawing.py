@@ -20,7 +20,7 @@ def draw(state: np.ndarray, bound: int) -> int:
     z = (z ^ (z >> np.uint64(27))) * _MIX_2
     z = z ^ (z >> np.uint64(31))
     high = np.int64(z >> np.uint64(33))
-    return (high * np.int64(bound)) >> np.int64(31)
+    return int((high * np.int64(bound)) >> np.int64(31))
 
 
 @kernel

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from ..jit import kernel
+from .inlining import inlined
 from .tables import TEMPORAL, Tables, Work, X, Y
 
 
-@kernel
+@inlined
 def tile_words(tables: Tables, work: Work, s: int) -> int:
     """Words that the kept data spaces need at storage level s: hull volumes ``prod(1 + sum |c| (m - 1))``."""
-    words = np.int64(0)
+    words = 0
     for p in range(tables.space_rank.shape[0] - 1):
         if work.keep[s, p] == 0:
             continue
-        volume = np.int64(1)
+        volume = 1
         for r in range(tables.space_rank[p], tables.space_rank[p + 1]):
-            length = np.int64(1)
+            length = 1
             for k in range(tables.rank_term[r], tables.rank_term[r + 1]):
                 length += tables.term_weight[k] * (work.extent[s, tables.term_dim[k]] - 1)
             volume *= length
@@ -25,7 +23,7 @@ def tile_words(tables: Tables, work: Work, s: int) -> int:
     return words
 
 
-@kernel
+@inlined
 def clear(tables: Tables, work: Work) -> None:
     """Only the constant factors are placed; ``keep`` stays."""
     T, D = work.factor.shape
@@ -43,7 +41,7 @@ def clear(tables: Tables, work: Work) -> None:
                     work.extent[s, d] *= f
 
 
-@kernel
+@inlined
 def side_allows(tables: Tables, work: Work, t: int, d: int, side: int) -> bool:
     """Whether dim d, still unit at spatial level t, may become an X or Y loop beside the loops already there."""
     D = work.factor.shape[1]
@@ -51,7 +49,7 @@ def side_allows(tables: Tables, work: Work, t: int, d: int, side: int) -> bool:
         here = tables.position[t, d]
         for e in range(D):
             other = work.side[t, e]
-            if e == d or other == TEMPORAL or other == side:
+            if e == d or other == TEMPORAL or other == side:  # noqa: SIM109 (a tuple here costs tenfold)
                 continue
             there = tables.position[t, e]
             if (side == X and there < here) or (side == Y and there > here):
@@ -65,7 +63,7 @@ def side_allows(tables: Tables, work: Work, t: int, d: int, side: int) -> bool:
     return True
 
 
-@kernel
+@inlined
 def _instances_allow(tables: Tables, work: Work, t: int, value: int) -> bool:
     for i in range(tables.storage_of[t] + 1):
         if tables.instances[i] > 0:
@@ -78,7 +76,7 @@ def _instances_allow(tables: Tables, work: Work, t: int, value: int) -> bool:
     return True
 
 
-@kernel
+@inlined
 def fits(tables: Tables, work: Work, d: int, value: int, slot: int) -> bool:
     """Whether ``value`` more of dim d fits into the slot: factor limit, mesh, instances, side, all capacities."""
     t, side = tables.slot_level[slot], tables.slot_side[slot]
@@ -104,7 +102,7 @@ def fits(tables: Tables, work: Work, d: int, value: int, slot: int) -> bool:
     return True
 
 
-@kernel
+@inlined
 def put(tables: Tables, work: Work, item: int, choice: int) -> None:
     """Place an item in one of its slots, without asking."""
     slot = tables.item_slots[tables.item_first[item] + choice]
@@ -119,7 +117,7 @@ def put(tables: Tables, work: Work, item: int, choice: int) -> None:
         work.extent[s, d] *= value
 
 
-@kernel
+@inlined
 def take(tables: Tables, work: Work, item: int) -> None:
     """Undo ``put``."""
     slot = tables.item_slots[tables.item_first[item] + work.chosen[item]]
@@ -135,14 +133,14 @@ def take(tables: Tables, work: Work, item: int) -> None:
         work.extent[s, d] //= value
 
 
-@kernel
+@inlined
 def fits_choice(tables: Tables, work: Work, item: int, choice: int) -> bool:
     """Whether an item fits into its slot number ``choice``."""
     slot = tables.item_slots[tables.item_first[item] + choice]
     return fits(tables, work, tables.item_dim[item], tables.item_value[item], slot)
 
 
-@kernel
+@inlined
 def place_near(tables: Tables, work: Work, item: int, wish: int) -> bool:
     """Place an item in the slot wished for, else in the nearest feasible outer one, else inner one."""
     count = tables.item_count[item]
@@ -157,7 +155,7 @@ def place_near(tables: Tables, work: Work, item: int, wish: int) -> bool:
     return False
 
 
-@kernel
+@inlined
 def parallelism(tables: Tables, work: Work) -> float:
     """Share of the fan-outs in use: the product over the spatial levels (mapspace section 2.4)."""
     share = 1.0

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .drawing import draw, shuffle
 from ..jit import kernel
+from .drawing import draw, shuffle
 from .placing import clear, fits_choice, parallelism, place_near, put, take, tile_words
 from .tables import TEMPORAL, Tables, Work
 

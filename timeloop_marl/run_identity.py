@@ -1,0 +1,55 @@
+"""What identifies a search, so that only the same search resumes its trace."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from .objective import Objective
+from .run_folder import versions
+from .specs.spec import Spec
+
+# Where the input came from and what is said about it change neither mapspace nor costs.
+_IRRELEVANT = frozenset({"files", "notices", "source", "warnings", "origin", "out_prefix"})
+
+
+def run_identity(
+    spec: Spec,
+    *,
+    searcher: str,
+    seed: int,
+    options: Mapping[str, object],
+    objective: Objective,
+    evaluator: str,
+) -> dict[str, Any]:
+    """Identity for a trace's header: a fingerprint of the inputs, and by name everything that steers the search."""
+    return {
+        "spec": spec_fingerprint(spec),
+        "searcher": searcher,
+        "seed": seed,
+        "options": {key: str(value) for key, value in sorted(options.items())},
+        "objective": objective.name,
+        "evaluator": evaluator,
+        "versions": versions(),
+    }
+
+
+def spec_fingerprint(spec: Spec) -> str:
+    """SHA-256 over everything in a Spec that mapspace and costs depend on; the same in every process."""
+    return hashlib.sha256(json.dumps(_plain(spec), sort_keys=True).encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value) if field.name not in _IRRELEVANT]
+        return {name: _plain(getattr(value, name)) for name in names}
+    if isinstance(value, Mapping):
+        return sorted(([repr(_plain(key)), _plain(entry)] for key, entry in value.items()), key=repr)
+    if isinstance(value, (set, frozenset)):
+        return sorted((_plain(entry) for entry in value), key=repr)
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return repr(value) if isinstance(value, float) else str(value) if not isinstance(value, int) else value

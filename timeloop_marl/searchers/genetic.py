@@ -1,0 +1,90 @@
+"""A genetic searcher on the repaired genome (a mu + lambda scheme with restarts; cf. GAMMA, ICCAD 2020)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+from numpy import ndarray
+
+from ..mapspace.axes import LearnersMapspace
+from ..mapspace.learners.axis import Axis, AxisKind
+from ..objective import Objective
+from .learner import LearnerSearcher, Rows
+
+
+@dataclass(frozen=True)
+class GeneticOptions:
+    """Options; sizes in individuals, ``restart`` in samples without improvement (0 = never)."""
+
+    population: int = 32
+    offspring: int = 32
+    tournament: int = 2
+    crossover: float = 0.6  # share of children with two parents
+    mutations: float = 1.5  # mean number of local moves per child, at least one for children of one parent
+    restart: int = 2000
+
+
+class GeneticSearcher(LearnerSearcher):
+    """Tournament selection, crossover by dimension, level and data space, local moves, elitism, no duplicates."""
+
+    def __init__(
+        self, space: LearnersMapspace, objective: Objective, seed: int, options: GeneticOptions
+    ) -> None:
+        super().__init__(space, objective, seed)
+        self.options, self.batch = options, options.offspring
+        self._blocks = self._gene_blocks()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._rows: Rows = np.zeros((0, self.space.axes), np.int64)
+        self._costs: Float64[ndarray, "n"] = np.zeros(0)
+        self._best, self._stagnant, self._born = np.inf, 0, 0
+
+    def _gene_blocks(self) -> Int64[ndarray, "axes"]:
+        """Axes inherited together: factors of a dimension, loop order of a level, bypasses of a data space."""
+        block = np.zeros(self.space.axes, np.int64)
+        for number, group in enumerate(self.space.groups(_inherited_with)):
+            block[list(group)] = number
+        return block
+
+    def _propose(self, n: int) -> Rows:
+        if self._born < self.options.population:
+            rows = self.fresh_random(min(n, self.options.population - self._born))
+        else:
+            rows = self.fresh(self._children, n)
+            if len(rows) < n:
+                rows = np.concatenate([rows, self.fresh_random(n - len(rows))])
+        self._born += len(rows)
+        return rows
+
+    def _learn(self, rows: Rows, costs: Float64[ndarray, "m"]) -> None:
+        every, all_costs = np.concatenate([self._rows, rows]), np.concatenate([self._costs, costs])
+        keep = np.argsort(all_costs, kind="stable")[: self.options.population]
+        self._rows, self._costs = every[keep], all_costs[keep]
+        self._stagnant = 0 if self._costs[0] < self._best else self._stagnant + len(rows)
+        self._best = min(self._best, float(self._costs[0]))
+        if self.options.restart and self._stagnant >= self.options.restart:
+            self._forget()
+
+    def _children(self, n: int) -> Rows:
+        mothers, fathers = self._parents(n), self._parents(n)
+        mixed = self.rng.random(n) < self.options.crossover
+        children = np.where(self._from_father(n) & mixed[:, None], fathers, mothers)
+        moves = self.rng.poisson(self.options.mutations, n)
+        return self.space.moved(children, self.rng, np.where(mixed, moves, np.maximum(moves, 1)))
+
+    def _parents(self, n: int) -> Rows:
+        # The population is sorted by cost: the smallest of the drawn indices wins its tournament.
+        drawn = self.rng.integers(0, len(self._rows), (n, self.options.tournament))
+        return self._rows[drawn.min(axis=1)]
+
+    def _from_father(self, n: int) -> Bool[ndarray, "n axes"]:
+        return (self.rng.random((n, int(self._blocks.max(initial=0)) + 1)) < 0.5)[:, self._blocks]
+
+
+def _inherited_with(axis: Axis) -> tuple[AxisKind, int | None]:
+    if axis.kind is AxisKind.FACTOR:
+        return axis.kind, axis.dim
+    return axis.kind, axis.tiling if axis.kind is AxisKind.ORDER else axis.data_space

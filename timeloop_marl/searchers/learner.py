@@ -1,0 +1,74 @@
+"""What the searchers on the learners' view share: a seeded generator, the turn rules, distinct fresh rows."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float64, Int64
+from numpy import ndarray
+
+from ..mapspace.axes import LearnersMapspace
+from ..model.outcome import Outcome
+from ..objective import Objective
+from .base import Searcher, Turns
+
+Rows = Int64[ndarray, "m axes"]
+REMEMBERED = 2_000_000  # rows; beyond this a repetition is unlikely to matter
+
+
+class LearnerSearcher(Searcher):
+    """A searcher over ``LearnersMapspace``. Subclasses propose rows and learn from costs (+inf = invalid).
+
+    ``ask`` hands out rows that were never handed out before; when no new ones turn up, the searcher is exhausted.
+    """
+
+    def __init__(self, space: LearnersMapspace, objective: Objective, seed: int) -> None:
+        self.space: LearnersMapspace = space
+        self.objective = objective
+        self.rng = np.random.Generator(np.random.PCG64(seed))
+        self._turns = Turns(type(self).__name__)
+        self._seen: set[bytes] = set()
+
+    @abstractmethod
+    def _propose(self, n: int) -> Rows:
+        """At most n new rows; none = exhausted."""
+
+    @abstractmethod
+    def _learn(self, rows: Rows, costs: Float64[ndarray, "m"]) -> None:
+        """Use the costs of the rows proposed last."""
+
+    def ask(self, n: int) -> Rows:
+        """At most n new candidates; no rows = exhausted."""
+        self._turns.asked(n)
+        return self._turns.handed_out(self._propose(n))
+
+    def tell(self, candidates: Rows, outcome: Outcome) -> None:
+        """Learn from the outcomes of the rows returned by the last ``ask``."""
+        self._turns.told(candidates, outcome)
+        self._learn(candidates, self.objective.costs(outcome))
+
+    def fresh(self, make: Callable[[int], Rows], n: int, tries: int = 3) -> Rows:
+        """At most n rows from ``make`` that were not proposed before, remembered as proposed now."""
+        found: list[Rows] = []
+        missing = n
+        for _ in range(tries):
+            rows = make(missing)
+            new = [i for i, key in enumerate(self.space.keys(rows)) if self._remember(key)]
+            found.append(rows[new])
+            missing -= len(new)
+            if missing == 0:
+                break
+        return np.concatenate(found) if found else np.zeros((0, self.space.axes), np.int64)
+
+    def fresh_random(self, n: int) -> Rows:
+        """At most n new random feasible rows; fewer only if the mapspace seems to hold no more."""
+        return self.fresh(lambda count: self.space.sample(count, self.rng), n, tries=200)
+
+    def _remember(self, key: bytes) -> bool:
+        if key in self._seen:
+            return False
+        if len(self._seen) < REMEMBERED:
+            self._seen.add(key)
+        return True
