@@ -76,3 +76,8 @@ def shorten(value: object, limit: int = 120) -> str:
     ):  # integers of thousands of digits, containers in containers without end
         text = "a value too long to print"
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def cut(text: str, limit: int) -> str:
+    """``text``, its end replaced by dots beyond ``limit`` characters: what a user writes may be long."""
+    return text if len(text) <= limit else text[: limit - 3] + "..."
