@@ -24,8 +24,22 @@ from .mutate import mutate
 
 TIME_LIMIT_S = 20.0
 MAX_MESSAGE = 4000
-_FORBIDDEN = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect", "os.mkdir",
-              "os.remove", "os.rename", "os.symlink", "os.link", "os.truncate", "shutil.rmtree", "ctypes.dlopen")  # fmt: skip
+_FORBIDDEN = (
+    "subprocess.Popen",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.fork",
+    "socket.connect",
+    "os.mkdir",
+    "os.remove",
+    "os.rename",
+    "os.symlink",
+    "os.link",
+    "os.truncate",
+    "shutil.rmtree",
+    "ctypes.dlopen",
+)
 
 
 class HangError(BaseException):
