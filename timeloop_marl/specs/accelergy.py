@@ -71,8 +71,15 @@ def estimate(
                 value=output[-400:],
                 remedy=REMEDY,
             )
-        tables = load_document([path for path in (ert, art) if path.is_file()], style="timeloop")
-        return Estimates(tables, _estimators(folder / f"{prefix}.ERT_summary.yaml"))
+        return Estimates(_tables(ert, art), _estimators(folder / f"{prefix}.ERT_summary.yaml"))
+
+
+def _tables(*paths: Path) -> Document:
+    """One document of the tables, which need not be in a form that concatenates."""
+    parts = [load_document([path], style="timeloop") for path in paths if path.is_file()]
+    data = {key: value for part in reversed(parts) for key, value in part.data.items()}
+    origins = {path: origin for part in reversed(parts) for path, origin in part.origins.items()}
+    return Document(data, origins)
 
 
 def _write(document: Document, folder: Path) -> Path:

@@ -236,7 +236,10 @@ def _read_limits(collector: _Collector, loops: _Loops, node: Node, name: str) ->
     problem = collector.problem
     for factor in read_factors(collector.reading, node, problem):
         if factor.residual is not None:
-            node.fail("a residual in a constraint", expected="factors such as C=4, without a second number")
+            problem_text = "a residual in a constraint"
+            if collector.reading.strict:
+                node.fail(problem_text, expected="factors such as C=4, without a second number")
+            collector.reading.notice(f"{problem_text} is skipped, as Timeloop does", node)
         dim, bound = problem.dims[factor.dim], problem.bounds[factor.dim]
         if factor.relation == "=" and factor.value > bound:
             collector.reading.notice(

@@ -22,7 +22,7 @@ _NETWORK_KINDS = {
     "SimpleMulticast": "SimpleMulticast",
 }
 _VERSIONS = ("0.2", "0.3", "0.4")
-_MAX_DEPTH = 1000
+_MAX_DEPTH = 100
 _MAX_LEVELS = 100  # level numbers are kept in bytes
 _RANGE = re.compile(r"(?P<name>[^\[\]]*)\[\s*(?P<first>[0-9]+)\s*\.\.\s*(?P<last>[0-9]+)\s*\]")
 _NODE_KEYS = ("name", "attributes", "local", "subtree", "version", "constraints", "nodes", "class")

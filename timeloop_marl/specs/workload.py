@@ -40,7 +40,8 @@ def read_problem(reading: Reading, node: Node) -> Problem:
     instance = _instance_node(reading, node)
     coefficients = _coefficients(reading, shape, instance, dims)
     bounds = tuple(_bound(reading, instance, dim) for dim in dims)
-    _point_out_extras(reading, instance, (*dims, *coefficients), own=instance.path == node.path)
+    values = {**dict(zip(dims, bounds)), **coefficients}
+    _point_out_extras(reading, instance, values, own=instance.path == node.path)
     spaces = _data_spaces(reading, shape, dims, coefficients)
     problem = Problem(reading.text(reading.find(shape, "name")) or "", dims, bounds, spaces)
     if problem.operations > INT64_MAX:
@@ -172,7 +173,7 @@ def _bound(reading: Reading, instance: Node, dim: str) -> int:
     return bound
 
 
-def _point_out_extras(reading: Reading, instance: Node, known: tuple[str, ...], *, own: bool) -> None:
+def _point_out_extras(reading: Reading, instance: Node, known: Mapping[str, int], *, own: bool) -> None:
     """Extra instance keys are ignored; one that nearly names a coefficient or dimension gets a notice."""
     other = (*_PROBLEM_KEYS, *_INSTANCE_KEYS) if own else _INSTANCE_KEYS
     for key, child in instance.items():
@@ -180,10 +181,9 @@ def _point_out_extras(reading: Reading, instance: Node, known: tuple[str, ...], 
             continue
         near = nearest(key, [name for name in known if len(name) > 1 or name.lower() == key.lower()], 0.8)
         if near:
-            default = "its default" if len(near) > 1 else "the bound given for it"
             reading.notice(
                 f"{key!r} names nothing and is ignored, as Timeloop does; did you mean {near!r}? "
-                f"{near} keeps {default}",
+                f"As it stands, {near} is {known[near]}",
                 child,
             )
     for key in _INSTANCE_KEYS:
