@@ -1,5 +1,6 @@
 """Timeloop YAML in, frozen dataclasses out; the only room that knows YAML keys."""
 
-from .reading import load, read_spec
+from .energy_source import EnergyChoice
+from .reading import load, load_flat, read_spec
 
-__all__ = ["load", "read_spec"]
+__all__ = ["EnergyChoice", "load", "load_flat", "read_spec"]

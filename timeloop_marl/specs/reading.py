@@ -13,6 +13,7 @@ from .constraint_reading import read_constraints
 from .document import Document, Node
 from .energy_source import EnergyChoice, read_energies
 from .flatten import flatten
+from .flatten import flatten, is_nodes_form
 from .loading import load_document
 from .mapper_reading import read_mapper, read_model_section
 from .problem import Problem
@@ -117,34 +118,46 @@ def load(
     mapspace_constraints: bool = True,
     energies: EnergyChoice = _ENERGIES,
     jinja_data: Mapping[str, Any] | None = None,
-    program: str = "mapper",
 ) -> Spec:
     """Read files and build the ``Spec`` they describe.
 
     Args:
-        files: YAML files in the order of the command line.
+        files: YAML files in the order of the command line, v0.4 nodes and templates included.
         options: as in ``read_spec``, like ``strict``, ``mapspace_constraints`` and ``energies``.
         strict: see there.
         mapspace_constraints: see there.
         energies: see there.
         jinja_data: variables for templates.
-        program: as in ``flatten``: where the constraints of a v0.4 architecture go.
 
     Raises:
         SpecError: anything wrong in the files.
     """
-    document = load_document(files, jinja_data=jinja_data)
-    if not energies.inputs:
-        energies = replace(energies, inputs=_plain_inputs(files, document))
-    document = flatten(document, program=program)
+    raw = load_document(files, jinja_data=jinja_data)
+    document = flatten(raw)
+    if not energies.inputs and not is_nodes_form(raw):
+        energies = replace(energies, inputs=plain_inputs(files))
     return read_spec(
         document, options=options, strict=strict, mapspace_constraints=mapspace_constraints, energies=energies
     )
 
 
-def _plain_inputs(files: Sequence[str | Path], document: Document) -> tuple[Path, ...]:
-    """The files themselves where Timeloop hands them to Accelergy as they are; none where they were processed."""
+def load_flat(
+    files: Sequence[str | Path], *, program: str = "mapper", jinja_data: Mapping[str, Any] | None = None
+) -> Document:
+    """Read files into one v0.3-shaped document, a v0.4 architecture flattened.
+
+    Args:
+        files: YAML files in the order of the command line.
+        program: ``mapper`` or ``model``: whether v0.4 constraints become constraints or the mapping itself.
+        jinja_data: variables for templates.
+
+    Raises:
+        SpecError: a file cannot be read or flattened.
+    """
+    return flatten(load_document(files, jinja_data=jinja_data), program=program)
+
+
+def plain_inputs(files: Sequence[str | Path]) -> tuple[Path, ...]:
+    """The files themselves, for Accelergy, unless one is a template; not meant for v0.4 nodes."""
     paths = tuple(Path(file) for file in files)
-    node = architecture_node(Reading(document))
-    processed = not node.child("nodes").absent or any(uses_templates(read_text(path)) for path in paths)
-    return () if processed else paths
+    return () if any(uses_templates(read_text(path)) for path in paths) else paths
