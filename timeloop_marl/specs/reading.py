@@ -12,7 +12,6 @@ from .architecture import Architecture
 from .constraint_reading import read_constraints
 from .document import Document, Node
 from .energy_source import EnergyChoice, read_energies
-from .flatten import flatten
 from .flatten import flatten, is_nodes_form
 from .loading import load_document
 from .mapper_reading import read_mapper, read_model_section
