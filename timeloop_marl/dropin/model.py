@@ -45,7 +45,7 @@ def run_model(
 
 
 def _model(program: Program) -> int:
-    document = program.read_document()
+    document = program.read_document("model")
     spec = read_input(document, ModelOptions.from_environment(program.environ), mapper=False)
     spec, mapping = _read_mapping(program, document, spec)
     if violates_constraints(mapping, spec):
@@ -53,7 +53,8 @@ def _model(program: Program) -> int:
     program.stdout.write(LAYOUT)
     if _option(document, "auto_bypass_on_failure"):
         mapping = bypass_overflowing_levels(spec, mapping)
-    result = NativeEvaluator(spec).statistics(mapping)
+    # the closed form of one perfect mapping takes milliseconds as plain Python, compiling it up to minutes
+    result = NativeEvaluator(spec, compiled=mapping.imperfect).statistics(mapping)
     if isinstance(result, Rejection):
         raise ProgramError(f"ERROR: couldn't map level {result.level_name}: {result.message}")
     _write_results(program, spec, mapping, result)

@@ -10,6 +10,7 @@ from typing import TextIO
 from ..errors import TimeloopMarlError
 from ..report.numbers import OutputStyle
 from ..specs.document import Document
+from ..specs.flatten import flatten, is_nodes_form
 from ..specs.loading import load_document
 from .arguments import Arguments, ProgramError, parse_arguments
 from .screen import input_lines
@@ -37,8 +38,11 @@ class Program:
         """Write one output file."""
         (self.arguments.output / name).write_text(text, encoding="utf-8", newline="\n")
 
-    def read_document(self) -> Document:
-        """All input files as one document, in the flat form; prints the ``input file`` lines."""
+    def read_document(self, program: str) -> Document:
+        """All input files as one document in the flat form that ``program`` (model or mapper) reads.
+
+        Prints the ``input file`` lines.
+        """
         self.stdout.write(input_lines(self.arguments.files))
         present = [name for name in self.arguments.files if (self.cwd / name).is_file()]
         for name in self.arguments.files:
@@ -48,17 +52,13 @@ class Program:
         relative = self.cwd.resolve() == Path.cwd()
         paths = [Path(name) if relative else self.cwd / name for name in present]
         document = load_document(paths, style="timeloop")
-        return self._flat(document, paths)
-
-    def _flat(self, document: Document, paths: Sequence[Path]) -> Document:
-        """The document itself, or a v0.4 architecture of nodes taken through the front end, which we do on the way."""
-        if document.root().child("architecture").child("nodes").absent:
+        if not is_nodes_form(document):
             return document
         self.notice(
             "the architecture has the v0.4 form (nodes), which the real program refuses; "
             "taken through the front end"
         )
-        return flatten(load_document(paths, style="frontend"))
+        return flatten(load_document(paths, style="frontend"), program=program)
 
 
 def run_program(

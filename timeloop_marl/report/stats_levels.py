@@ -85,7 +85,7 @@ def _tensor_lines(tensor: TensorStatistics, style: OutputStyle) -> str:
     per_access = tensor.energy / accesses if accesses else 0.0
     integers = [
         ("Partition size", tensor.partition),
-        ("Utilized capacity", tensor.capacity),
+        ("Utilized capacity", tensor.tile_shape),
         ("Utilized instances (max)", tensor.instances),
         ("Utilized clusters (max)", tensor.clusters),
         ("Scalar reads (per-instance)", tensor.reads),
