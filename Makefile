@@ -34,7 +34,7 @@ bench: run-venv  ## mappings per second of the cost model
 	$(BIN)/python benchmarks/throughput.py
 
 fuzz: dev-venv  ## hostile inputs: 20,000 mutants of the example files
-	$(BIN)/python tools/fuzz.py --mutants 20000
+	$(BIN)/python -m tests.fuzz --mutants 20000
 
 inputs: dev-venv  ## write problems/ and the cited energy tables anew
 	$(BIN)/python tools/make_problems.py

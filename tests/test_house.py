@@ -19,7 +19,7 @@ KERNEL_DECORATORS = {"kernel", "inlined", "njit"}
 
 # Room -> the rooms it may import, besides itself. Every module belongs to exactly one room.
 CORE = {"errors", "specs", "mapping", "outcome"}
-FOUNDATION = CORE | {"mapspace", "model", "evaluators", "searchers"}
+FOUNDATION = CORE | {"mapspace", "model", "evaluators", "objective", "searchers"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "specs": {"errors"},
@@ -28,7 +28,8 @@ ARROWS: dict[str, set[str]] = {
     "mapspace": {"errors", "specs", "mapping"},
     "model": CORE | {"mapspace"},
     "evaluators": CORE | {"mapspace", "model"},
-    "searchers": CORE | {"mapspace"},
+    "objective": {"errors", "outcome"},
+    "searchers": CORE | {"mapspace", "objective"},
     "search": FOUNDATION,
     "rows": FOUNDATION,
     "report": FOUNDATION | {"search"},
@@ -46,7 +47,9 @@ ROOMS = {
     "timeloop_marl.evaluators": "evaluators",
     "timeloop_marl.searchers": "searchers",
     "timeloop_marl.search": "search",
-    "timeloop_marl.objectives": "search",
+    "timeloop_marl.objective": "objective",
+    "timeloop_marl.search_result": "search",
+    "timeloop_marl.run_identity": "front",
     "timeloop_marl.trace": "search",
     "timeloop_marl.rows": "rows",
     "timeloop_marl.report": "report",
