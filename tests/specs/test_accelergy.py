@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from yaml_cases import GOLDEN, document
+from yaml_cases import GOLDEN, document, machine
 
 from timeloop_marl.errors import SpecError
 from timeloop_marl.specs import load, read_spec
 from timeloop_marl.specs.energy_source import EnergyChoice
+from timeloop_marl.specs.marked import Quoted
 
 PROLOGUE = """\
 import json, pathlib, sys
@@ -102,6 +103,28 @@ def test_the_document_written_out_holds_no_sections_of_timeloop(
     )
     read_spec(document(mapper={"algorithm": "random"}, compound_components={"version": 0.3, "classes": []}))
     assert sorted(yaml.safe_load(log.read_text())) == ["architecture", "compound_components"]
+
+
+def test_strings_reach_accelergy_in_quotes_where_they_are_no_expressions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log.yaml"
+    install(
+        tmp_path,
+        monkeypatch,
+        f"pathlib.Path({str(log)!r}).write_text(pathlib.Path(inputs[0]).read_text())\n{GOOD}",
+    )
+    parts = {
+        "version": 0.3,
+        "classes": [{"name": "pair", "attributes": {"width": "2 * n", "kind": Quoted("a b")}}],
+    }
+    shared = {"technology": "45nm"}
+    read_spec(document(machine(buffer=shared, registers=shared), compound_components=parts))
+    text = log.read_text()
+    assert text.count('technology: "45nm"') == 2
+    assert "class: SRAM" in text
+    assert "width: 2 * n" in text
+    assert 'kind: "a b"' in text
 
 
 def test_given_tables_switch_accelergy_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,11 +125,14 @@ def test_bypass(kind: str) -> None:
         {"target": "DRAM", "type": kind, "keep": ["Z"]},
     )
     assert constraints.bypass == (("1", "X", "1"), ("0", "X", "1"), ("X", "X", "1"))
+    assert constraints.bypass_sources[B, RF] == "mapspace.targets[0].bypass"
 
 
 @pytest.mark.parametrize("kind", ["utilization", "parallelism"])
 def test_utilization(kind: str) -> None:
-    assert read({"target": "RF", "type": kind, "min": 0.5}).min_parallelism == 0.5
+    constraints = read({"target": "RF", "type": kind, "min": 0.5})
+    assert constraints.min_parallelism == 0.5
+    assert constraints.parallelism_source == "mapspace.targets[0].min"
     assert read({"type": kind, "min": 0.5}).min_parallelism == 0.5
 
 

@@ -18,6 +18,7 @@ import yaml
 from ..errors import SpecError
 from .document import Document
 from .loading import load_document
+from .marked import Quoted
 
 PROGRAM = "accelergy"
 TIMEOUT_S = 600.0
@@ -84,18 +85,52 @@ def _tables(*paths: Path) -> Document:
 
 def _write(document: Document, folder: Path) -> Path:
     path = folder / "parsed-processed-input.yaml"
-    data = {str(key): _plain(value) for key, value in document.data.items() if key not in _OWN_KEYS}
-    path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+    data = {
+        str(key): _plain(value, evaluated=key in ("architecture", "arch"))
+        for key, value in document.data.items()
+        if key not in _OWN_KEYS
+    }
+    text = yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=1 << 16)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
-def _plain(value: Any) -> Any:
-    """The value made of plain maps, lists and scalars, which is all that a safe YAML writer takes."""
+class _Dumper(yaml.SafeDumper):
+    """Writes plain values, and strings that are no expressions in quotes."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+class _Literal(str):
+    """A string that Accelergy must not take for an expression."""
+
+    __slots__ = ()
+
+
+_Dumper.add_representer(
+    _Literal, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style='"')
+)
+
+
+def _plain(value: Any, *, evaluated: bool, attributes: bool = False) -> Any:
+    """The value made of plain maps, lists and scalars.
+
+    Strings that stood in quotes stay so. In an architecture, whose expressions are ``evaluated`` by now, all
+    strings among the attributes are final: unquoted, Accelergy 0.4 would try to evaluate ``45nm``.
+    """
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {
+            str(key): _plain(
+                item, evaluated=evaluated, attributes=attributes or (evaluated and key == "attributes")
+            )
+            for key, item in value.items()
+        }
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, (bool, int, float)) else str(value)
+        return [_plain(item, evaluated=evaluated, attributes=attributes) for item in value]
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    return _Literal(value) if attributes or isinstance(value, Quoted) else str(value)
 
 
 def _run(command: list[str], folder: Path, timeout_s: float) -> tuple[int, str]:

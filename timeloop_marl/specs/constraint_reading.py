@@ -48,7 +48,9 @@ class _Collector:
     bypass: dict[tuple[int, int], str] = field(default_factory=dict)  # (data space, level) -> "0" or "1"
     switches: dict[str, set[tuple[int, int]]] = field(default_factory=dict)
     switched: set[tuple[str, int]] = field(default_factory=set)
+    bypass_sources: dict[tuple[int, int], str] = field(default_factory=dict)
     min_parallelism: float | None = None
+    parallelism_source: str = ""
 
 
 def read_constraints(
@@ -314,6 +316,7 @@ def _read_bypass(collector: _Collector, fields: Node, level: int) -> None:
                     f"keep/bypass of {name} at {collector.architecture.storage[level].name} is specified twice"
                 )
             collector.bypass[space, level] = flag
+            collector.bypass_sources[space, level] = place(node)
     _switch(collector, "no_coalesce", collector.reading.find(fields, "no_coalesce"), level)
 
 
@@ -330,6 +333,7 @@ def _read_utilization(collector: _Collector, fields: Node, level: int) -> None:
     if minimum is None:
         node.fail("utilization constraint without min", expected="min: a number from 0 to 1")
     collector.min_parallelism = minimum
+    collector.parallelism_source = place(node)
 
 
 def _result(collector: _Collector) -> Constraints:
@@ -342,7 +346,9 @@ def _result(collector: _Collector) -> Constraints:
     return Constraints(
         loops={tiling: _loops(loops, collector.problem) for tiling, loops in collector.loops.items()},
         bypass=tuple(tuple(row) for row in bypass),
+        bypass_sources=collector.bypass_sources,
         min_parallelism=collector.min_parallelism or 0.0,
+        parallelism_source=collector.parallelism_source,
         switches=Switches(**switches),
     )
 

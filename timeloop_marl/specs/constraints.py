@@ -48,6 +48,8 @@ class Constraints:
 
     loops: Mapping[TilingLevel, LoopConstraint] = field(default_factory=dict)
     bypass: tuple[tuple[str, ...], ...] = ()
+    bypass_sources: Mapping[tuple[int, int], str] = field(default_factory=dict)  # (p, s) -> file and key path
     min_parallelism: float = 0.0
+    parallelism_source: str = ""
     switches: Switches = Switches()
     warnings: tuple[str, ...] = ()

@@ -89,13 +89,12 @@ def _metrics(reading: Reading, node: Node) -> tuple[str, ...]:
             plural.fail("not a list of metrics", expected="a list, e.g. [delay, energy]")
         return tuple(_metric(element) for element in plural.elements())
     single = reading.find(node, "optimization_metric")
-    if isinstance(single.value, list):
+    if isinstance(single.value, list) and single.value != ["edp"]:
         reading.notice(
             "optimization_metric is a list, which Timeloop silently reads as edp; write optimization_metrics",
             single,
         )
-        return ("edp",)
-    return ("edp",) if single.absent else (_metric(single),)
+    return ("edp",) if single.absent or isinstance(single.value, list) else (_metric(single),)
 
 
 def _metric(node: Node) -> str:
