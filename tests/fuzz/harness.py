@@ -17,7 +17,8 @@ from types import FrameType
 from typing import Any
 
 from timeloop_marl.errors import TimeloopMarlError
-from timeloop_marl.specs import load
+from timeloop_marl.specs import load, read_spec
+from timeloop_marl.specs.reading import load_flat
 
 from .corpus import Case, pick
 from .mutate import mutate
@@ -102,7 +103,10 @@ def judge(
     _WATCH.on = True
     try:
         with time_limit(seconds):
-            spec = load(files, jinja_data=jinja_data, program=program)
+            if program == "mapper":
+                spec = load(files, jinja_data=jinja_data)
+            else:
+                spec = read_spec(load_flat(files, jinja_data=jinja_data, program=program))
             verdict = Verdict(f"Spec with {len(spec.architecture.storage)} levels")
     except TimeloopMarlError as error:
         text = str(error)

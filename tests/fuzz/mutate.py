@@ -124,9 +124,22 @@ def _long(text: str, rng: random.Random) -> str:
     )
 
 
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        deepest = max(deepest, depth)
+        if deepest > 100:
+            break
+    return deepest
+
+
 def _tree(text: str, rng: random.Random) -> str:
     """Mutate the YAML tree and write it anew; text that is no YAML (templates) is left as it is."""
     try:
+        # compose() of the C parser overflows the stack on deep nesting: look first
+        if _depth(text) > 100:
+            return text
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError:
         return text

@@ -24,7 +24,8 @@ def load(folder: Path, text: str, jinja_data: dict[str, Any] | None = None, **fi
 
 
 def test_variables_and_statements(tmp_path: Path) -> None:
-    text = "a: {{ n * 2 }}\n{% if wide %}b: 1{% else %}b: 0{% endif %}\nl:\n{% for i in range(3) %}- {{ i }}\n{% endfor %}"
+    text = "a: {{ n * 2 }}\n"
+    text += "{% if wide %}b: 1{% else %}b: 0{% endif %}\nl:\n{% for i in range(3) %}- {{ i }}\n{% endfor %}"
     assert load(tmp_path, text, {"n": 4, "wide": True}).data == {"a": 8, "b": 1, "l": [0, 1, 2]}
 
 
@@ -83,7 +84,8 @@ def test_include_all_joins_lists(tmp_path: Path) -> None:
 
 def test_paths(tmp_path: Path) -> None:
     text = (
-        "{{ add_to_path('deep/er') }}a: {{ include('x.yaml', 'v') }}\nb: '{{ cwd() }}'\nc: {{ path_exists('x.yaml') }}\n"
+        "{{ add_to_path('deep/er') }}a: {{ include('x.yaml', 'v') }}\n"
+        "b: '{{ cwd() }}'\nc: {{ path_exists('x.yaml') }}\n"
         "d: {{ path_exists('y.yaml') }}\ne: '{{ find_path('x.yaml') }}'"
     )
     data = load(tmp_path, text, deep__er__x="v: 7").data

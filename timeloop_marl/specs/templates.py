@@ -7,7 +7,6 @@ import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from .document import Origin
 from .marked import Map, Seq, error_at, to_marked
 from .safe_yaml import parse_yaml
 from .sandbox import MARK, Sandbox, SecurityError
+from .scalars import nearest
 
 MAX_BYTES = 64 << 20
 MAX_INCLUDE_DEPTH = 20
@@ -269,12 +269,12 @@ def _pick(value: Any, key: str, path: Path) -> Any:
         elif isinstance(value, Seq) and part.isdigit() and len(part) < 9 and int(part) < len(value):
             value = value[int(part)]
         else:
-            near = get_close_matches(part, list(value), 1) if isinstance(value, Map) else []
+            near = nearest(part, value) if isinstance(value, Map) else None
             raise SpecError(
                 f"there is no key {part!r} to include",
                 file=path,
                 path=str(key),
-                remedy=f"did you mean {near[0]!r}?" if near else "check the dotted key given to include",
+                remedy=f"did you mean {near!r}?" if near else "check the dotted key given to include",
             )
     return to_marked(value, Origin(str(path)))
 

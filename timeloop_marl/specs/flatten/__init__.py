@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from ...errors import UnsupportedFeatureError, UsageError
 from ..document import Document, Origin
 from ..marked import Map, Seq, error_at, to_document, to_marked
-from ..scalars import Reading
+from ..scalars import Reading, nearest
 from ..workload import read_problem
 from .emit import architecture, targets
 from .grammar import ARCHITECTURE_KEYS, TARGET_SECTIONS, TOP_KEYS, as_list, as_map, as_name, close_keys
@@ -203,12 +202,12 @@ class _Flattening:
             known = any("datawidth" in source for source in (level.attributes, *level.attributes.parents))
             words = ("datawidth", "word_bits", "word_width")
             if level.storage and not known and not any(word in level.attributes for word in words):
-                near = get_close_matches("datawidth", list(level.attributes), 1)
+                near = nearest("datawidth", level.attributes)
                 raise error_at(
                     level.node.origin_of("attributes"),
                     f"storage {level.name} has no datawidth",
                     expected="attributes: {datawidth: bits of a word, ...}",
-                    remedy=f"did you mean it by {near[0]!r}?" if near else "",
+                    remedy=f"did you mean it by {near!r}?" if near else "",
                 )
 
     def _attach(self, walk: Walk) -> None:
@@ -239,13 +238,13 @@ class _Flattening:
         if target not in owners:
             known = list(walk.owners)
             inner_name = target.removeprefix("inter_").removesuffix("_spatial")
-            near = [inner_name] if inner_name in known else get_close_matches(target, known, 1)
+            near = inner_name if inner_name in known else nearest(target, known)
             raise error_at(
                 origin,
                 "there is no node of this name to constrain",
                 value=target,
                 expected=", ".join(known),
-                remedy=f"did you mean {near[0]!r}?" if near else "",
+                remedy=f"did you mean {near!r}?" if near else "",
             )
         if not isinstance(kind, str):
             raise unknown_kind(kind, entry)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from difflib import get_close_matches
 from typing import Any
 
 from ..document import Origin
 from ..marked import Map, Seq, error_at
+from ..scalars import nearest
 
 LEAF_KEYS = (
     "name",
@@ -76,13 +76,13 @@ def close_keys(value: Map, allowed: Collection[str], what: str) -> None:
     """Raise a ``SpecError`` for the first key of ``value`` that is not allowed."""
     for key in value:
         if key not in allowed:
-            near = get_close_matches(key, list(allowed), 1, 0.5)
+            near = nearest(key, allowed, 0.5)
             raise error_at(
                 value.origin_of(key),
                 f"unknown key {key!r} in {what}",
                 value=value[key],
                 expected="one of " + ", ".join(allowed),
-                remedy=f"did you mean {near[0]!r}?" if near else "remove it",
+                remedy=f"did you mean {near!r}?" if near else "remove it",
             )
 
 

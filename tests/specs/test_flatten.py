@@ -1,0 +1,423 @@
+"""The v0.4 front end on small inputs: levels, attributes, expressions, constraints, macros, errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from front_end import PROBLEM, at, components, entries, flat, machine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from timeloop_marl.errors import SpecError, UnsupportedFeatureError, UsageError
+from timeloop_marl.specs.document import Document
+from timeloop_marl.specs.flatten import flatten
+from timeloop_marl.specs.flatten.macros import best_factors
+from timeloop_marl.specs.marked import NOWHERE
+
+
+def test_levels_meshes_and_dummies(tmp_path: Path) -> None:
+    document = machine(tmp_path)
+    names = ["DRAM[1..1]", "BUF[1..1]", "inter_PE_spatial[1..1]", "RF[1..8]", "mac[1..8]"]
+    found = components(document)
+    assert list(found) == names
+    assert [found[name]["attributes"]["meshX"] for name in names] == [1, 1, 1, 4, 4]
+    assert [found[name]["attributes"]["meshY"] for name in names] == [1, 1, 1, 2, 2]
+    assert found["inter_PE_spatial[1..1]"]["class"] == "dummy_storage"
+    assert document.data["architecture"]["subtree"][0]["name"] == "sys_top_level"
+    assert "variables" not in document.data
+
+
+def test_attributes_are_inherited_but_defaults_never(tmp_path: Path) -> None:
+    text = """
+architecture:
+  nodes:
+  - !Container {name: a, attributes: {n_banks: 8, technology: "45nm", x: 1}}
+  - !Container {name: b, attributes: {x: 2}}
+  - !Component {name: D, class: DRAM, attributes: {width: 8, datawidth: 8, x: 3}}
+  - !Component {name: S, class: SRAM, attributes: {width: 8, datawidth: 8, depth: 2}}
+  - !Component {name: m, class: intmac}
+"""
+    found = components(flat(tmp_path, text))
+    assert found["S[1..1]"]["attributes"]["n_banks"] == 2
+    assert found["m[1..1]"]["attributes"]["n_banks"] == 8
+    assert [found[f"{name}[1..1]"]["attributes"]["x"] for name in "DSm"] == [3, 2, 2]
+    assert found["S[1..1]"]["attributes"]["technology"] == "45nm"
+
+
+def test_a_component_with_a_fan_out_gets_a_dummy_above(tmp_path: Path) -> None:
+    text = """
+architecture:
+  nodes:
+  - !Component {name: D, class: DRAM, attributes: {width: 8, datawidth: 8}}
+  - !Component {name: S, class: SRAM, spatial: {meshX: 3}, attributes: {width: 8, datawidth: 8, depth: 2},
+      constraints: {spatial: {factors: [C=3], split: 1}, temporal: {factors: [M=2]}}}
+  - !Component {name: m, class: intmac, spatial: {meshY: 2}}
+"""
+    document = flat(tmp_path, text)
+    assert list(components(document)) == [
+        "D[1..1]",
+        "inter_S_spatial[1..1]",
+        "S[1..3]",
+        "inter_m_spatial[1..3]",
+        "m[1..6]",
+    ]
+    assert at(document, "inter_S_spatial", "spatial") == {"factors": "C=3", "split": 1, "permutation": "N"}
+    assert at(document, "S", "spatial") == {}
+    assert at(document, "S", "temporal") == {"factors": "M=2", "permutation": "N"}
+    assert at(document, "inter_S_spatial", "temporal") == {
+        "factors": "C=1,M=1,P=1,N=1",
+        "permutation": "CMPN",
+    }
+    assert at(document, "inter_S_spatial", "bypass") == {"bypass": ("Weights", "Inputs", "Outputs")}
+
+
+def test_disabled_nothing_and_hierarchical_nodes(tmp_path: Path) -> None:
+    text = """
+variables: {with_l2: false}
+architecture:
+  nodes:
+  - !Component {name: D, class: DRAM, attributes: {width: 8, datawidth: 8}}
+  - !Component {name: L2, class: SRAM, enabled: with_l2, attributes: {width: 8, datawidth: 8, depth: 2}}
+  - !Nothing {}
+  - !Hierarchical
+    nodes:
+    - !Component {name: S, class: SRAM, attributes: {width: 8, datawidth: 8, depth: 2}}
+    - !Pipelined {nodes: [!Component {name: m, class: intmac}]}
+"""
+    assert list(components(flat(tmp_path, text))) == ["D[1..1]", "S[1..1]", "m[1..1]"]
+
+
+def test_expressions_see_variables_containers_earlier_keys_and_leaves(tmp_path: Path) -> None:
+    text = """
+variables: {n: 4, twice: n * 2}
+architecture:
+  nodes:
+  - !Container {name: a, attributes: {word: n * 4, technology: "45nm"}, spatial: {meshX: n}}
+  - !Component {name: D, class: DRAM, attributes: {width: word * 4, datawidth: word, half: width / 2}}
+  - !Component
+    name: S
+    class: SRAM
+    attributes:
+      width: 'D.attributes["width"]'
+      datawidth: D.attributes["datawidth"]
+      depth: "max(twice, 3)"
+    constraints: {spatial: {}, temporal: {default_max_factor: twice + 1}}
+  - !Component {name: m, class: intmac, attributes: {list: [n, "n"], map: {k: n + 1}}}
+"""
+    document = flat(tmp_path, text)
+    found = {name.split("[")[0]: entry["attributes"] for name, entry in components(document).items()}
+    assert (found["D"]["width"], found["D"]["datawidth"], found["D"]["half"]) == (64, 16, 32)
+    # quoted strings are never parsed
+    assert (found["S"]["width"], found["S"]["datawidth"]) == ('D.attributes["width"]', 16)
+    assert found["S"]["depth"] == "max(twice, 3)"
+    assert (found["m"]["list"], found["m"]["map"]) == ([4, "n"], {"k": 5})
+    assert at(document, "S", "temporal")["default_max_factor"] == 9
+
+
+def test_bounds_may_be_expressions(tmp_path: Path) -> None:
+    text = "variables: {n: 6}\n" + PROBLEM.replace("C: 12", "C: n * 2")
+    path = tmp_path / "input.yaml"
+    path.write_text(text + "architecture: {nodes: [!Component {name: D, class: DRAM, attributes: {datawidth: 8}}, "
+                    "!Component {name: m, class: mac}]}\n")  # fmt: skip
+    from timeloop_marl.specs.loading import load_document
+
+    assert flatten(load_document([path])).data["problem"]["instance"]["C"] == 12
+
+
+@pytest.mark.parametrize(
+    ("text", "flat_value"), [("'\"L1\"'", "L1"), ('"L1"', "L1"), ("'x y'", "x y"), ("null", None), ("3", 3)]
+)
+def test_quoted_attributes(tmp_path: Path, text: str, flat_value: object) -> None:
+    document = machine(tmp_path, more="").data
+    assert document
+    source = f"""
+architecture:
+  nodes:
+  - !Component {{name: D, class: DRAM, attributes: {{datawidth: 8, power_gated_at: {text}}}}}
+  - !Component {{name: m, class: intmac}}
+"""
+    assert components(flat(tmp_path, source))["D[1..1]"]["attributes"]["power_gated_at"] == flat_value
+
+
+def test_constraints_of_nodes_become_targets(tmp_path: Path) -> None:
+    document = machine(
+        tmp_path,
+        buffer="constraints:\n  dataspace: {keep: [Inputs], bypass: [Weights], no_coalesce: '*'}\n"
+        "  temporal: {factors: C=2 M<=4 M>=2, permutation: [P, C], no_reuse: [Inputs], remainders: 2}",
+        pe="constraints: {spatial: {factors: ['P=1', M = 4], permutation: MC, split: 1, no_link_transfer: '*'}}",
+    )
+    assert at(document, "BUF", "bypass") == {
+        "keep": ("Inputs",),
+        "bypass": ("Weights",),
+        "no_coalesce": ("Weights", "Inputs", "Outputs"),
+    }
+    assert at(document, "BUF", "temporal") == {
+        "factors": "C=2,M<=4,M>=2",
+        "permutation": "NPC",
+        "no_reuse": ("Inputs",),
+        "remainders": 2,
+    }
+    assert at(document, "inter_PE_spatial", "spatial") == {
+        "factors": "P=1,M=4",
+        "permutation": "NPMC",
+        "split": 1,
+        "no_link_transfer": ("Weights", "Inputs", "Outputs"),
+    }
+
+
+@pytest.mark.parametrize("section", ["constraints", "mapspace_constraints", "architecture_constraints"])
+def test_constraints_by_target(tmp_path: Path, section: str) -> None:
+    more = f"""
+{section}:
+  targets:
+  - {{target: BUF, type: temporal, factors: C=3}}
+  - {{target: PE, type: spatial, factors: M=4}}
+  - {{target: RF, type: dataspace, keep: [Outputs]}}
+  - {{target: BUF, type: utilization, min: 0.5}}
+"""
+    document = machine(tmp_path, buffer="constraints: {temporal: {factors: [M=2]}}", more=more)
+    assert at(document, "BUF", "temporal")["factors"] == "M=2,C=3"
+    assert at(document, "inter_PE_spatial", "spatial")["factors"] == "M=4"
+    assert at(document, "RF", "bypass") == {"keep": ("Outputs",)}
+    assert at(document, "BUF", "utilization") == {"min": 0.5}
+
+
+def test_for_the_model_constraints_are_the_mapping(tmp_path: Path) -> None:
+    more = "\nmapping:\n- {target: BUF, type: temporal, factors: C=12 M=8 P=5, permutation: CMP}\n"
+    document = machine(tmp_path, more=more, program="model")
+    assert "architecture_constraints" not in document.data
+    assert at(document, "BUF", "temporal") == {"factors": "C=12,M=8,P=5", "permutation": "NCMP"}
+    origin, _ = document.origin(("mapping", 1, "factors"))
+    assert origin.path == ("mapping", 0, "factors")
+
+
+@pytest.mark.parametrize(
+    ("constraint", "factors"),
+    [
+        ("{factors_only: [C=2]}", "C=2,M=1,P=1,N=1"),
+        ("{no_iteration_over_dataspaces: [Weights]}", "C=1,M=1"),
+        ("{must_iterate_over_dataspaces: [Weights]}", "P=1,N=1"),
+        ("{must_iterate_over_dataspaces: [Weights, Inputs]}", None),
+        ("{maximize_dims: [[M]], maximize_dims_capacity: 4}", "M=4"),
+        ("{maximize_dims: [[M, C]], maximize_dims_capacity: 20}", "M=2,C=6"),
+        ("{factors: [P=5], maximize_dims: [[M]], maximize_dims_capacity: 20}", "P=5,M=4"),
+    ],
+)
+def test_macros(tmp_path: Path, constraint: str, factors: str | None) -> None:
+    document = machine(tmp_path, buffer=f"constraints: {{temporal: {constraint}}}")
+    found = at(document, "BUF", "temporal").get("factors")
+    if factors is None:
+        assert found is None
+    elif "maximize" in constraint and "," in constraint.split("]]")[0].split("[[")[1]:
+        # several dims: the choice must fill the capacity as well as the best one does
+        chosen = dict(part.split("=") for part in str(found).split(","))
+        assert int(chosen["M"]) * int(chosen["C"]) == 20 or int(chosen["M"]) * int(chosen["C"]) >= 16
+    else:
+        assert found == factors
+
+
+def test_maximize_dims_fills_the_fan_out_of_what_outer_levels_leave(tmp_path: Path) -> None:
+    document = machine(
+        tmp_path,
+        buffer="constraints: {temporal: {factors: [M=4]}}",
+        pe="constraints: {spatial: {maximize_dims: [[M], [C]]}}",
+    )
+    assert at(document, "inter_PE_spatial", "spatial")["factors"] == "M=2,C=4"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from("ABC"), st.integers(1, 64), min_size=1), st.integers(1, 64))
+def test_maximize_dims_never_exceeds_the_capacity(bounds: dict[str, int], capacity: int) -> None:
+    chosen = best_factors(bounds, capacity, NOWHERE)
+    product = 1
+    for dim, factor in chosen.items():
+        assert 1 <= factor <= bounds[dim]
+        product *= factor
+    assert product <= capacity
+
+
+@pytest.mark.parametrize(
+    ("constraint", "expected"),
+    [
+        ("{keep_only: [Weights]}", {"keep": ("Weights",), "bypass": ("Inputs", "Outputs")}),
+        ("{bypass_only: [Weights]}", {"keep": ("Inputs", "Outputs"), "bypass": ("Weights",)}),
+        ('{keep: ["*"]}', {"keep": ("Weights", "Inputs", "Outputs")}),
+        ('{bypass: "*"}', {"bypass": ("Weights", "Inputs", "Outputs")}),
+    ],
+)
+def test_data_space_constraints(tmp_path: Path, constraint: str, expected: dict[str, object]) -> None:
+    document = machine(tmp_path, buffer=f"constraints: {{dataspace: {constraint}}}")
+    assert at(document, "BUF", "bypass") == expected
+
+
+PARALLEL = """
+architecture:
+  nodes:
+  - !Component {name: D, class: DRAM, attributes: {datawidth: 8}}
+  - !Parallel
+    nodes:
+    - !Component {name: A, class: SRAM, attributes: {datawidth: 8}, constraints: {dataspace: {keep: %s}}}
+    - !Component {name: B, class: SRAM, attributes: {datawidth: 8}, constraints: {dataspace: {keep: %s}}}
+    - !Nothing {constraints: {dataspace: {keep: %s}}}
+  - !Component {name: m, class: intmac}
+"""
+
+
+def test_parallel_branches_bypass_what_others_keep(tmp_path: Path) -> None:
+    document = flat(tmp_path, PARALLEL % ("[Weights]", "[Inputs]", "[Outputs]"))
+    assert set(at(document, "A", "bypass")["bypass"]) == {"Inputs", "Outputs"}
+    assert set(at(document, "B", "bypass")["bypass"]) == {"Weights", "Outputs"}
+
+
+@pytest.mark.parametrize(
+    ("branches", "count"),
+    [(("[Weights]", "[Inputs]", "[]"), 0), (("[Weights]", "[Inputs, Weights]", "[Outputs]"), 2)],
+)
+def test_every_data_space_lives_in_one_branch(tmp_path: Path, branches: tuple[str, ...], count: int) -> None:
+    with pytest.raises(SpecError, match=f"kept in {count} branches"):
+        flat(tmp_path, PARALLEL % branches)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("meshX: 4", "meshx: 4", "unknown key 'meshx' in spatial(.*\n)+.*did you mean 'meshX'"),
+        ("class: SRAM", "clas: SRAM", "unknown key 'clas' in a !Component node"),
+        ("spatial: {", "spatail: {", "did you mean 'spatial'"),
+        ("  nodes:", "  node:", "architecture"),
+        ("name: RF", "name: BUF", "two nodes are called 'BUF'"),
+        ("meshX: 4", "meshX: 0", "out of range"),
+        ("meshX: 4", "meshX: 1.5", "not an integer"),
+        ("meshX: 4", "meshX: unknown_name", "cannot be evaluated"),
+        ("depth: 16,", "depth: hello world,", "cannot be evaluated(.*\n)+.*quotes"),
+        ("depth: 16,", "depth: depth,", r"circle: RF\.depth -> RF\.depth"),
+        ("depth: 16,", "depth: BUF,", "stands for a component"),
+        ("depth: 16,", "depth: max,", "stands for a function"),
+        ("depth: 16,", "depth: later, later: 3,", "later is defined further down"),
+        ("depth: 16,", "depth: 2 ** 99999,", "too large"),
+        (
+            "class: regfile, attributes: {width: 8, depth: 16, datawidth: 8}",
+            "class: regfile",
+            "has no datawidth",
+        ),
+        ("class: intmac", "class: something", "not a compute unit"),
+        ("- !Component {name: mac, class: intmac}", "- {name: mac, class: intmac}", "not a node"),
+        ("name: mac, ", "", "the name of a node is missing"),
+        ("architecture:", "architectur: {}\narchitecture:", "did you mean 'architecture'"),
+        (
+            "architecture:",
+            "globals: {expression_custom_functions: [f.py]}\narchitecture:",
+            "would have to be executed",
+        ),
+    ],
+)
+def test_errors_of_nodes(tmp_path: Path, old: str, new: str, message: str) -> None:
+    from front_end import MACHINE
+
+    text = (MACHINE % ("", "")).replace(old, new, 1)
+    with pytest.raises((SpecError, UnsupportedFeatureError), match=message) as caught:
+        document = flat(tmp_path, text)
+        document.root().child("architecture").fail("architecture was taken for none")
+    assert "input.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "message"),
+    [
+        ("{temporal: {factor: [C=2]}}", "did you mean 'factors'"),
+        ("{tempora: {}}", "did you mean 'temporal'"),
+        ("{temporal: {factors: [C=x]}}", "not a factor.*\n(.*\n)*.*Jinja2"),
+        ("{temporal: {factors: [C]}}", "not a factor"),
+        ("{temporal: {factors: [C=2, C=3]}}", "two factors for dimension C"),
+        ("{temporal: {factors: [C=2, C<=3]}}", "two factors for dimension C"),
+        ("{temporal: {factors: [C<=2, C<=3]}}", "two factors for dimension C"),
+        ("{temporal: {factors: 3}}", "not a list of factors"),
+        ("{temporal: {permutation: [C, C]}}", "occurs twice"),
+        ("{temporal: {permutation: {}}}", "not a permutation"),
+        ("{temporal: {factors: [C=2], factors_only: [C=3]}}", "two factors"),
+        ("{temporal: {maximize_dims: [[Z]], maximize_dims_capacity: 2}}", "not a list of dimensions"),
+        ("{temporal: {maximize_dims: [[C]]}}", "needs maximize_dims_capacity"),
+        ("{temporal: {maximize_dims_capacity: 3}}", "without maximize_dims"),
+        ("{temporal: {remainders: x y}}", "cannot be evaluated"),
+        ("{dataspace: {keep: [Weight]}}", "not a data space"),
+        ("{dataspace: {keep: [Weights], bypass: [Weights]}}", "kept and bypassed"),
+        ("{dataspace: {keep_only: [Weights], keep: [Inputs]}}", "kept and bypassed"),
+        ("{dataspace: [Weights]}", "not a map"),
+        ("[a]", "not a map"),
+    ],
+)
+def test_errors_of_constraints(tmp_path: Path, constraint: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message) as caught:
+        machine(tmp_path, buffer=f"constraints: {constraint}")
+    assert "input.yaml:10: architecture.nodes[2].constraints" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("{target: BUFF, type: temporal}", "did you mean 'BUF'"),
+        ("{target: inter_PE_spatial, type: spatial}", "did you mean 'PE'"),
+        ("{target: BUF, type: tmporal}", "unknown type of constraint"),
+        ("{target: BUF}", "unknown type of constraint"),
+        ("{type: temporal}", "a target is missing"),
+        ("3", "not a map"),
+        (
+            "{target: BUF, type: temporal, factors: [C=2]}\n- {target: BUF, type: temporal, factors: [C=3]}",
+            "two factors",
+        ),
+        (
+            "{target: PE, type: spatial, split: 1}\n- {target: PE, type: spatial, split: 2}",
+            "two values of split",
+        ),
+    ],
+)
+def test_errors_of_targets(tmp_path: Path, entry: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        machine(tmp_path, more=f"\nconstraints:\n- {entry}\n")
+
+
+def test_circles_through_other_components_are_named(tmp_path: Path) -> None:
+    text = """
+architecture:
+  nodes:
+  - !Component {name: D, class: DRAM, attributes: {datawidth: S.attributes.datawidth}}
+  - !Component {name: S, class: SRAM, attributes: {datawidth: D.attributes.datawidth}}
+  - !Component {name: m, class: intmac}
+"""
+    with pytest.raises(SpecError, match=r"circle: D\.datawidth -> S\.datawidth -> D\.datawidth"):
+        flat(tmp_path, text)
+
+
+def test_idle_constraints_are_pointed_out(tmp_path: Path) -> None:
+    more = "\nconstraints:\n- {target: sys, type: spatial, factors: C=2}\n"
+    more += "- {target: mac, type: temporal, factors: C=2}\n"
+    notices = machine(tmp_path, more=more).notices
+    assert any("sys: the spatial constraint has no effect" in line for line in notices)
+    assert any("mac: the temporal constraint has no effect" in line for line in notices)
+
+
+def test_sparse_optimisations_are_handed_on(tmp_path: Path) -> None:
+    document = machine(tmp_path, buffer="sparse_optimizations: {action_optimization: []}")
+    assert document.data["sparse_optimizations"]["targets"][0]["name"] == "BUF"
+
+
+def test_components_mapper_and_ert_are_handed_on(tmp_path: Path) -> None:
+    more = "\ncomponents: {version: 0.4, classes: [{name: x}]}\nmapper: {algorithm: random}\n"
+    more += "ERT: {version: 0.4, tables: []}\n"
+    document = machine(tmp_path, more=more)
+    assert document.data["compound_components"]["classes"] == [{"name": "x"}]
+    assert document.data["mapper"] == {"algorithm": "random", "num_threads": 8}
+    assert any("no ART" in line for line in document.notices)
+
+
+def test_other_documents_pass_unchanged() -> None:
+    document = Document({"architecture": {"subtree": []}})
+    assert flatten(document) is document
+    with pytest.raises(UsageError, match="unknown program"):
+        flatten(document, program="simulator")
+
+
+def test_entries_are_ordered_outermost_first(tmp_path: Path) -> None:
+    order = list(dict.fromkeys(entry["target"] for entry in entries(machine(tmp_path))))
+    assert order == ["DRAM", "BUF", "inter_PE_spatial", "RF"]
