@@ -10,7 +10,7 @@ from .problem import Problem
 from .scalars import INT64_MAX, Reading
 
 _MAX_TEXT = 4096  # regular expressions search it at every position
-_TOKEN = re.compile(r"([A-Za-z]+)\s*(<=|>=|=*)\s*([0-9]+)(?:\s*,\s*([0-9]+))?")
+_TOKEN = re.compile(r"(?<![A-Za-z])([A-Za-z]+)\s*(<=|>=|=*)\s*([0-9]+)(?:\s*,\s*([0-9]+))?")
 # between tokens; "none" is how public files write an empty list
 _SEPARATORS = re.compile(r"[\s,;]*(none)?[\s,;]*", re.IGNORECASE)
 

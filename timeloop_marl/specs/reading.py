@@ -16,7 +16,7 @@ from .flatten import flatten, is_nodes_form
 from .loading import load_document
 from .mapper_reading import read_mapper, read_model_section
 from .problem import Problem
-from .scalars import Reading, nearest
+from .scalars import Reading
 from .spec import ModelOptions, Spec
 from .templates import read_text, uses_templates
 from .tree import architecture_node, read_architecture
@@ -81,7 +81,7 @@ def _check_top_level(reading: Reading, root: Node) -> None:
     for key, child in root.items():
         if key in _TOP_LEVEL or key.replace("-", "_") in _TOP_LEVEL:
             continue
-        near = nearest(key, _TOP_LEVEL, cutoff=0.85)
+        near = reading.guess(key, _TOP_LEVEL, 0.85)
         if near and reading.strict:
             child.fail(f"unknown section {key!r}", expected=near, remedy=f"did you mean {near!r}?")
         if near:

@@ -12,6 +12,7 @@ from .document import Document, Node, format_path
 
 INT64_MAX = 2**63 - 1
 _MAX_NAME = 100  # longer keys are no misspellings, and comparing them is slow
+_MAX_NOTICES = 1000
 _INTEGER = re.compile(r"[+-]?[0-9]{1,40}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _SPECIAL = {".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf}
@@ -32,11 +33,12 @@ class Reading:
     document: Document
     strict: bool = True
     notices: list[str] = field(default_factory=list)
+    _guesses: int = 2000  # similarity is slow; a file of 100000 unknown keys must not take minutes
 
     def notice(self, text: str, node: Node | None = None) -> None:
         """Remember a notice once, with the place of ``node`` in front."""
         line = f"{place(node)}: {text}" if node is not None else text
-        if line not in self.notices:
+        if len(self.notices) < _MAX_NOTICES and line not in self.notices:
             self.notices.append(line)
 
     def find(self, node: Node, *names: str) -> Node:
@@ -148,6 +150,11 @@ class Reading:
                 element.fail("not a name", expected="a name")
         return node.elements()
 
+    def guess(self, name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+        """``nearest``, a limited number of times per document; ``None`` after that."""
+        self._guesses -= 1
+        return nearest(name, known, cutoff) if self._guesses >= 0 else None
+
     def closed(self, node: Node, known: Iterable[str], what: str) -> None:
         """Complain about keys of a closed grammar that are not ``known``."""
         names = list(known)
@@ -155,7 +162,7 @@ class Reading:
         for key, child in node.items():
             if key in accepted:
                 continue
-            near = nearest(key, names)
+            near = self.guess(key, names)
             hint = f"did you mean {near!r}?" if near else ""
             if self.strict:
                 child.fail(
@@ -168,7 +175,7 @@ class Reading:
         names = list(known)
         accepted = {spelling for name in names for spelling in (name, name.replace("_", "-"))}
         for key, child in node.items():
-            near = None if key in accepted else nearest(key, names, cutoff=0.85)
+            near = None if key in accepted else self.guess(key, names, 0.85)
             if near:
                 self.notice(f"key {key!r} in {what} is ignored by Timeloop; did you mean {near!r}?", child)
 

@@ -96,6 +96,8 @@ def _read_tree(reading: Reading, node: Node) -> Architecture:
             networks.append(read_network(reading, component.attributes, component, kind))
         else:
             ignored.append(f"{component.name} ({component.class_name})")
+        if max(len(storage), len(compute), len(networks)) > _MAX_LEVELS:
+            node.fail("too many levels", expected=f"at most {_MAX_LEVELS}")
     if ignored:
         reading.notice("components of classes that Timeloop does not know are ignored: " + ", ".join(ignored))
     if len(compute) != 1:

@@ -19,6 +19,8 @@ _SHAPE_KEYS = ("name", "dimensions", "data_spaces", "coefficients", "flatten", "
 _SPACE_KEYS = ("name", "projection", "read_write", "ranks")
 _PROBLEM_KEYS = ("version", "shape", "instance", "name")
 _INSTANCE_KEYS = ("densities", "commonDensity")
+_MAX_SPACES = 64
+_MAX_RANKS = 64
 _DEFAULT_SHAPE = "cnn_layer"
 
 
@@ -179,7 +181,8 @@ def _point_out_extras(reading: Reading, instance: Node, known: Mapping[str, int]
     for key, child in instance.items():
         if key in known or key in other:
             continue
-        near = nearest(key, [name for name in known if len(name) > 1 or name.lower() == key.lower()], 0.8)
+        candidates = [name for name in known if len(name) > 1 or name.lower() == key.lower()]
+        near = reading.guess(key, candidates, 0.8)
         if near:
             reading.notice(
                 f"{key!r} names nothing and is ignored, as Timeloop does; did you mean {near!r}? "
@@ -199,6 +202,8 @@ def _data_spaces(
     node = reading.find(shape, "data_spaces")
     if not isinstance(node.value, list) or not node.value:
         node.fail("no data spaces", expected="a list of {name, projection, read_write}")
+    if len(node.value) > _MAX_SPACES:
+        node.fail("too many data spaces", expected=f"at most {_MAX_SPACES}")
     spaces: list[DataSpace] = []
     for element in node.elements():
         if not isinstance(element.value, Mapping):
@@ -222,6 +227,8 @@ def _ranks(
         node.fail(
             "no projection", expected="a list of ranks, each a list of terms [dim] or [dim, coefficient]"
         )
+    if max(len(node.value), *(len(rank) for rank in node.value if isinstance(rank, list)), 0) > _MAX_RANKS:
+        node.fail("too many ranks or terms", expected=f"at most {_MAX_RANKS}")
     ranks: list[tuple[Term, ...]] = []
     for rank in node.elements():
         if isinstance(rank.value, str):  # shorthand: a rank of one dimension
