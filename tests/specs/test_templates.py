@@ -139,6 +139,9 @@ def test_errors_are_clear(tmp_path: Path, text: str, message: str) -> None:
         "lipsum(9999)",
         "cycler.__init__",
         "'a' | attr('__class__')",
+        "([('a' * 1000000)] * 1000) | map('upper') | list | length",
+        "(range(99999) | map('replace', '', 'b' * 1000000) | list | length)",
+        "([[0]] * 1000) | sum(start=[])",
         "()|attr('__class__')",
     ],
 )
@@ -167,6 +170,25 @@ def test_endless_templates_end(tmp_path: Path, text: str) -> None:
     with pytest.raises(SpecError):
         load(tmp_path, text, loop="{{ include_text('loop2.yaml') }}", loop2="{{ include_text('loop.yaml') }}")
     assert time.monotonic() - started < 15
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: {{ include('x.yaml', 'n').replace('\"0\"', '\"9\"') }}", "changed by the template"),
+        ("a: '{{ include('x.yaml', 'n') }}'", "inside other text"),
+        ("a: x {{ include('x.yaml', 'n') }}", "inside other text"),
+    ],
+)
+def test_includes_are_whole_values(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        load(tmp_path, text, x="n: {m: 1}")
+
+
+def test_templates_in_comments_of_plain_files_do_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "plain.yaml"
+    path.write_text("# write {{ n }} here\na: 1\na: 2\n")
+    assert load_document([path]).data == {"a": 1}
 
 
 def test_plain_text_that_looks_like_a_line_mark_is_kept(tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ _HYPHENS = re.compile(
     + "|".join(key.replace("_", "-") for key in sorted(HYPHENATED, key=len, reverse=True))
     + r")(?![\w-])"
 )
+_COMMENTS = re.compile(r"^[ \t]*#.*$", re.MULTILINE)  # they may show templates without using them
 _NODES = re.compile(r"\bnodes[\"']?\s*:")
 
 
@@ -134,10 +135,9 @@ def _input_files(files: Sequence[str | Path]) -> tuple[list[Path], list[str]]:
 
 def _needs_front_end(texts: Mapping[Path, str]) -> bool:
     """Whether any file uses templates or holds an architecture of nodes."""
-    if any(
-        "jinja" in path.suffix or path.suffix == ".j2" or uses_templates(text) for path, text in texts.items()
-    ):
-        return True
+    for path, text in texts.items():
+        if path.suffix in (".jinja2", ".jinja", ".j2") or uses_templates(_COMMENTS.sub("", text)):
+            return True
     for path, text in texts.items():
         if _NODES.search(text):
             data = parse_yaml(text, _locator(path, text), keep_first=True)

@@ -147,6 +147,12 @@ class _Composer:
         text, tag = event.value, event.tag
         if self.include_tag and tag == self.include_tag and self.include is not None:
             return self.include(text)
+        if self.include_tag and self.include_tag in text:
+            raise error_at(
+                origin,
+                "an included map or list inside other text",
+                remedy="let include(...) be the whole value: no quotes and no text around it",
+            )
         if tag in (None, "!") or tag == _CORE + "str":
             if event.style in ("'", '"') or tag is not None:
                 return Quoted(text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Any
 
 import jinja2
@@ -22,6 +23,7 @@ MAX_OUTPUT = 64 << 20  # characters printed by all templates of one input
 MAX_TICKS = 200_000  # loop turns and macro calls
 MAX_SECONDS = 10.0
 MAX_VALUE = 1 << 20  # characters or elements of one value
+MAX_BUILT = 256 << 20  # characters and elements of all values together, kept or not
 MAX_BITS = 4096
 MARK = "\ue000{}.{}\ue001"  # file number and line, put after every newline of a template
 
@@ -87,12 +89,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def __init__(self, functions: dict[str, Callable[..., Any]]) -> None:
         super().__init__(undefined=Undefined, keep_trailing_newline=True, finalize=self._printed)
-        self.filters = {name: FILTERS[name] for name in _SAFE_FILTERS.split()}
-        self.filters.update(join=_join, replace=_replace, round=_round)
+        own = {"join": _join, "replace": _replace, "round": _round, "sum": _sum}
+        filters = {name: FILTERS[name] for name in _SAFE_FILTERS.split()}
+        self.filters = {name: self._counted(function) for name, function in {**filters, **own}.items()}
         for name in ("lipsum", "cycler", "joiner"):
             self.globals.pop(name, None)
         self.globals.update(functions)
-        self.ticks, self.printed, self.file_number = 0, 0, 0
+        self.ticks, self.printed, self.built, self.file_number = 0, 0, 0, 0
         self.deadline = time.monotonic() + MAX_SECONDS
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
@@ -117,16 +120,33 @@ class Sandbox(ImmutableSandboxedEnvironment):
             self.printed += _deep_size(value)
         return value
 
+    def _counted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A filter whose results count as built."""
+
+        @wraps(function)  # keeps the marks by which Jinja2 passes the context to some filters
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            return self._built(function(*args, **kwargs))
+
+        return counted
+
+    def _built(self, value: Any) -> Any:
+        """Count a new value; raise when all values together become too large."""
+        if isinstance(value, (str, bytes, list, tuple, dict)):
+            self.built += len(value)
+            if self.built > MAX_BUILT:
+                raise SecurityError("the template builds too many or too large values")
+        return value
+
     def concat_checked(self, *parts: Any) -> str:
         """The ``~`` operator."""
         texts = [str(part) for part in parts]
         _check_size(sum(map(len, texts)))
-        return "".join(texts)
+        return str(self._built("".join(texts)))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Arithmetic after a look at the size of the result."""
         _check_arithmetic(operator, left, right)
-        return super().call_binop(context, operator, left, right)
+        return self._built(super().call_binop(context, operator, left, right))
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Only harmless methods of strings; containers and numbers as in Jinja2's own sandbox."""
@@ -138,8 +158,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """A call; the one string method that can blow up is checked."""
         owner = getattr(obj, "__self__", None)
         if isinstance(owner, str) and getattr(obj, "__name__", "") == "replace":
-            return _replace(owner, *args, **kwargs)
-        return super().call(context, obj, *args, **kwargs)
+            return self._built(_replace(owner, *args, **kwargs))
+        return self._built(super().call(context, obj, *args, **kwargs))
 
 
 def _check_size(size: int) -> None:
@@ -197,6 +217,15 @@ def _replace(value: Any, old: Any, new: Any, count: int | None = None) -> str:
     hits = text.count(old) if count is None else min(int(count), text.count(old))
     _check_size(len(text) + hits * len(new))
     return text.replace(old, new) if count is None else text.replace(old, new, int(count))
+
+
+def _sum(value: Iterable[Any], start: float = 0) -> float:
+    total = start
+    for item in value:
+        if not isinstance(item, (int, float)) or not isinstance(total, (int, float)):
+            raise SecurityError("sum is for numbers")
+        total += item
+    return total
 
 
 def _round(value: Any, precision: int = 0) -> float:

@@ -101,9 +101,7 @@ class Templates:
     def load(self, path: Path, text: str | None = None) -> Any:
         """The marked value of one file, rendered and parsed."""
         rendered = self.render(path, read_text(path) if text is None else text)
-        return parse_yaml(
-            rendered.text, rendered.locate, include_tag=self.tag, include=lambda key: self.included[int(key)]
-        )
+        return parse_yaml(rendered.text, rendered.locate, include_tag=self.tag, include=self._included)
 
     def render(self, path: Path, text: str) -> Rendered:
         """The text after Jinja2; text without templates stays as it is."""
@@ -190,6 +188,12 @@ class Templates:
         return any(_exists(candidate) for candidate in self._candidates(name))
 
     # --- helpers ---
+
+    def _included(self, key: str) -> Any:
+        """The value behind a placeholder; a template may have tampered with its number."""
+        if key.isascii() and key.isdigit() and len(key) < 9 and int(key) < len(self.included):
+            return self.included[int(key)]
+        raise SpecError("an included value was changed by the template", value=key)
 
     def _placeholder(self, value: Any) -> Any:
         if not isinstance(value, (Map, Seq)):

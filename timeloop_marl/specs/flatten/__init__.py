@@ -15,7 +15,7 @@ from .grammar import ARCHITECTURE_KEYS, TARGET_SECTIONS, TOP_KEYS, as_list, as_m
 from .macros import apply_macros, put_unit_dims_first, spread_over_branches
 from .nodes import Walk
 from .scope import Attributes, Symbols, World, typed
-from .wishes import Wishes, Workload, absorb, unknown_kind
+from .wishes import Workload, absorb, unknown_kind
 
 PROGRAMS = ("mapper", "model")
 _MAPPER_INTEGERS = (
@@ -256,16 +256,18 @@ class _Flattening:
         storage = {id(level.wishes) for level in walk.levels if level.storage and not level.dummy}
         for name, wishes in walk.spatial_owners.items():
             if id(wishes) not in dummies and not wishes.spatial.empty and not wishes.spatial.unit:
-                self._idle(name, "spatial", "it has no fan-out", wishes)
+                self._idle(name, "spatial", "it has no fan-out")
         for name, wishes in walk.owners.items():
             if id(wishes) in storage:
                 continue
             if not wishes.temporal.empty and not wishes.temporal.unit:
-                self._idle(name, "temporal", "it is no storage level", wishes)
+                self._idle(name, "temporal", "it is no storage level")
+            if wishes.others:
+                self._idle(name, str(wishes.others[0].get("type")), "it is no storage level")
             if wishes.keeping.given:
-                self._idle(name, "dataspace", "it is no storage level", wishes)
+                self._idle(name, "dataspace", "it is no storage level")
 
-    def _idle(self, name: str, kind: str, reason: str, wishes: Wishes) -> None:
+    def _idle(self, name: str, kind: str, reason: str) -> None:
         self.notices.append(f"{name}: the {kind} constraint has no effect: {reason}")
 
     def _put_targets(self, out: Map, entries: Seq, origin: Origin) -> None:
