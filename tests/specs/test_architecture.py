@@ -201,12 +201,11 @@ NETWORKS = (
 
 
 def test_user_networks() -> None:
+    table = {"name": "sys.NR", "actions": [{"name": "go", "energy": 3.0, "arguments": {"num": 1}}]}
+    named = {"network_read": "NR", "network_update": "NU"}
+    ends = {"network_fill": "NR", "network_drain": "NU"}
     architecture = spec(
-        machine(
-            buffer={"network_read": "NR", "network_update": "NU"},
-            registers={"network_fill": "NR", "network_drain": "NU"},
-            extra=NETWORKS,
-        )
+        machine(buffer=named, registers=ends, extra=NETWORKS), ERT={"version": 0.3, "tables": [table]}
     ).architecture
     multicast, mesh = architecture.networks
     assert (multicast.kind, multicast.action_name, multicast.network.word_bits) == (
@@ -288,6 +287,14 @@ BAD: list[tuple[Any, str]] = [
     (machine(buffer={"network_read": "NR"}, extra=NETWORKS[:1]), "both ends"),
     (machine(extra=NETWORKS[:1]), "no connection uses it"),
     (machine(extra=(component("NR", "SimpleMulticast"),)), "no action_name"),
+    (
+        machine(
+            buffer={"network_read": "T"},
+            registers={"network_fill": "T"},
+            extra=(component("T", "ReductionTree"),),
+        ),
+        "update side only",
+    ),
     (machine(mac={"energy": 2.5}), "not an integer"),
     (machine(buffer={"per_dataspace_bandwidth_consumption_scale": {"Weights": 2}}), "does not have"),
     (machine(buffer={"per_dataspace_bandwidth_consumption_scale": 2}), "not a map"),

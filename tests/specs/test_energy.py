@@ -159,6 +159,11 @@ def test_old_tables() -> None:
     }
     buffer = spec(ERT=old).energies.storage[1]
     assert (buffer.read, buffer.fill, buffer.update) == (1.5, 3.0, 3.0)
+    as_list = {
+        "version": 0.2,
+        "tables": {"BUF": [{"name": "read", "energy": 1.5}, {"name": "read", "energy": 4}]},
+    }
+    assert spec(ERT=as_list).energies.storage[1].read == 4.0
 
 
 def test_areas_pass_through_a_32_bit_float() -> None:
@@ -207,6 +212,33 @@ def test_tables_of_networks_keep_their_entries_in_order() -> None:
     )
     entries = result.energies.network_actions["NR"]["go"]
     assert [(entry.arguments, entry.energy) for entry in entries] == [({"num": 1}, 3.0), ({"num": 2}, 10.0)]
+
+
+@pytest.mark.parametrize(
+    ("entries", "attributes", "message"),
+    [
+        ([], {}, None),
+        ([{"num": 1}, {"num": 2}], {"multicast_factor_argument": "num"}, None),
+        ([{}], {}, None),
+        (None, {}, "has no energy table"),
+        ([{"num": 1}, {"num": 2}], {}, "multicast_factor_argument"),
+        ([{"num": 1}, {}], {"multicast_factor_argument": "num"}, "no arguments"),
+    ],
+)
+def test_tables_that_multicast_networks_need(
+    entries: list[dict[str, int]] | None, attributes: dict[str, str], message: str | None
+) -> None:
+    tables = ert(("x", {"read": 1}))
+    if entries is not None:
+        actions = [{"name": "go", "energy": 3, "arguments": arguments} for arguments in entries]
+        tables["tables"].append({"name": "sys.NR", "actions": actions})
+    multicast = component("NR", "SimpleMulticast", action_name="go", **attributes)
+    network = machine(buffer={"network_read": "NR"}, registers={"network_fill": "NR"}, extra=(multicast,))
+    if message is None:
+        assert "NR" in spec(network, ERT=tables).energies.network_actions
+    else:
+        with pytest.raises(SpecError, match=message):
+            spec(network, ERT=tables)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import SpecError
 from . import pat
-from .architecture import Architecture, StorageLevel
+from .architecture import Architecture, StorageLevel, UserNetwork
 from .energy import Energies, LevelEnergy
 from .tables import COMPUTE, FILL, LEAK, READ, UPDATE, Table
 
@@ -25,9 +25,12 @@ def resolve(
         origin: one line naming the source.
 
     Raises:
-        SpecError: PAT cannot price a level.
+        SpecError: PAT cannot price a level, or a multicast network has no usable table.
     """
     by_name = {table.component: table for table in tables}
+    for network in architecture.networks:
+        if network.kind == "SimpleMulticast":
+            _check_multicast(network, by_name.get(network.name))
     compute = architecture.compute
     start = pat.compute(compute) if compute.energy is None else float(compute.energy)
     mac = by_name.get(compute.name)
@@ -47,6 +50,32 @@ def resolve(
         },
         origin=origin,
     )
+
+
+def _check_multicast(network: UserNetwork, table: Table | None) -> None:
+    """What Timeloop asserts about the table of a SimpleMulticast network (cost-model section 14)."""
+    where = f"ERT: {network.name}"
+    if table is None:
+        raise SpecError(
+            f"network {network.name} has no energy table",
+            path=where,
+            expected=f"a table with action {network.action_name}",
+            remedy="give an ERT that prices the network",
+        )
+    for name, entries in table.actions.items():
+        used = name == network.action_name or name.startswith(f"{network.action_name}_")
+        if not used or len(entries) < 2:
+            continue
+        if network.multicast_factor_argument is None:
+            raise SpecError(
+                f"action {name} has several entries, but the network names no multicast_factor_argument",
+                path=where,
+                expected="attribute multicast_factor_argument: the argument that tells the entries apart",
+            )
+        if not all(entry.arguments for entry in entries):
+            raise SpecError(
+                f"an entry of action {name} has no arguments", path=where, expected="arguments: {...}"
+            )
 
 
 def float32(value: float) -> float:

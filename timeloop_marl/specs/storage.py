@@ -19,6 +19,8 @@ DEPTH = ("depth", "memory_depth", "data_storage_depth")
 WORD_BITS = ("word_bits", "word_width", "datawidth")
 BLOCK = ("block_size", "n_words")
 _BITS_PER_KB = 8192
+# Read, but nothing depends on them: a public design that says nports needs no notice.
+_WITHOUT_EFFECT = ("num_ports", "n_ports", "num_banks", "n_banks", "cluster_area")
 
 STORAGE_KEYS = (
     *WORD_BITS, *BLOCK, "cluster_size", *WIDTH, "entries", *DEPTH, "sizeKB", "technology", "num_ports", "n_ports",
@@ -38,7 +40,7 @@ def read_storage(reading: Reading, attributes: Node, component: Component) -> St
         SpecError: no size where one is needed, widths or meshes that do not divide, numbers out of range.
     """
     if not attributes.absent:
-        known = (*STORAGE_KEYS, "name") if not component.class_name else STORAGE_KEYS
+        known = [key for key in (*STORAGE_KEYS, "name") if key not in _WITHOUT_EFFECT]
         reading.near_misses(attributes, known, f"the attributes of {component.name}")
     technology = reading.text(reading.find(attributes, "technology"))
     dram = "DRAM" in component.class_name or technology == "DRAM"

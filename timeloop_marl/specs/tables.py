@@ -74,16 +74,23 @@ def _table(reading: Reading, node: Node) -> Table:
     name = node.child("name").value if isinstance(node.value, Mapping) else None
     if not isinstance(name, str):
         node.fail("not a table", expected="a map {name, actions}")
+    return Table(component_name(name), {} if actions.absent else _entries(reading, actions))
+
+
+def _entries(reading: Reading, actions: Node) -> dict[str, tuple[Action, ...]]:
+    """A list of named actions, grouped by name in file order."""
     entries: dict[str, list[Action]] = {}
-    for element in [] if actions.absent else actions.elements():
+    for element in actions.elements():
         if not isinstance(element.value, Mapping) or not isinstance(element.child("name").value, str):
             element.fail("not an action", expected="a map {name, energy, arguments}")
         entries.setdefault(element.child("name").value, []).append(_action(reading, element))
-    return Table(component_name(name), {key: tuple(value) for key, value in entries.items()})
+    return {key: tuple(value) for key, value in entries.items()}
 
 
 def _old_table(reading: Reading, name: str, node: Node) -> Table:
-    """Version 0.2: component -> action -> {energy} or a list of such maps."""
+    """Version 0.2: component -> action -> {energy} or a list of such maps, or component -> list of actions."""
+    if isinstance(node.value, list):
+        return Table(component_name(name), _entries(reading, node))
     entries: dict[str, tuple[Action, ...]] = {}
     for action, body in node.items():
         bodies = body.elements() if isinstance(body.value, list) else [body]

@@ -259,6 +259,12 @@ def _check_networks(architecture: Architecture, node: Node) -> None:
                     f"{outer.name} names network {at_outer} for its {what} side, {inner} names {at_inner}",
                     expected="the same network at both ends of a connection",
                 )
+    for (inner, fill, _), outer in zip(below, architecture.storage):
+        if any(network.name == fill and network.kind == "ReductionTree" for network in architecture.networks):
+            node.fail(
+                f"reduction tree {fill} feeds {inner} from {outer.name}",
+                expected="a reduction tree on the update side only (network_update, network_drain)",
+            )
     used = {name for _, fill, drain in below for name in (fill, drain)}
     unused = sorted(declared - {name for name in used if name is not None})
     if unused:
