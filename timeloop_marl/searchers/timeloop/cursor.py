@@ -109,7 +109,7 @@ class Block(NamedTuple):
     rows: Int64[ndarray, "R axes"]
     failed_rows: Int64[ndarray, "F axes"]  # construction failures, only with diagnostics
     construction: Int64[ndarray, "N"]  # per sample: construction failure, -1 = none
-    same: Bool[ndarray, "N"]  # differs from the sample before at most in its bypass id
+    same: Bool[ndarray, "N"]  # differs from the sample before in its bypass id alone
     last: Int8[ndarray, "N"]  # see Last
 
 

@@ -65,6 +65,9 @@ def propose(
         if at[At.NEW_TRIPLE] == 1:
             same = prepare_triple(choices, cursor)
         row[row.shape[0] - 1] = at[At.BYPASS]
+        # The very same id again is not exempt: only a change of the bypass alone is.
+        same = same and cursor.previous[row.shape[0] - 1] != at[At.BYPASS]
+        cursor.previous[row.shape[0] - 1] = at[At.BYPASS]
         block.same[samples] = same
         block.construction[samples] = at[At.CONSTRUCTION]
         failed = False
