@@ -9,8 +9,8 @@ from .layout import Tables, Workspace
 @kernel
 def clear_entries(tables: Tables, work: Workspace) -> None:
     """Forget the traffic of the previous mapping."""
-    for s in range(tables.no_multicast.shape[0]):
-        for p in range(tables.no_multicast.shape[1]):
+    for s in range(tables.levels):
+        for p in range(tables.spaces):
             work.entries[s, p] = 0
             work.links[s, p] = 0.0
     work.status[0] = 0

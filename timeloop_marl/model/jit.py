@@ -8,6 +8,7 @@ Plain: ``plain(kernel)`` rebuilds a kernel and, recursively, every kernel its co
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import FunctionType
 from typing import ParamSpec, TypeVar, cast
 
@@ -53,3 +54,11 @@ def _rebuild(dispatcher: Dispatcher, done: dict[int, FunctionType]) -> FunctionT
         if isinstance(value, Dispatcher):
             names[name] = _rebuild(value, done)
     return rebuilt
+
+
+def is_cached(function: Callable[..., object]) -> bool:
+    """Whether a kernel was compiled in this process or lies in the cache on disk."""
+    dispatcher = cast(Dispatcher, function)
+    return bool(dispatcher.signatures) or any(
+        Path(str(dispatcher.stats.cache_path)).glob(f"*{function.__name__}*.nbi")
+    )

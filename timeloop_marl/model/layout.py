@@ -1,22 +1,26 @@
 """The arrays that all kernels share: ``Tables`` (what never changes for one Spec) and ``Workspace`` (scratch).
 
-Index names: D dims, P data spaces, S storage levels (0 innermost), T tiling levels (inside-out), L loops of a nest
-(inside-out), E entries per (level, data space). A data space's ranks are ``rank_start[p] .. rank_start[p + 1] - 1``,
-a rank's terms ``term_start[r] .. term_start[r + 1] - 1``. Section numbers are those of docs/model.md.
+Axes: D dims, P data spaces, S storage levels (0 innermost), T tiling levels (inside-out), L loops of a nest
+(inside-out), R ranks of all data spaces, N networks, E entries per (level, data space), C children of one block, G
+sizes of their groups. ``Tables`` holds how much of each axis is used. A data space's ranks are
+``rank_start[p] .. rank_start[p + 1] - 1``, a rank's terms ``term_start[r] .. term_start[r + 1] - 1``. Section numbers
+are those of docs/model.md.
 
 Order of the stages for one mapping: ``nest.build_nest`` fills the loop arrays; then either the closed form (perfect
-factors) or ``walk.walk(tables, work, space)`` (any R other than N; ``space = walk.walk_space(tables)`` is its own scratch)
-calls ``entries.clear_entries`` and fills, for **every** level and data space, bypassed or not, the block "filled by the
-closed form or the walk" (through ``entries.add_entry``); everything after that (sections 7 to 14) is common code.
+factors) or ``walk.walk`` (any R other than N) calls ``entries.clear_entries`` and fills, for **every** level and data
+space, bypassed or not, the block "filled by the closed form or the walk" (through ``entries.add_entry``); everything
+after that (sections 7 to 14) is common code.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from collections.abc import Mapping
 
-import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
+
+from .record import allocate, rounded
 
 TEMPORAL, SPATIAL_X, SPATIAL_Y = 0, 1, 2
 """Values of ``Workspace.loop_kind``."""
@@ -24,15 +28,26 @@ TEMPORAL, SPATIAL_X, SPATIAL_Y = 0, 1, 2
 NO_LIMIT = -1
 """``Tables.capacity`` of a level without a size."""
 
+LEAST_CHILDREN = 65536
+ENTRY_CAPACITY = 64
+_LEAST = {"D": 12, "P": 4, "S": 16, "T": 32, "R": 24, "terms": 48, "N": 24, "A": 16}
+# Axes are at least this long, so that practically all problems and machines share one compiled type.
 
-class Tables(NamedTuple):
+
+class Tables:
     """Constants of one problem on one machine under one set of switches and options."""
 
+    # how much of each axis is used
+    dims: int
+    spaces: int
+    levels: int
+    tiles: int
+    networks: int
     # problem
     bounds: Int64[ndarray, "D"]
     read_write: Bool[ndarray, "P"]
     rank_start: Int64[ndarray, "P+1"]
-    term_start: Int64[ndarray, "ranks+1"]
+    term_start: Int64[ndarray, "R+1"]
     term_dim: Int64[ndarray, "terms"]
     term_coefficient: Int64[ndarray, "terms"]
     motion: Int64[ndarray, "P D"]  # coded motion of the box of p when x_d grows by 1 (section 18)
@@ -80,9 +95,9 @@ class Tables(NamedTuple):
     net_router: Float64[ndarray, "N"]
     net_ingress: Float64[ndarray, "N"]
     net_adder: Float64[ndarray, "N"]
-    net_action: Float64[
-        ndarray, "N P M"
-    ]  # SimpleMulticast: pJ by multicast factor; the last column: any other
+    # SimpleMulticast: multicast factor (negative: any, 0: unused slot) and pJ of each action entry; the last match wins
+    net_action_factor: Int64[ndarray, "N P A"]
+    net_action_energy: Float64[ndarray, "N P A"]
     latency: int  # fill and drain latencies of all connections, cycles
     # options
     rules_2022: bool
@@ -92,7 +107,7 @@ class Tables(NamedTuple):
     coded: bool  # ``motion`` fits in 64 bits; otherwise kernels compare rank by rank
 
 
-class Workspace(NamedTuple):
+class Workspace:
     """Scratch of one thread, allocated once. What a mapping leaves is overwritten by the next."""
 
     # the nest (sections 1, 2): loops with N > 1 inside-out; a temporal level without any has one dummy loop
@@ -120,118 +135,86 @@ class Workspace(NamedTuple):
     block_tile: Int64[ndarray, "S P"]  # largest box at the spatial block of level s (where it has one)
     counters: Float64[ndarray, "2"]  # compute counters touched: how many, their sum
     # sections 7 to 10
-    instances: Int64[ndarray, "S"]  # rep: utilised instances
+    keep: Bool[ndarray, "S P"]
+    present: Bool[ndarray, "S P"]  # kept and not in the region that section 9 resets at the top
+    top: Int64[ndarray, "P"]  # outermost level where p is present, -1 if none
+    rep: Int64[ndarray, "S"]  # utilised instances
     spread_x: Int64[ndarray, "S"]  # x_exp
     spread_y: Int64[ndarray, "S"]
-    fanout: Int64[ndarray, "S P"]  # 0 after a reset
+    fanout: Int64[ndarray, "S P"]  # of the spatial block; 0 after a reset
     partition: Int64[ndarray, "S P"]
-    size: Int64[ndarray, "S P"]  # utilised capacity, after distribution and bypass
+    held: Int64[ndarray, "S P"]  # utilised capacity, after distribution and bypass
     content: Float64[ndarray, "S P"]
     share: Float64[ndarray, "S P"]
     peer: Float64[ndarray, "S P"]
-    spread_entries: Int64[ndarray, "S P"]  # distributed entries (section 8): 0 or 1
-    spread_multicast: Int64[ndarray, "S P"]
+    spread: Int64[ndarray, "S P"]  # multicast factor of the distributed entry (section 8), 0 if there is none
     spread_scatter: Int64[ndarray, "S P"]
     spread_accesses: Float64[ndarray, "S P"]
     spread_hops: Float64[ndarray, "S P"]
     reads: Int64[ndarray, "S P"]
     fills: Int64[ndarray, "S P"]
     updates: Int64[ndarray, "S P"]
+    # sections 12 and 13
     demand_read: Float64[ndarray, "S P"]  # words/cycle/instance before throttling
     demand_write: Float64[ndarray, "S P"]
     throttle: Float64[ndarray, "S"]
     cycles: Int64[ndarray, "S"]
+    access_energy: Float64[ndarray, "S P"]  # pJ per instance
+    leakage: Float64[ndarray, "S"]  # pJ, all instances
     level_energy: Float64[ndarray, "S"]
     network_energy: Float64[ndarray, "N"]
-    # children of one spatial block
-    child_offset: Int64[ndarray, "children ranks"]
-    child_code: Int64[ndarray, "children"]
-    child_served: Bool[ndarray, "children"]
-    child_order: Int64[ndarray, "children"]
-    child_group: Int64[ndarray, "children"]
-    # small per-loop and per-rank scratch
-    extent: Int64[ndarray, "ranks"]
-    step: Int64[ndarray, "L ranks"]
+    # whole mapping
+    counts: Int64[ndarray, "6"]  # see the names in ``collapse``
+    failed_level: Int64[ndarray, "1"]  # 0 compute, s + 1 storage level s
+    abort: Int64[ndarray, "1"]  # why the real program gives up, see ``reasons``
+    # events of the delta rule (section 4), inside-out
+    events: Int64[ndarray, "1"]
+    event_bound: Int64[ndarray, "L+1"]
+    event_weight: Int64[ndarray, "L+1"]
+    event_motion: Int64[ndarray, "L+1 R"]
+    event_code: Int64[ndarray, "L+1"]  # the motion as one integer
+    event_words: Int64[ndarray, "L+1"]
+    event_kind: Int64[ndarray, "L+1"]
+    # children of one spatial block and their groups (section 5)
+    child_offset: Int64[ndarray, "C R"]
+    child_served: Bool[ndarray, "C"]
+    child_order: Int64[ndarray, "C"]
+    groups: Int64[ndarray, "1"]  # number of different group sizes
+    group_multicast: Int64[ndarray, "G"]
+    group_scatter: Int64[ndarray, "G"]
+    group_hops: Float64[ndarray, "G"]
+    group_unicast: Float64[ndarray, "G"]
+    # small scratch
+    extent: Int64[ndarray, "R"]
+    jump: Int64[ndarray, "R"]
     stride: Int64[ndarray, "D"]
+    reach: Int64[ndarray, "D"]
+    level_reach: Int64[ndarray, "S D"]  # steps in each dim of the tile of level s (M of section 2)
     status: Int64[ndarray, "1"]  # 0, or 1 when E was too small (the row is repeated with a larger workspace)
 
 
-def workspace(tables: Tables, entry_capacity: int = 32) -> Workspace:
+def table_sizes(counts: Mapping[str, int]) -> dict[str, int]:
+    """Sizes of the axes of ``Tables`` that hold the given counts."""
+    return {axis: rounded(counts[axis], least) for axis, least in _LEAST.items()}
+
+
+def workspace_sizes(tables: Tables, entry_capacity: int = ENTRY_CAPACITY) -> dict[str, int]:
+    """Sizes of the axes of ``Workspace``."""
+    children = rounded(int(tables.compute[0]), LEAST_CHILDREN)
+    dims = tables.bounds.shape[0]
+    return {
+        "D": dims,
+        "P": tables.read_write.shape[0],
+        "S": tables.instances.shape[0],
+        "N": tables.net_kind.shape[0],
+        "L": tables.tile_storage.shape[0] * dims + tables.instances.shape[0],
+        "R": tables.term_start.shape[0] - 1,
+        "C": children,
+        "G": math.isqrt(2 * children) + 2,  # k different sizes need at least k (k + 1) / 2 children
+        "E": entry_capacity,
+    }
+
+
+def workspace(tables: Tables, entry_capacity: int = ENTRY_CAPACITY) -> Workspace:
     """Scratch for one thread. ``entry_capacity`` = E."""
-    levels, spaces = tables.no_multicast.shape
-    dims = len(tables.bounds)
-    loops = len(tables.tile_storage) * dims + levels
-    networks = len(tables.net_kind)
-    children = int(tables.compute[0])
-    ranks = int(np.diff(tables.rank_start).max())
-    return Workspace(
-        loops=ints(1),
-        loop_dim=ints(loops),
-        loop_bound=ints(loops),
-        loop_residual=ints(loops),
-        loop_stride=ints(loops),
-        loop_level=ints(loops),
-        loop_kind=ints(loops),
-        boundary=ints(levels),
-        block_first=ints(levels),
-        block_end=ints(levels),
-        width=ints(levels),
-        height=ints(levels),
-        entries=ints(levels, spaces),
-        multicast=ints(levels, spaces, entry_capacity),
-        scatter=ints(levels, spaces, entry_capacity),
-        accesses=floats(levels, spaces, entry_capacity),
-        hops=floats(levels, spaces, entry_capacity),
-        unicast=floats(levels, spaces, entry_capacity),
-        links=floats(levels, spaces),
-        tile=ints(levels, spaces),
-        block_tile=ints(levels, spaces),
-        counters=floats(2),
-        instances=ints(levels),
-        spread_x=ints(levels),
-        spread_y=ints(levels),
-        fanout=ints(levels, spaces),
-        partition=ints(levels, spaces),
-        size=ints(levels, spaces),
-        content=floats(levels, spaces),
-        share=floats(levels, spaces),
-        peer=floats(levels, spaces),
-        spread_entries=ints(levels, spaces),
-        spread_multicast=ints(levels, spaces),
-        spread_scatter=ints(levels, spaces),
-        spread_accesses=floats(levels, spaces),
-        spread_hops=floats(levels, spaces),
-        reads=ints(levels, spaces),
-        fills=ints(levels, spaces),
-        updates=ints(levels, spaces),
-        demand_read=floats(levels, spaces),
-        demand_write=floats(levels, spaces),
-        throttle=floats(levels),
-        cycles=ints(levels),
-        level_energy=floats(levels),
-        network_energy=floats(networks),
-        child_offset=ints(children, ranks),
-        child_code=ints(children),
-        child_served=flags(children),
-        child_order=ints(children),
-        child_group=ints(children),
-        extent=ints(ranks),
-        step=ints(loops, ranks),
-        stride=ints(dims),
-        status=ints(1),
-    )
-
-
-def ints(*shape: int) -> ndarray:
-    """Zeros of type int64."""
-    return np.zeros(shape, np.int64)
-
-
-def floats(*shape: int) -> ndarray:
-    """Zeros of type float64."""
-    return np.zeros(shape, np.float64)
-
-
-def flags(*shape: int) -> ndarray:
-    """All false."""
-    return np.zeros(shape, np.bool_)
+    return allocate(Workspace, workspace_sizes(tables, entry_capacity))

@@ -19,17 +19,17 @@ def build_nest(
     work: Workspace,
 ) -> bool:
     """Fill the loop arrays of ``work`` from one mapping; say whether any loop is imperfect."""
-    dims = tables.bounds.shape[0]
+    dims = tables.dims
     for d in range(dims):
         work.stride[d] = 1
-    for s in range(tables.instances.shape[0]):
+    for s in range(tables.levels):
         work.block_first[s] = 0
         work.block_end[s] = 0
         work.width[s] = 1
         work.height[s] = 1
     count = 0
     imperfect = False
-    for t in range(tables.tile_storage.shape[0]):
+    for t in range(tables.tiles):
         s = tables.tile_storage[t]
         spatial = tables.tile_spatial[t]
         first = count

@@ -11,6 +11,7 @@ from __future__ import annotations
 from .entries import add_entry, clear_entries
 from .jit import kernel
 from .layout import TEMPORAL, Tables, Workspace
+from .tiles import volume
 from .walk_block import visit_block
 from .walk_delta import box_delta
 from .walk_space import WalkSpace
@@ -21,7 +22,10 @@ FIRST, BULK, LAST_BUT_ONE, LAST, DONE = 0, 1, 2, 3, 4
 
 @kernel
 def walk(tables: Tables, work: Workspace, space: WalkSpace) -> None:
-    """Fill the entries, link transfers, tiles and compute counters of the nest in ``work``."""
+    """Fill the entries, link transfers and compute counters of the nest in ``work``; after ``prepare_walk``.
+
+    Levels must not use more children than the machine has: fan-out checks come first.
+    """
     clear_entries(tables, work)
     _reset(tables, work, space)
     top = work.loops[0] - 1
@@ -49,12 +53,18 @@ def walk(tables: Tables, work: Workspace, space: WalkSpace) -> None:
 
 
 @kernel
-def _reset(tables: Tables, work: Workspace, space: WalkSpace) -> None:
-    """Extents M and Q of every loop level (section 2); nothing remembered, nothing counted."""
-    loops, dims = work.loops[0], tables.bounds.shape[0]
+def prepare_walk(tables: Tables, work: Workspace, space: WalkSpace) -> None:
+    """Extents of every loop level and the largest boxes of every storage level (section 2), before anything is walked.
+
+    A box is largest at the first visit: a dim shows its residual tile there only if no loop outside iterates.
+    """
+    loops, dims = work.loops[0], tables.dims
     for d in range(dims):
         space.x[d] = 0
         space.imperfect[d] = loops
+        work.stride[d] = 0  # loops of d outside that iterate, their last time round included
+    for k in range(loops):
+        work.stride[work.loop_dim[k]] += 1 if work.loop_residual[k] > 1 else 0
     for k in range(loops):
         for d in range(dims):
             space.full[k, d] = 1 if k == 0 else space.full[k - 1, d]
@@ -64,13 +74,27 @@ def _reset(tables: Tables, work: Workspace, space: WalkSpace) -> None:
         space.residual[k, d] += work.loop_stride[k] * (r - 1)
         if n != r and space.imperfect[d] == loops:
             space.imperfect[d] = k
-    space.last[loops] = -1  # outside the nest every dim is in its last iteration
+        work.stride[d] -= 1 if r > 1 else 0
+        s = work.loop_level[k]
+        if k != work.boundary[s] and k + 1 != work.block_end[s]:
+            continue
+        for d in range(dims):
+            work.reach[d] = space.full[k, d] if work.stride[d] > 0 else space.residual[k, d]
+        for p in range(tables.spaces):
+            if k == work.boundary[s]:
+                work.tile[s, p] = volume(tables, p, work.reach)
+            else:
+                work.block_tile[s, p] = volume(tables, p, work.reach)
+
+
+@kernel
+def _reset(tables: Tables, work: Workspace, space: WalkSpace) -> None:
+    """Nothing remembered, nothing counted."""
+    space.last[work.loops[0]] = -1  # outside the nest every dim is in its last iteration
     work.counters[0] = 0.0
     work.counters[1] = 0.0
-    for s in range(tables.instances.shape[0]):
-        for p in range(tables.read_write.shape[0]):
-            work.tile[s, p] = 0
-            work.block_tile[s, p] = 0
+    for s in range(tables.levels):
+        for p in range(tables.spaces):
             space.seen[s, p] = False
             space.moved[s, p] = False
             space.past_size[s, p] = 0
@@ -89,7 +113,7 @@ def _enter(work: Workspace, space: WalkSpace, k: int) -> None:
     space.iteration[k] = 0
     space.start[k] = space.x[d]
     space.stage[k] = FIRST
-    for p in range(space.size.shape[0]):
+    for p in range(space.spaces):
         space.total[k, p] = 0
         space.bulk[k, p] = 0
 
@@ -143,10 +167,10 @@ def _leave(tables: Tables, work: Workspace, space: WalkSpace, k: int) -> None:
     """End the visit of loop k: account for what its child fetched, and at a boundary find what is new in the tile."""
     s = work.loop_level[k]
     if k > 0 and work.loop_kind[k - 1] == TEMPORAL and work.loop_level[k - 1] != s:
-        for p in range(space.size.shape[0]):
+        for p in range(space.spaces):
             add_entry(work, s, p, 1, 1, float(space.total[k, p] * space.epochs[k]), 0.0, 0.0)
     if work.boundary[s] == k:
-        for p in range(space.size.shape[0]):
+        for p in range(space.spaces):
             box_delta(tables, work, space, s, p)
 
 
@@ -169,8 +193,8 @@ def _collect(space: WalkSpace, k: int) -> None:
     """Weigh the delta that the child of loop k just handed out; some count as if they were the bulk delta."""
     stage, end, own = space.stage[k], space.end[k], space.own[k]
     as_bulk = (stage == LAST_BUT_ONE and end >= 4) or (stage == LAST and end >= 3 and not own)
-    for p in range(space.size.shape[0]):
-        words = space.size[p]
+    for p in range(space.spaces):
+        words = space.words[p]
         if stage == BULK:
             space.bulk[k, p] = words
         if as_bulk:
@@ -193,5 +217,5 @@ def _count_level_0(tables: Tables, work: Workspace, computes: int) -> None:
         return
     work.counters[0] = 1.0
     work.counters[1] = float(computes)
-    for p in range(tables.read_write.shape[0]):
+    for p in range(tables.spaces):
         add_entry(work, 0, p, 1, 1, float(computes), 0.0, 0.0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from .entries import add_entry
 from .jit import kernel
 from .layout import Tables, Workspace
-from .walk_delta import make_box
 from .walk_groups import group_children
 from .walk_links import find_served, remember_visit
 from .walk_space import GROUPINGS, WalkSpace
@@ -25,11 +24,10 @@ def visit_block(tables: Tables, work: Workspace, space: WalkSpace, s: int, epoch
     if first == 0:
         work.counters[0] = max(work.counters[0], float(children))
         work.counters[1] += float(children * epochs)
-    for p in range(tables.read_write.shape[0]):
+    for p in range(tables.spaces):
         if first == 0:
             _point(tables, space, p)
         _spread(tables, work, space, s, p, children, slot, epochs)
-        _block_tile(tables, work, space, s, p)
     for k in range(first, end):
         space.past_ends[s, k - first] = space.ends[k - first]
 
@@ -37,7 +35,7 @@ def visit_block(tables: Tables, work: Workspace, space: WalkSpace, s: int, epoch
 @kernel
 def _point(tables: Tables, space: WalkSpace, p: int) -> None:
     """The delta of compute child 0: the one operand at the current position."""
-    space.size[p] = 1
+    space.words[p] = 1
     space.cut[p] = False
     for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
         low = 0
@@ -48,16 +46,10 @@ def _point(tables: Tables, space: WalkSpace, p: int) -> None:
 
 
 @kernel
-def _block_tile(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int) -> None:
-    """Volume of the union of all children's tiles; overwrites ``new_*``, so it comes after their use."""
-    work.block_tile[s, p] = max(work.block_tile[s, p], make_box(tables, space, work.block_end[s] - 1, p))
-
-
-@kernel
 def _spread(
     tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int, children: int, slot: int, epochs: int
 ) -> None:
-    words = space.size[p]
+    words = space.words[p]
     if words == 0:
         remember_visit(tables, space, s, p)
         return

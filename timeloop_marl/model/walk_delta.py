@@ -11,9 +11,8 @@ from .walk_space import WalkSpace
 def box_delta(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int) -> None:
     """Compare the tile of level s with that of the visit before; leave the delta in ``size``, ``new_*``, ``old_*``."""
     k = work.boundary[s]
-    volume = make_box(tables, space, k, p)
-    work.tile[s, p] = max(work.tile[s, p], volume)
-    space.size[p] = volume
+    volume = _make_box(tables, space, k, p)
+    space.words[p] = volume
     space.cut[p] = False
     if tables.no_temporal_reuse[s, p]:
         return
@@ -25,7 +24,7 @@ def box_delta(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int)
             overlap *= max(0, high - low)
             space.old_low[r] = space.low[s, r]
             space.old_high[r] = space.high[s, r]
-        space.size[p] = volume - overlap
+        space.words[p] = volume - overlap
         space.cut[p] = overlap > 0
     space.seen[s, p] = True
     for r in range(first, end):
@@ -34,7 +33,7 @@ def box_delta(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int)
 
 
 @kernel
-def make_box(tables: Tables, space: WalkSpace, k: int, p: int) -> int:
+def _make_box(tables: Tables, space: WalkSpace, k: int, p: int) -> int:
     """Box of data space p at loop k at the current position, into ``new_low``/``new_high``; its volume (section 2)."""
     volume = 1
     for r in range(tables.rank_start[p], tables.rank_start[p + 1]):

@@ -84,7 +84,7 @@ def _assign_groups(
     alone = tables.no_multicast[s, p]
     if not alone:
         child_codes(tables, work, space, s, p, space.ends, space.code)
-    slots = space.slot_code.shape[0]
+    slots = space.slots
     for i in range(children):
         if skip_served and space.served[i]:
             continue
@@ -92,21 +92,22 @@ def _assign_groups(
         if not alone:
             code = space.code[i]
             slot = code % slots
-            while space.slot_group[slot] >= 0 and space.slot_code[slot] != code:
+            while space.slot_group[slot] != 0 and space.slot_code[slot] != code:
                 slot = (slot + 1) % slots
-            if space.slot_group[slot] >= 0:
-                g = space.slot_group[slot]
+            if space.slot_group[slot] != 0:
+                g = space.slot_group[slot] - 1
             else:
-                space.slot_group[slot] = g
+                space.slot_group[slot] = g + 1
                 space.slot_code[slot] = code
+                space.group_slot[g] = slot
         if g == count:
             space.members[g] = 0
             count += 1
         space.group[i] = g
         space.members[g] += 1
     if not alone:
-        for slot in range(slots):
-            space.slot_group[slot] = -1
+        for g in range(count):
+            space.slot_group[space.group_slot[g]] = 0
     return count
 
 

@@ -11,7 +11,7 @@ from .walk_space import WalkSpace
 @kernel
 def remember_visit(tables: Tables, space: WalkSpace, s: int, p: int) -> None:
     """Keep this visit's delta for the next visit of the block."""
-    space.past_size[s, p] = space.size[p]
+    space.past_size[s, p] = space.words[p]
     space.past_cut[s, p] = space.cut[p]
     for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
         space.past_new_low[s, r] = space.new_low[r]
@@ -23,7 +23,7 @@ def remember_visit(tables: Tables, space: WalkSpace, s: int, p: int) -> None:
 @kernel
 def find_served(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int, children: int) -> int:
     """Mark in ``served`` the children that a neighbour can serve; how many there are."""
-    if space.past_size[s, p] != space.size[p] or not _same_shape(tables, space, s, p):
+    if space.past_size[s, p] != space.words[p] or not _same_shape(tables, space, s, p):
         return 0
     # A child i is served by its neighbour n if offset(n) then minus offset(i) now is the shift of the delta.
     target = 0

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
-from .layout import Tables, flags, floats, ints
+from .layout import Tables, workspace_sizes
+from .record import allocate, fill
 
 GROUPINGS = 4
 """Groupings remembered per (level, data space): of different combinations of full and residual spatial bounds."""
 
 
-class WalkSpace(NamedTuple):
+class WalkSpace:
     """Scratch of one thread, allocated once.
 
     G remembered groupings, K group sizes a grouping, C children of one block, H hash slots; others as in ``layout``.
     The last of G + 1 groupings is scratch.
     """
 
+    spaces: int
+    slots: int  # how many of the H hash slots are used
     # frames: state of the visit of loop l (temporal loops only)
     iteration: Int64[ndarray, "L"]
     end: Int64[ndarray, "L"]
@@ -40,30 +43,30 @@ class WalkSpace(NamedTuple):
     imperfect: Int64[ndarray, "D"]  # innermost imperfect loop of d, L if none
     # section 3: the box of the last visit and the motion that led to it, per level and rank
     seen: Bool[ndarray, "S P"]
-    low: Int64[ndarray, "S ranks"]
-    high: Int64[ndarray, "S ranks"]
+    low: Int64[ndarray, "S R"]
+    high: Int64[ndarray, "S R"]
     moved: Bool[ndarray, "S P"]
-    motion: Int64[ndarray, "S ranks"]
+    motion: Int64[ndarray, "S R"]
     # the delta that the last visit handed out: box ``new`` without box ``old`` (or all of ``new``)
-    size: Int64[ndarray, "P"]
+    words: Int64[ndarray, "P"]
     cut: Bool[ndarray, "P"]
-    new_low: Int64[ndarray, "ranks"]
-    new_high: Int64[ndarray, "ranks"]
-    old_low: Int64[ndarray, "ranks"]
-    old_high: Int64[ndarray, "ranks"]
+    new_low: Int64[ndarray, "R"]
+    new_high: Int64[ndarray, "R"]
+    old_low: Int64[ndarray, "R"]
+    old_high: Int64[ndarray, "R"]
     # the same of the previous visit of a spatial block
     past_size: Int64[ndarray, "S P"]
     past_cut: Bool[ndarray, "S P"]
-    past_new_low: Int64[ndarray, "S ranks"]
-    past_new_high: Int64[ndarray, "S ranks"]
-    past_old_low: Int64[ndarray, "S ranks"]
-    past_old_high: Int64[ndarray, "S ranks"]
+    past_new_low: Int64[ndarray, "S R"]
+    past_new_high: Int64[ndarray, "S R"]
+    past_old_low: Int64[ndarray, "S R"]
+    past_old_high: Int64[ndarray, "S R"]
     past_ends: Int64[ndarray, "S D"]
     ends: Int64[ndarray, "D"]
-    pieces: Int64[ndarray, "2 pieces 2 ranks"]  # two deltas as lists of boxes
-    shift: Int64[ndarray, "ranks"]
+    pieces: Int64[ndarray, "2 pieces 2 R"]  # two deltas as lists of boxes
+    shift: Int64[ndarray, "R"]
     # groups of children with equal data
-    weight: Int64[ndarray, "ranks"]  # codes a vector over the ranks of one data space as one number
+    weight: Int64[ndarray, "R"]  # codes a vector over the ranks of one data space as one number
     known: Bool[ndarray, "S P G"]
     known_ends: Int64[ndarray, "S P G D"]
     kinds: Int64[ndarray, "S P G+1"]
@@ -81,91 +84,45 @@ class WalkSpace(NamedTuple):
     group_hops: Float64[ndarray, "C"]
     group_unicast: Float64[ndarray, "C"]
     slot_code: Int64[ndarray, "H"]
-    slot_group: Int64[ndarray, "H"]  # -1 = free
+    slot_group: Int64[ndarray, "H"]  # group + 1; 0 = free
+    group_slot: Int64[ndarray, "C"]
 
 
 def walk_space(tables: Tables) -> WalkSpace:
     """Scratch for one thread walking mappings of ``tables``."""
-    levels, spaces = tables.no_multicast.shape
-    dims, ranks = len(tables.bounds), len(tables.term_start) - 1
-    loops = len(tables.tile_storage) * dims + levels
-    children = int(tables.compute[0])
-    slots = _prime(2 * children + 1)
-    # Distinct sizes add up to at most the number of children, so there are fewer than sqrt(2 children) + 1 of them.
-    kinds = int(np.sqrt(2 * children)) + 2
-    return WalkSpace(
-        iteration=ints(loops),
-        end=ints(loops),
-        stage=ints(loops),
-        times=ints(loops),
-        epochs=ints(loops),
-        start=ints(loops),
-        inner=flags(loops),
-        own=flags(loops),
-        last=ints(loops + 1),
-        total=ints(loops, spaces),
-        bulk=ints(loops, spaces),
-        x=ints(dims),
-        full=ints(loops, dims),
-        residual=ints(loops, dims),
-        imperfect=ints(dims),
-        seen=flags(levels, spaces),
-        low=ints(levels, ranks),
-        high=ints(levels, ranks),
-        moved=flags(levels, spaces),
-        motion=ints(levels, ranks),
-        size=ints(spaces),
-        cut=flags(spaces),
-        new_low=ints(ranks),
-        new_high=ints(ranks),
-        old_low=ints(ranks),
-        old_high=ints(ranks),
-        past_size=ints(levels, spaces),
-        past_cut=flags(levels, spaces),
-        past_new_low=ints(levels, ranks),
-        past_new_high=ints(levels, ranks),
-        past_old_low=ints(levels, ranks),
-        past_old_high=ints(levels, ranks),
-        past_ends=ints(levels, dims),
-        ends=ints(dims),
-        pieces=ints(2, 2 * ranks + 1, 2, ranks),
-        shift=ints(ranks),
-        weight=rank_weights(tables),
-        known=flags(levels, spaces, GROUPINGS),
-        known_ends=ints(levels, spaces, GROUPINGS, dims),
-        kinds=ints(levels, spaces, GROUPINGS + 1),
-        kind_size=ints(levels, spaces, GROUPINGS + 1, kinds),
-        kind_count=ints(levels, spaces, GROUPINGS + 1, kinds),
-        kind_hops=floats(levels, spaces, GROUPINGS + 1, kinds),
-        kind_unicast=floats(levels, spaces, GROUPINGS + 1, kinds),
-        code=ints(children),
-        past_code=ints(children),
-        served=flags(children),
-        group=ints(children),
-        members=ints(children),
-        column=ints(children),
-        row=ints(children),
-        group_hops=floats(children),
-        group_unicast=floats(children),
-        slot_code=ints(slots),
-        slot_group=np.full(slots, -1, np.int64),
+    work = workspace_sizes(tables)
+    children = work["C"]
+    space = allocate(
+        WalkSpace,
+        {
+            **work,
+            "G": GROUPINGS,
+            # Distinct sizes add up to at most the number of children, so there are fewer than sqrt(2 children) + 1.
+            "K": math.isqrt(2 * children) + 2,
+            "pieces": 2 * work["R"] + 1,
+            "H": _prime(2 * children),
+        },
     )
+    slots = _prime(2 * int(tables.compute[0]))
+    fill(space, {"spaces": tables.spaces, "slots": slots, "weight": rank_weights(tables)})
+    return space
 
 
 def _prime(least: int) -> int:
     """The first prime from ``least`` on: codes are multiples of large numbers, but spread evenly modulo a prime."""
+    least = max(least, 3)
     while any(least % divisor == 0 for divisor in range(2, int(least**0.5) + 1)):
         least += 1
     return least
 
 
-def rank_weights(tables: Tables) -> Int64[ndarray, "ranks"]:
+def rank_weights(tables: Tables) -> Int64[ndarray, "R"]:
     """Weight per rank so that vectors over the ranks of a data space compare as one integer (section 18)."""
-    weights = ints(len(tables.term_start) - 1)
+    weights = np.zeros(int(tables.rank_start[tables.spaces]), np.int64)
     # Where the exact code would not fit 64 bits, odd multipliers modulo 2^64 make clashes of codes as unlikely as
     # those of a 64-bit hash.
     hashes = np.random.default_rng(2**61 - 1).integers(1, 2**62, len(weights), dtype=np.int64) * 2 + 1
-    for p in range(len(tables.rank_start) - 1):
+    for p in range(tables.spaces):
         weight = 1
         ranks = range(int(tables.rank_start[p]), int(tables.rank_start[p + 1]))
         for r in ranks:

@@ -1,0 +1,253 @@
+"""The native cost model as an Evaluator: batches on all threads, full statistics of one mapping."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from ..errors import MappingError, UsageError
+from ..mapping import Mapping, MappingBatch
+from ..model.capacity import precheck_storage
+from ..model.collapse import mark_present
+from ..model.evaluate import evaluate_batch
+from ..model.jit import is_cached, plain
+from ..model.layout import Tables, Workspace, workspace
+from ..model.networks import evaluated_networks
+from ..model.outcome import Failure, Outcome, Rejection, Statistics
+from ..model.reasons import rejection
+from ..model.statistics import Evaluated, collect
+from ..model.tables import compile_tables
+from ..model.tiles import fill_tiles
+from ..model.walk_space import WalkSpace, walk_space
+from ..specs.constraints import Switches
+from ..specs.spec import Spec
+
+LEAST_PART = 64
+"""Fewest rows worth handing to a thread."""
+
+NO_ACCESSES = np.zeros((0, 0), np.int64)
+
+Scratch = tuple[Workspace, WalkSpace]
+
+
+class NativeEvaluator:
+    """Evaluates mappings of one Spec with the native cost model.
+
+    Args:
+        spec: machine, problem, energies and options.
+        switches: reuse switches; those of the constraints if none are given.
+        accesses: also fill ``Outcome.accesses``.
+        compiled: false runs the same kernels as plain Python, for debugging.
+        threads: rows are spread over this many threads; results do not depend on it.
+        precheck: apply the mapper's capacity pre-check first (section 11). It differs from the evaluation's own check
+            for imperfect mappings only.
+
+    Raises:
+        UnsupportedFeatureError: counts of this problem may exceed 64 bits.
+        SpecError: a network is named at one end of a connection only.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        switches: Switches | None = None,
+        accesses: bool = False,
+        compiled: bool = True,
+        threads: int = 1,
+        precheck: bool = False,
+    ) -> None:
+        if threads < 1:
+            raise UsageError(f"threads must be at least 1, not {threads}")
+        self.spec, self.accesses, self.threads = spec, accesses, threads
+        self.switches = spec.constraints.switches if switches is None else switches
+        self.compiled, self.precheck = compiled, precheck
+        self.name = f"native model (rules {spec.options.rules})"
+        self._networks = evaluated_networks(spec)
+        self._tables = compile_tables(spec, self.switches, self._networks)
+        self._batch = evaluate_batch if compiled else plain(evaluate_batch)
+        self._spaces: list[Scratch] = []
+
+    def __call__(self, mappings: MappingBatch) -> Outcome:
+        """Outcomes of all rows, in order.
+
+        Raises:
+            MappingError: the arrays do not fit the problem and the machine.
+        """
+        mappings = self._check(mappings)
+        outcome = self._empty(len(mappings))
+        parts = _parts(len(mappings), self.threads)
+        if len(parts) == 1:
+            self._evaluate(mappings, outcome)
+            return outcome
+        with ThreadPoolExecutor(self.threads) as pool:
+            list(pool.map(lambda part: self._evaluate(mappings.take(part), _part(outcome, part)), parts))
+        return outcome
+
+    def statistics(self, mapping: Mapping) -> Statistics | Rejection:
+        """Every figure of one mapping, or why it is invalid.
+
+        Raises:
+            MappingError: the mapping does not fit the problem and the machine.
+        """
+        self._check_product(mapping)
+        batch = MappingBatch.of([mapping])
+        self._check(batch)
+        outcome = self._empty(1)
+        tables = copy.copy(self._tables)
+        tables.hops_needed = True
+        scratch = self._run(tables, batch, outcome, self._take())
+        failure = Failure(int(outcome.failure[0]))
+        if failure is Failure.OK:
+            result: Statistics | Rejection = collect(Evaluated(self.spec, self._networks, tables, scratch[0]))
+        else:
+            result = rejection(self.spec, tables, scratch[0], failure)
+        self._spaces.append(scratch)
+        return result
+
+    def auto_bypass(self, mapping: Mapping) -> Mapping:
+        """The mapping with every level that fails the capacity pre-check bypassed by all data spaces.
+
+        What ``auto_bypass_on_failure`` of the section ``model`` asks for.
+        """
+        work = self._take()[0]
+        keep = np.array(mapping.keep, np.bool_)
+        plain(mark_present)(self._tables, keep, work)
+        plain(fill_tiles)(self._tables, MappingBatch.of([mapping]).factors[0], work)
+        failed = [plain(precheck_storage)(self._tables, work, s) != Failure.OK for s in range(len(keep))]
+        kept = tuple(
+            tuple(held and not fails for held in row) for row, fails in zip(mapping.keep, failed, strict=True)
+        )
+        return Mapping(mapping.loops, kept)
+
+    def warm_up(self, progress: Callable[[str], None] | None = None) -> None:
+        """Compile now (or load from the cache) what the first evaluation would.
+
+        Args:
+            progress: told in one line what takes the time, before it does.
+        """
+        if progress is not None and self.compiled and not is_cached(evaluate_batch):
+            progress("compiling the cost model, once; the result is kept for later runs")
+        problem, architecture = self.spec.problem, self.spec.architecture
+        self(
+            MappingBatch.empty(
+                1,
+                len(architecture.tiling_levels),
+                len(problem.dims),
+                len(architecture.storage),
+                len(problem.data_spaces),
+            )
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickled as its arguments: workers build their own tables and scratch."""
+        return _rebuilt, (
+            self.spec, self.switches, self.accesses, self.compiled, self.threads, self.precheck,
+        )  # fmt: skip
+
+    def _evaluate(self, mappings: MappingBatch, outcome: Outcome) -> None:
+        self._spaces.append(self._run(self._tables, mappings, outcome, self._take()))
+
+    def _run(self, tables: Tables, mappings: MappingBatch, outcome: Outcome, scratch: Scratch) -> Scratch:
+        """Evaluate all rows; returns the scratch, a larger one if a row needed it."""
+        accesses = outcome.accesses if outcome.accesses is not None else NO_ACCESSES
+        row = 0
+        while True:
+            row = self._batch(
+                tables, mappings.factors, mappings.residuals, mappings.order, mappings.split, mappings.keep,
+                *scratch, self.precheck, row, outcome.cycles, outcome.energy_pj, outcome.utilization,
+                outcome.failure, outcome.failed_level, accesses,
+            )  # fmt: skip
+            if row == len(mappings):
+                return scratch
+            scratch = (workspace(tables, 4 * scratch[0].multicast.shape[2]), scratch[1])
+
+    def _take(self) -> Scratch:
+        """Scratch that no thread uses at the moment."""
+        try:
+            return self._spaces.pop()
+        except IndexError:
+            return workspace(self._tables), walk_space(self._tables)
+
+    def _empty(self, rows: int) -> Outcome:
+        levels = len(self.spec.architecture.storage)
+        return Outcome(
+            cycles=np.zeros(rows, np.int64),
+            energy_pj=np.zeros(rows, np.float64),
+            utilization=np.zeros(rows, np.float64),
+            failure=np.zeros(rows, np.int8),
+            failed_level=np.zeros(rows, np.int8),
+            accesses=np.zeros((rows, levels), np.int64) if self.accesses else None,
+        )
+
+    def _check(self, mappings: MappingBatch) -> MappingBatch:
+        """The same batch in the memory layout of the kernels.
+
+        Raises:
+            MappingError: shapes or dims that do not fit, or a bound below 1.
+        """
+        problem, architecture = self.spec.problem, self.spec.architecture
+        tiles, dims = len(architecture.tiling_levels), len(problem.dims)
+        rows = len(mappings)
+        expected = (
+            ("factors", np.int64, (rows, tiles, dims)),
+            ("residuals", np.int64, (rows, tiles, dims)),
+            ("order", np.int8, (rows, tiles, dims)),
+            ("split", np.int8, (rows, tiles)),
+            ("keep", np.bool_, (rows, len(architecture.storage), len(problem.data_spaces))),
+        )
+        arrays = {}
+        for name, kind, shape in expected:
+            array = getattr(mappings, name)
+            if array.shape != shape:
+                raise MappingError(
+                    f"{name} of a mapping batch has the wrong shape", value=array.shape, expected=str(shape)
+                )
+            arrays[name] = np.require(array, kind, ["C", "W"])
+        if rows and (arrays["factors"].min() < 1 or arrays["residuals"].min() < 1):
+            raise MappingError("a loop bound of a mapping batch is below 1")
+        if rows and (arrays["order"].min() < 0 or arrays["order"].max() >= dims):
+            raise MappingError("an order of a mapping batch names a dim that the problem does not have")
+        return MappingBatch(**arrays)
+
+    def _check_product(self, mapping: Mapping) -> None:
+        """Bounds of the loops of every dim, walked outside-in with their residuals, must give its bound."""
+        problem = self.spec.problem
+        for d, (name, bound) in enumerate(zip(problem.dims, problem.bounds, strict=True)):
+            last = 0
+            for level in reversed(mapping.loops):
+                last = last * level.factors[d] + level.residuals[d] - 1
+            if last + 1 != bound:
+                raise MappingError(
+                    f"the factors of dimension {name} do not multiply to its bound",
+                    value=last + 1,
+                    expected=str(bound),
+                )
+
+
+def _rebuilt(
+    spec: Spec, switches: Switches, accesses: bool, compiled: bool, threads: int, precheck: bool
+) -> NativeEvaluator:
+    return NativeEvaluator(
+        spec, switches=switches, accesses=accesses, compiled=compiled, threads=threads, precheck=precheck
+    )
+
+
+def _parts(rows: int, threads: int) -> list[slice]:
+    """Consecutive rows for each thread, several parts each so that slow rows do not hold up one thread."""
+    if threads == 1:
+        return [slice(0, rows)]
+    size = max(LEAST_PART, -(-rows // (4 * threads)))
+    return [slice(first, min(first + size, rows)) for first in range(0, rows, size)]
+
+
+def _part(outcome: Outcome, rows: slice) -> Outcome:
+    """A view of some rows."""
+    accesses = outcome.accesses
+    return Outcome(
+        outcome.cycles[rows], outcome.energy_pj[rows], outcome.utilization[rows], outcome.failure[rows],
+        outcome.failed_level[rows], None if accesses is None else accesses[rows],
+    )  # fmt: skip

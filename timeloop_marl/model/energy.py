@@ -1,0 +1,62 @@
+"""Energy of the storage levels (section 13)."""
+
+from __future__ import annotations
+
+from .jit import kernel
+from .layout import Tables, Workspace
+
+
+@kernel
+def vectors(words: int, block: int) -> float:
+    """Block accesses that ``words`` scalar accesses take."""
+    whole = words // block
+    return float(whole if words == whole * block else whole + 1)
+
+
+@kernel
+def used_clusters(tables: Tables, work: Workspace, s: int) -> int:
+    """Utilised clusters of level s."""
+    return min(work.spread_x[s] * work.spread_y[s], tables.clusters[s])
+
+
+@kernel
+def address_generations(tables: Tables, work: Workspace, s: int, p: int) -> int:
+    """Addresses generated per cluster."""
+    if tables.read_write[p]:
+        return work.updates[s, p] + work.fills[s, p]
+    return work.reads[s, p] + work.fills[s, p]
+
+
+@kernel
+def leaking_instances(tables: Tables, work: Workspace, s: int) -> float:
+    """Instances that cannot be switched off: those that share a power gate with a used one."""
+    gate = tables.gate[s]
+    share = float(tables.instances[s]) / float(tables.instances[gate])
+    if share > 1.0:
+        return share * float(max(1, work.rep[gate]))
+    return float(max(1, work.rep[s]))
+
+
+@kernel
+def storage_energy(tables: Tables, work: Workspace, s: int, cycles: int) -> float:
+    """PJ of level s, all instances, with leakage over ``cycles`` and address generation."""
+    spaces = tables.spaces
+    block = tables.block[s]
+    clusters = used_clusters(tables, work, s)
+    ratio = float(work.spread_x[s] * work.spread_y[s]) / float(clusters)
+    leakage = (tables.leak[s] * float(cycles)) * leaking_instances(tables, work, s)
+    work.leakage[s] = leakage
+    total = 0.0
+    for p in range(spaces):
+        cluster = (
+            0.0
+            + vectors(work.reads[s, p], block) * tables.read_energy[s]
+            + vectors(work.fills[s, p], block) * tables.fill_energy[s]
+            + vectors(work.updates[s, p], block) * tables.update_energy[s]
+        )
+        work.access_energy[s, p] = cluster / ratio if work.rep[s] > 0 else 0.0
+        addresses = float(address_generations(tables, work, s, p))
+        address = addresses * tables.address_energy[s] * float(clusters)
+        total += (work.access_energy[s, p] * float(work.rep[s]) + address) + leakage / float(spaces)
+    work.level_energy[s] = total
+    return total

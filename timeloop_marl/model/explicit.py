@@ -1,0 +1,89 @@
+"""The closed form for perfect factors (sections 4 and 5), written out: every child is walked, nothing is assumed.
+
+Serves projections for which the fast version (``accesses``) has no formula, and the tests as the oracle of the latter.
+"""
+
+from __future__ import annotations
+
+from .entries import add_entry
+from .jit import kernel
+from .layout import Tables, Workspace
+from .motions import EMPTY, WHOLE, list_events, weigh_events
+from .multicast import enter_groups, group_children, place_children, serve_children
+from .tiles import extent
+
+
+@kernel
+def fetch(tables: Tables, work: Workspace, s: int, p: int) -> int:
+    """Words that one child of level s fetches over the whole run; its events are left in ``work``."""
+    first_rank = tables.rank_start[p]
+    ranks = tables.rank_start[p + 1] - first_rank
+    if s == 0:
+        for r in range(ranks):
+            work.extent[r] = 1
+        list_events(tables, work, p, 0)
+        return weigh_events(tables, work, p, 1, False)
+    words = 1
+    for r in range(ranks):
+        work.extent[r] = extent(tables, first_rank + r, work.level_reach[s - 1])
+        words *= work.extent[r]
+    list_events(tables, work, p, work.boundary[s - 1] + 1)
+    return weigh_events(tables, work, p, words, not tables.no_temporal_reuse[s - 1, p])
+
+
+@kernel
+def fill_explicit(tables: Tables, work: Workspace, s: int, p: int) -> None:
+    """Entries and link transfers of the traffic from level s to its children."""
+    total = fetch(tables, work, s, p)
+    if work.block_first[s] == work.block_end[s]:
+        add_entry(work, s, p, 1, 1, float(total), 0.0, 0.0)
+        return
+    count = place_children(tables, work, s, p)
+    plain = total
+    if tables.link_transfers and not tables.no_link_transfer[s, p]:
+        plain_groups = group_children(tables, work, s, p, count)
+        for event in range(work.events[0]):
+            plain -= _enter_served(tables, work, s, p, count, event, plain_groups)
+        for i in range(count):
+            work.child_served[i] = False
+    group_children(tables, work, s, p, count)
+    enter_groups(work, s, p, float(plain))
+
+
+@kernel
+def _enter_served(
+    tables: Tables, work: Workspace, s: int, p: int, count: int, event: int, plain_groups: int
+) -> int:
+    """Enter the visits in which neighbours pass on what they fetched before, moving as ``event``.
+
+    Returns the words per child of these visits; 0 if there are none or it does not save accesses.
+    """
+    words = linked_words(work, event)
+    if words == 0:
+        return 0
+    served = serve_children(tables, work, s, p, count, event)
+    if served == 0 or group_children(tables, work, s, p, count) >= plain_groups:
+        return 0
+    enter_groups(work, s, p, float(words))
+    work.links[s, p] += float(served * words)
+    return words
+
+
+@kernel
+def linked_words(work: Workspace, event: int) -> int:
+    """Words fetched in visits that move as ``event`` and follow a visit with a delta of the same shape.
+
+    The visit before any event is one of event 0 (or the very first, which fetches the whole tile). So an event above 0
+    can be linked if it fetches what event 0 does. Event 0 can after the first visit if it fetches the whole tile, and
+    after each event that fetches what it does itself.
+    """
+    kind = work.event_kind[event]
+    if kind == EMPTY or work.event_kind[0] == EMPTY:
+        return 0
+    if event > 0:
+        return work.event_weight[event] * work.event_words[event] if kind == work.event_kind[0] else 0
+    visits = 1 if kind == WHOLE else 0
+    for j in range(1, work.events[0]):
+        if work.event_kind[j] == kind:
+            visits += work.event_weight[j]
+    return (work.event_bound[0] - 1) * visits * work.event_words[0]

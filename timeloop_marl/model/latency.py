@@ -1,0 +1,55 @@
+"""Cycles of every level, throttled by its bandwidth, and of the whole mapping (section 12)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .collapse import CYCLES, STEPS
+from .jit import kernel
+from .layout import Tables, Workspace
+
+
+@kernel
+def count_cycles(tables: Tables, work: Workspace) -> int:
+    """Fill cycles, throttling and demands of all levels; returns the cycles without network latencies."""
+    slowest = work.counts[STEPS]
+    for s in range(tables.levels):
+        slowest = max(slowest, level_cycles(tables, work, s))
+    work.counts[CYCLES] = slowest + tables.latency
+    return slowest
+
+
+@kernel
+def level_cycles(tables: Tables, work: Workspace, s: int) -> int:
+    """Cycles that level s needs."""
+    steps = float(work.counts[STEPS])
+    spread = float(work.spread_x[s]) * work.spread_y[s] / work.rep[s]
+    read = 0.0
+    write = 0.0
+    for p in range(tables.spaces):
+        scale = tables.bandwidth_scale[s, p]
+        reads = np.ceil(float(work.reads[s, p]) / spread)
+        writes = np.ceil(float(work.fills[s, p] + work.updates[s, p]) / spread)
+        work.demand_read[s, p] = (reads / steps) * scale
+        work.demand_write[s, p] = (writes / steps) * scale
+        read += work.demand_read[s, p]
+        write += work.demand_write[s, p]
+    slow = 1.0
+    if tables.read_bandwidth[s] < read:
+        slow = min(slow, tables.read_bandwidth[s] / read)
+    if tables.write_bandwidth[s] < write:
+        slow = min(slow, tables.write_bandwidth[s] / write)
+    if tables.shared_bandwidth[s] < write + read:
+        slow = min(slow, tables.shared_bandwidth[s] / (write + read))
+    work.throttle[s] = slow
+    work.cycles[s] = _throttled(steps, slow)
+    return work.cycles[s]
+
+
+@kernel
+def _throttled(steps: float, slow: float) -> int:
+    """Cycles at a slow-down. What does not fit in 64 bits becomes 0, as on the real program's machine."""
+    if slow == 0.0:
+        return 0
+    cycles = np.ceil(steps / slow)
+    return int(cycles) if cycles < 9.0e18 else 0

@@ -1,0 +1,111 @@
+# ruff: noqa: SIM110  (compiled code has no generators)
+"""The delta rule in closed form (sections 3 and 4), rank by rank: the explicit version.
+
+A tile of a child is visited once and then once per *event*: loop j advances and all loops inside it jump back. Only the
+first repetition of a loop is really looked at; it stands for all of them.
+"""
+
+from __future__ import annotations
+
+from .jit import kernel
+from .layout import TEMPORAL, Tables, Workspace
+
+EMPTY, PARTIAL, WHOLE = 0, 1, 2
+"""What an event fetches: nothing, the tile without its overlap after the innermost motion, or the whole tile."""
+
+
+@kernel
+def motion_of(tables: Tables, p: int, r: int, d: int, distance: int) -> int:
+    """How far rank r of the box moves when the position in dim d grows by ``distance``."""
+    steps = 0
+    for t in range(tables.term_start[r], tables.term_start[r + 1]):
+        if tables.term_dim[t] == d:
+            steps += tables.term_coefficient[t] * distance
+    return steps
+
+
+@kernel
+def list_events(tables: Tables, work: Workspace, p: int, first_loop: int) -> None:
+    """Motions and weights of the events caused by temporal loops from ``first_loop`` on, inside-out."""
+    first_rank = tables.rank_start[p]
+    ranks = tables.rank_start[p + 1] - first_rank
+    for r in range(ranks):
+        work.jump[r] = 0
+    count = 0
+    for l in range(first_loop, work.loops[0]):  # noqa: E741
+        if work.loop_kind[l] != TEMPORAL or work.loop_bound[l] < 2:
+            continue
+        for r in range(ranks):
+            step = motion_of(tables, p, first_rank + r, work.loop_dim[l], work.loop_stride[l])
+            work.event_motion[count, r] = step - work.jump[r]
+            work.jump[r] += step
+        work.event_bound[count] = work.loop_bound[l]
+        count += 1
+    work.events[0] = count
+    outer = 1
+    for j in range(count - 1, -1, -1):
+        work.event_weight[j] = (work.event_bound[j] - 1) * outer
+        outer *= work.event_bound[j]
+
+
+@kernel
+def same_motion(work: Workspace, a: int, b: int, ranks: int) -> bool:
+    """Whether two events move the box alike."""
+    for r in range(ranks):
+        if work.event_motion[a, r] != work.event_motion[b, r]:
+            return False
+    return True
+
+
+@kernel
+def moves(work: Workspace, j: int, ranks: int) -> bool:
+    """Whether event j moves the box at all."""
+    for r in range(ranks):
+        if work.event_motion[j, r] != 0:
+            return True
+    return False
+
+
+@kernel
+def overlap(work: Workspace, j: int, ranks: int) -> int:
+    """Words that the box shares with itself after the motion of event j."""
+    words = 1
+    for r in range(ranks):
+        words *= max(0, work.extent[r] - abs(work.event_motion[j, r]))
+    return words
+
+
+@kernel
+def weigh_events(tables: Tables, work: Workspace, p: int, words: int, reuse: bool) -> int:
+    """What each event fetches; returns the words fetched over the whole run.
+
+    Args:
+        tables: constants.
+        work: holds the events and, in ``extent``, the extents of the tile.
+        p: data space.
+        words: volume of the tile.
+        reuse: false if every visit fetches the whole tile.
+    """
+    ranks = tables.rank_start[p + 1] - tables.rank_start[p]
+    count = work.events[0]
+    reference = 0  # the event whose motion is remembered
+    if not tables.rules_2022:
+        while reference < count and not moves(work, reference, ranks):
+            reference += 1
+    total = words
+    for j in range(count):
+        kind = WHOLE
+        fetched = words
+        if reuse and same_motion(work, j, reference, ranks):
+            kind = PARTIAL
+            fetched = words - overlap(work, j, ranks)
+        elif reuse and not tables.rules_2022 and not moves(work, j, ranks):
+            fetched = 0
+        if fetched == 0:
+            kind = EMPTY
+        elif fetched == words:
+            kind = WHOLE
+        work.event_kind[j] = kind
+        work.event_words[j] = fetched
+        total += work.event_weight[j] * fetched
+    return total

@@ -1,0 +1,151 @@
+"""Energy of the networks (section 14)."""
+
+from __future__ import annotations
+
+import math
+
+from .jit import kernel
+from .layout import Tables, Workspace
+from .networks import ANY_FACTOR, LEGACY, REDUCTION_TREE, SIMPLE_MULTICAST
+
+
+@kernel
+def ingress(tables: Tables, work: Workspace, n: int, p: int, e: int) -> float:
+    """Accesses of entry e as network n carries them; e = number of entries: the distributed one.
+
+    Where the outer buffer cannot reduce, partial sums travel up and down, but for their first update.
+    """
+    s = tables.net_outer[n]
+    accesses = work.spread_accesses[s, p] if e == work.entries[s, p] else work.accesses[s, p, e]
+    if tables.net_doubles[n] and tables.read_write[p]:
+        return 2.0 * accesses - float(work.partition[s, p])
+    return accesses
+
+
+@kernel
+def entry_count(work: Workspace, s: int, p: int) -> int:
+    """Entries, the distributed one included."""
+    return work.entries[s, p] + (1 if work.spread[s, p] != 0 else 0)
+
+
+@kernel
+def entry_multicast(work: Workspace, s: int, p: int, e: int) -> int:
+    """Multicast factor of an entry or of the distributed one."""
+    return work.spread[s, p] if e == work.entries[s, p] else work.multicast[s, p, e]
+
+
+@kernel
+def entry_hops(work: Workspace, s: int, p: int, e: int) -> float:
+    """Hop sum of an entry or of the distributed one."""
+    return work.spread_hops[s, p] if e == work.entries[s, p] else work.hops[s, p, e]
+
+
+@kernel
+def ingresses(tables: Tables, work: Workspace, n: int, p: int) -> float:
+    """All words that network n carries for data space p, per instance of its outer level."""
+    total = 0.0
+    for e in range(entry_count(work, tables.net_outer[n], p)):
+        total += ingress(tables, work, n, p, e)
+    return total
+
+
+@kernel
+def wire_hops(tables: Tables, work: Workspace, n: int, p: int) -> float:
+    """Word-hops of data space p."""
+    s = tables.net_outer[n]
+    wire = 0.0
+    for e in range(entry_count(work, s, p)):
+        accesses = ingress(tables, work, n, p, e)
+        if accesses > 0.0:
+            wire += (entry_hops(work, s, p, e) / accesses) * accesses
+    return wire
+
+
+@kernel
+def router_passes(tables: Tables, work: Workspace, n: int, p: int) -> int:
+    """Routers that words pass, truncated after each entry."""
+    s = tables.net_outer[n]
+    routers = 0
+    for e in range(entry_count(work, s, p)):
+        accesses = ingress(tables, work, n, p, e)
+        if accesses > 0.0:
+            hops = math.floor(entry_hops(work, s, p, e) / accesses)
+            routers = int(float(routers) + (1.0 + hops) * accesses)
+    return routers
+
+
+@kernel
+def spatial_reductions(tables: Tables, work: Workspace, n: int, p: int) -> int:
+    """Additions in network n; negative counts wrap modulo 2^64 when printed."""
+    s = tables.net_outer[n]
+    additions = 0
+    if not tables.read_write[p] or not tables.net_drains[n] or tables.net_kind[n] == SIMPLE_MULTICAST:
+        return additions
+    for e in range(entry_count(work, s, p)):
+        factor = float(entry_multicast(work, s, p, e) - 1)
+        additions = int(float(additions) + factor * ingress(tables, work, n, p, e))
+    return additions
+
+
+@kernel
+def tensor_energy(tables: Tables, work: Workspace, n: int, p: int) -> float:
+    """PJ of data space p on network n per instance of its outer level, without link transfers."""
+    if tables.net_kind[n] == LEGACY:
+        energy = tables.net_ingress[n] * ingresses(tables, work, n, p)
+        if tables.net_hop[n] == 0.0 and tables.net_router[n] == 0.0:
+            return energy
+        wire = wire_hops(tables, work, n, p) * tables.net_hop[n]
+        return wire + router_passes(tables, work, n, p) * tables.net_router[n] + energy
+    if tables.net_kind[n] == REDUCTION_TREE:
+        return _tree_energy(tables, work, n, p)
+    return _action_energy(tables, work, n, p)
+
+
+@kernel
+def _tree_energy(tables: Tables, work: Workspace, n: int, p: int) -> float:
+    s = tables.net_outer[n]
+    energy = 0.0
+    if tables.read_write[p]:
+        for e in range(entry_count(work, s, p)):
+            hops = math.floor(math.log2(entry_multicast(work, s, p, e))) * 0.5
+            energy += hops * ingress(tables, work, n, p, e) * tables.net_hop[n]
+    return energy
+
+
+@kernel
+def _action_energy(tables: Tables, work: Workspace, n: int, p: int) -> float:
+    """The entry of the largest signature only: the real program overwrites the others."""
+    s = tables.net_outer[n]
+    energy = 0.0
+    for e in range(work.entries[s, p]):
+        each = 0.0
+        for a in range(tables.net_action_factor.shape[2]):
+            factor = tables.net_action_factor[n, p, a]
+            if factor == ANY_FACTOR or (factor != 0 and factor == work.multicast[s, p, e]):
+                each = tables.net_action_energy[n, p, a]
+        energy = each * ingress(tables, work, n, p, e)
+    return energy
+
+
+@kernel
+def link_energy(tables: Tables, work: Workspace, n: int, p: int) -> float:
+    """PJ of the link transfers of data space p per instance of the outer level."""
+    if tables.net_kind[n] != LEGACY:
+        return 0.0
+    links = work.links[tables.net_outer[n], p]
+    return links * (tables.net_hop[n] + 2.0 * tables.net_router[n])
+
+
+@kernel
+def network_energy(tables: Tables, work: Workspace, n: int) -> float:
+    """PJ of network n, as it enters the total."""
+    instances = float(work.rep[tables.net_outer[n]])
+    total = 0.0
+    for p in range(tables.spaces):
+        energy = tensor_energy(tables, work, n, p)
+        if tables.net_kind[n] == REDUCTION_TREE:
+            total += energy + float(spatial_reductions(tables, work, n, p)) * tables.net_adder[n]
+        else:
+            total += (link_energy(tables, work, n, p) + energy) * instances
+    work.network_energy[n] = total
+    return total

@@ -1,0 +1,59 @@
+"""Reads, fills and updates of every level, per instance (section 10)."""
+
+from __future__ import annotations
+
+import math
+
+from .jit import kernel
+from .layout import Tables, Workspace
+
+
+@kernel
+def round_half_away(value: float) -> int:
+    """Nearest integer, halves away from zero."""
+    if value >= 0.0:
+        whole = math.floor(value)
+        return int(whole + 1.0) if value - whole >= 0.5 else int(whole)
+    return -round_half_away(-value)
+
+
+@kernel
+def count_traffic(tables: Tables, work: Workspace) -> bool:
+    """Fill reads, fills and updates; false where the real program aborts on fewer reads than first updates."""
+    for p in range(tables.spaces):
+        for s in range(tables.levels):
+            work.reads[s, p] = 0
+            work.fills[s, p] = 0
+            work.updates[s, p] = 0
+            if work.held[s, p] == 0:
+                continue
+            incoming = work.share[s, p] + work.peer[s, p]
+            outgoing = work.content[s, p] + work.peer[s, p]
+            if not tables.read_write[p]:
+                work.reads[s, p] = round_half_away(outgoing)
+                work.fills[s, p] = int(incoming)
+            elif not _count_read_write(tables, work, s, p, outgoing, incoming):
+                return False
+    return True
+
+
+@kernel
+def _count_read_write(
+    tables: Tables, work: Workspace, s: int, p: int, outgoing: float, incoming: float
+) -> bool:
+    """Partial sums: every access updates; the first update of each word needs no read and no fill."""
+    work.updates[s, p] = round_half_away(work.content[s, p])
+    first = float(work.partition[s, p])
+    if outgoing < first:
+        return False
+    if tables.no_coalesce[s, p]:
+        work.reads[s, p] = round_half_away(outgoing)
+        work.fills[s, p] = work.reads[s, p]
+    elif tables.rmw_first_update[s, p] or not tables.first_read_elision:
+        work.reads[s, p] = round_half_away(outgoing)
+        work.fills[s, p] = round_half_away(incoming)
+    else:
+        work.reads[s, p] = round_half_away(outgoing - first)
+        elided = s != work.top[p] and not tables.rules_2022
+        work.fills[s, p] = round_half_away(incoming - first if elided else incoming)
+    return True
