@@ -63,7 +63,11 @@ def _check_multicast(network: UserNetwork, table: Table | None) -> None:
             remedy="give an ERT that prices the network",
         )
     for name, entries in table.actions.items():
-        used = name == network.action_name or name.startswith(f"{network.action_name}_")
+        used = (
+            name.startswith(f"{network.action_name}_")
+            if network.per_datatype_ert
+            else name == network.action_name
+        )
         if not used or len(entries) < 2:
             continue
         if network.multicast_factor_argument is None:
