@@ -12,7 +12,7 @@ from timeloop_marl.model.layout import workspace
 from timeloop_marl.model.nest import build_nest
 from timeloop_marl.model.networks import evaluated_networks
 from timeloop_marl.model.tables import compile_tables
-from timeloop_marl.model.walk import walk
+from timeloop_marl.model.walk import prepare_walk, walk
 from timeloop_marl.model.walk_space import walk_space
 from timeloop_marl.specs.spec import ModelOptions
 
@@ -23,6 +23,7 @@ def run_walk(spec, mapping, switches, kernel=walk):
     work, space = workspace(tables, 64), walk_space(tables)
     batch = MappingBatch.of([mapping])
     build_nest(tables, batch.factors[0], batch.residuals[0], batch.order[0], batch.split[0], work)
+    prepare_walk(tables, work, space)
     kernel(tables, work, space)
     assert work.status[0] == 0
     return work
