@@ -52,7 +52,26 @@ def draw_energy(axes: Axes, spec: Spec, statistics: Statistics) -> None:
     # room for the figures behind the longest bar
     axes.set_xlim(0, 1.45 * longest)
     axes.set_xlabel(f"energy [{unit}]")
-    axes.set_title(f"Energy: {energy_text(statistics.energy_pj)}", loc="left")
+    axes.set_title("Energy", loc="left")
     axes.grid(True, axis="x", color=palette.LIGHT_GREY)
     axes.set_axisbelow(True)
-    axes.legend(frameon=False, fontsize="small", loc="lower right")
+    handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    names = [name for name in styles if name in handles]
+    axes.legend(
+        [handles[name] for name in names],
+        names,
+        frameon=False,
+        fontsize="small",
+        ncols=_columns(names),
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        borderaxespad=0.1,
+        handlelength=1.2,
+        columnspacing=1.2,
+    )
+
+
+def _columns(names: list[str]) -> int:
+    """Legend entries a line: all of them, or half if they would run into the title."""
+    letters = sum(len(name) + 5 for name in names)  # a colour patch takes about five letters
+    return len(names) if letters <= 60 else -(-len(names) // 2)
