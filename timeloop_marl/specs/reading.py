@@ -16,7 +16,7 @@ from .flatten import flatten, is_nodes_form
 from .loading import load_document
 from .mapper_reading import read_mapper, read_model_section
 from .problem import Problem
-from .scalars import Reading
+from .scalars import Reading, empty
 from .spec import ModelOptions, Spec
 from .templates import read_text, uses_templates
 from .tree import architecture_node, read_architecture
@@ -58,7 +58,7 @@ def read_spec(
         root.fail("not a Timeloop input", expected="a map with architecture, problem, ...")
     _check_top_level(reading, root)
     for key, what in (("sparse_optimizations", "sparse optimisations are"), ("layout", "data layouts are")):
-        if not _empty(reading.find(root, key).value):
+        if not empty(reading.find(root, key).value):
             unsupported(reading.find(root, key), what)
     architecture = read_architecture(reading, architecture_node(reading))
     problem = read_problem(reading, reading.find(root, "problem"))
@@ -86,13 +86,6 @@ def _check_top_level(reading: Reading, root: Node) -> None:
             child.fail(f"unknown section {key!r}", expected=near, remedy=f"did you mean {near!r}?")
         if near:
             reading.notice(f"section {key!r} is ignored; did you mean {near!r}?", child)
-
-
-def _empty(value: Any) -> bool:
-    """Nothing said: absent, or containers that hold nothing but such."""
-    if isinstance(value, Mapping):
-        return all(key == "version" or _empty(item) for key, item in value.items())
-    return value is None or value == []
 
 
 def _check_bandwidth_scales(architecture: Architecture, problem: Problem, node: Node) -> None:

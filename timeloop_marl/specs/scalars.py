@@ -199,6 +199,13 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     return found[0] if found and found[0] != name else None
 
 
+def empty(value: object) -> bool:
+    """Nothing said: absent, or containers that hold nothing but such (and a version)."""
+    if isinstance(value, Mapping):
+        return all(key == "version" or empty(item) for key, item in value.items())
+    return value is None or value == []
+
+
 def _folded(name: str) -> str:
     return name.replace("-", "").replace("_", "").lower()
 

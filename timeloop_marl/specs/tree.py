@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from .architecture import Architecture, ComputeLevel, StorageLevel, UserNetwork
 from .components import read_compute, read_network
 from .document import Node
-from .scalars import INT64_MAX, Reading
+from .machine_checks import check_architecture
+from .scalars import INT64_MAX, Reading, empty
 from .storage import read_storage
 from .workload import unsupported
 
@@ -69,25 +70,25 @@ def read_architecture(reading: Reading, node: Node) -> Architecture:
             "unknown architecture version", expected=", ".join(_VERSIONS) + ", or none"
         )
     ispass = not node.child("storage").absent or not node.child("arithmetic").absent
-    if version is None and ispass:
-        architecture = _read_ispass(reading, node)
-    elif ispass:
-        node.fail(f"version {version} together with arithmetic and storage", remedy="remove the version")
-    else:
-        architecture = _read_tree(reading, node)
-    _check(architecture, node)
+    if ispass and version is not None:
+        node.child("version").fail(
+            "a version together with arithmetic and storage", remedy="remove the version"
+        )
+    places: dict[str, Node] = {}
+    architecture = _read_ispass(reading, node, places) if ispass else _read_tree(reading, node, places)
+    check_architecture(architecture, node, places)
     return architecture
 
 
-def _read_tree(reading: Reading, node: Node) -> Architecture:
+def _read_tree(reading: Reading, node: Node, places: dict[str, Node]) -> Architecture:
+    """The machine of a tree; ``places`` collects where the attributes of each component stand."""
     storage: list[StorageLevel] = []
     compute: list[ComputeLevel] = []
     networks: list[UserNetwork] = []
     ignored: list[str] = []
     for component in components(reading, node):
         kind = _kind(component.class_name)
-        if not component.node.child("sparse_optimizations").absent:
-            unsupported(component.node.child("sparse_optimizations"), "sparse optimisations are")
+        _refuse_sparse(component.node.child("sparse_optimizations"))
         if kind == "storage":
             storage.append(read_storage(reading, component.attributes, component))
         elif kind == "compute":
@@ -96,7 +97,9 @@ def _read_tree(reading: Reading, node: Node) -> Architecture:
             networks.append(read_network(reading, component.attributes, component, kind))
         else:
             ignored.append(f"{component.name} ({component.class_name})")
-        if max(len(storage), len(compute), len(networks)) > _MAX_LEVELS:
+            continue
+        _remember(component, component.attributes, places)
+        if len(places) > _MAX_LEVELS:
             node.fail("too many levels", expected=f"at most {_MAX_LEVELS}")
     if ignored:
         reading.notice("components of classes that Timeloop does not know are ignored: " + ", ".join(ignored))
@@ -107,6 +110,19 @@ def _read_tree(reading: Reading, node: Node) -> Architecture:
             expected="one component whose class contains mac or compute",
         )
     return Architecture(tuple(reversed(storage)), compute[0], tuple(networks))
+
+
+def _remember(component: Component, attributes: Node, places: dict[str, Node]) -> None:
+    if component.name in places:
+        component.node.child("name").fail(
+            f"two components are called {component.name!r}", expected="a name of its own for every component"
+        )
+    places[component.name] = attributes
+
+
+def _refuse_sparse(node: Node) -> None:
+    if not empty(node.value):
+        unsupported(node, "sparse optimisations are")
 
 
 def components(reading: Reading, node: Node) -> Iterator[Component]:
@@ -176,19 +192,24 @@ def _kind(class_name: str) -> str:
     return next((kind for part, kind in _NETWORK_KINDS.items() if part in class_name), "")
 
 
-def _read_ispass(reading: Reading, node: Node) -> Architecture:
+def _read_ispass(reading: Reading, node: Node, places: dict[str, Node]) -> Architecture:
     reading.near_misses(node, ("arithmetic", "storage", "constraints", "name", "version"), "an architecture")
     arithmetic = node.child("arithmetic")
     if not isinstance(arithmetic.value, Mapping):
         arithmetic.fail("no arithmetic", expected="a map with instances")
-    compute = read_compute(reading, arithmetic, _ispass_component(reading, arithmetic, "__ARITH__"))
     entries = node.child("storage")
     if not isinstance(entries.value, list) or not entries.value:
         entries.fail("no storage", expected="a list of storage levels, inner to outer")
-    storage = [
-        read_storage(reading, entry, _ispass_component(reading, entry, None)) for entry in entries.elements()
-    ]
-    return Architecture(tuple(storage), compute, ())
+    if len(entries.value) > _MAX_LEVELS:
+        entries.fail("too many levels", expected=f"at most {_MAX_LEVELS}")
+    unit = _ispass_component(reading, arithmetic, "__ARITH__")
+    places[unit.name] = arithmetic
+    storage: list[StorageLevel] = []
+    for entry in entries.elements():
+        component = _ispass_component(reading, entry, None)
+        _remember(component, entry, places)
+        storage.append(read_storage(reading, entry, component))
+    return Architecture(tuple(storage), read_compute(reading, arithmetic, unit), ())
 
 
 def _ispass_component(reading: Reading, node: Node, default_name: str | None) -> Component:
@@ -200,75 +221,3 @@ def _ispass_component(reading: Reading, node: Node, default_name: str | None) ->
     if node.child("instances").absent:
         node.child("instances").fail("instances are required in this form", expected="an integer >= 1")
     return Component(node, name, "", 1)
-
-
-def _check(architecture: Architecture, node: Node) -> None:
-    if not architecture.storage:
-        node.fail("no storage level", expected="at least one component whose class contains DRAM, SRAM, ...")
-    if len(architecture.storage) > _MAX_LEVELS:
-        node.fail("too many storage levels", expected=f"at most {_MAX_LEVELS}")
-    _check_names(architecture, node)
-    _check_meshes(architecture, node)
-    _check_networks(architecture, node)
-    for level in architecture.storage:
-        gate = level.power_gated_at
-        if gate is not None and all(gate != other.name for other in architecture.storage):
-            node.fail(
-                f"{level.name}: power_gated_at names {gate!r}, which is no storage level",
-                expected="one of " + ", ".join(other.name for other in architecture.storage),
-            )
-
-
-def _check_names(architecture: Architecture, node: Node) -> None:
-    names = [level.name for level in architecture.storage] + [architecture.compute.name]
-    names += [network.name for network in architecture.networks]
-    for name in names:
-        if names.count(name) > 1:
-            node.fail(f"two components are called {name!r}", expected="distinct names")
-
-
-def _check_meshes(architecture: Architecture, node: Node) -> None:
-    children: list[StorageLevel | ComputeLevel] = [architecture.compute, *architecture.storage[:-1]]
-    for child, level in zip(children, architecture.storage):
-        for axis, inner, outer in (("X", child.mesh_x, level.mesh_x), ("Y", child.mesh_y, level.mesh_y)):
-            if inner % outer:
-                node.fail(
-                    f"mesh{axis} of {child.name} ({inner}) is not a multiple of mesh{axis} of {level.name} ({outer})",
-                    expected="meshes that divide from the inside out",
-                )
-
-
-def _check_networks(architecture: Architecture, node: Node) -> None:
-    """Every user network that a level names must be declared, and be named at both ends of the connection."""
-    declared = {network.name for network in architecture.networks}
-    compute = architecture.compute
-    below: list[tuple[str, str | None, str | None]] = [
-        (compute.name, compute.network_operand, compute.network_result),
-        *((level.name, level.network_fill, level.network_drain) for level in architecture.storage),
-    ]
-    for (inner, fill, drain), outer in zip(below, architecture.storage):
-        for name in (fill, drain, outer.network_read, outer.network_update):
-            if name is not None and name not in declared:
-                node.fail(f"network {name} not found.", expected="a network declared in the architecture")
-        for what, at_outer, at_inner in (
-            ("read", outer.network_read, fill),
-            ("update", outer.network_update, drain),
-        ):
-            if at_outer != at_inner:
-                node.fail(
-                    f"{outer.name} names network {at_outer} for its {what} side, {inner} names {at_inner}",
-                    expected="the same network at both ends of a connection",
-                )
-    for (inner, fill, _), outer in zip(below, architecture.storage):
-        if any(network.name == fill and network.kind == "ReductionTree" for network in architecture.networks):
-            node.fail(
-                f"reduction tree {fill} feeds {inner} from {outer.name}",
-                expected="a reduction tree on the update side only (network_update, network_drain)",
-            )
-    used = {name for _, fill, drain in below for name in (fill, drain)}
-    unused = sorted(declared - {name for name in used if name is not None})
-    if unused:
-        node.fail(
-            f"network {unused[0]} is declared but no connection uses it (timeloop-model crashes on that)",
-            remedy="remove it, or name it in network_read/network_fill",
-        )
