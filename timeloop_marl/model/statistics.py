@@ -125,7 +125,7 @@ def _tensor(evaluated: Evaluated, s: int, p: int) -> TensorStatistics:
     address_energy = addresses * float(tables.address_energy[s])
     throttle = float(work.throttle[s])
     return TensorStatistics(
-        kept=bool(work.held[s, p] != 0),
+        kept=bool(work.keep[s, p]),
         partition=int(work.partition[s, p]),
         capacity=int(work.held[s, p]),
         tile_shape=int(work.tile[s, p]) if work.present[s, p] else 0,
