@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 from .architecture import ComputeLevel, NetworkAttributes, UserNetwork
 from .document import Node
 from .scalars import Reading
-
-if TYPE_CHECKING:
-    from .tree import Component
 
 _NETWORK_TYPES = ("", "1:1", "1:N", "M:N")
 _COMPUTE_KEYS = (
@@ -21,6 +17,21 @@ _NETWORK_KEYS = (
     "energy_per_hop", "energy-per-ingress", "fill_latency", "drain_latency", "action_name",
     "multicast_factor_argument", "per_datatype_ERT", "adder_energy",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Component:
+    """One entry of a ``local`` list: its name without range, its class, its count and where it stands."""
+
+    node: Node
+    name: str
+    class_name: str
+    instances: int
+
+    @property
+    def attributes(self) -> Node:
+        """The attribute map; a node of value ``None`` if it has none."""
+        return self.node.child("attributes")
 
 
 def read_mesh(reading: Reading, attributes: Node, component: Component) -> tuple[int, int, int]:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from .architecture import StorageLevel
-from .components import network_attributes, read_mesh
+from .components import Component, network_attributes, read_mesh
 from .document import Node
 from .scalars import INT64_MAX, Reading
 from .workload import unsupported
-
-if TYPE_CHECKING:
-    from .tree import Component
 
 WIDTH = ("width", "memory_width", "data_storage_width")
 DEPTH = ("depth", "memory_depth", "data_storage_depth")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from .architecture import Architecture, ComputeLevel, StorageLevel, UserNetwork
-from .components import read_compute, read_network
+from .components import Component, read_compute, read_network
 from .document import Node
 from .machine_checks import check_architecture
 from .scalars import INT64_MAX, Reading, empty
@@ -29,21 +28,6 @@ _RANGE = re.compile(r"(?P<name>[^\[\]]*)\[\s*(?P<first>[0-9]+)\s*\.\.\s*(?P<last
 _NODE_KEYS = ("name", "attributes", "local", "subtree", "version", "constraints", "nodes", "class")
 _COMPONENT_KEYS = ("name", "class", "subclass", "attributes", "enabled", "required_actions", "area_scale",
                    "energy_scale", "constraints", "sparse_optimizations", "spatial", "actions")  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Component:
-    """One entry of a ``local`` list: its name without range, its class, its count and where it stands."""
-
-    node: Node
-    name: str
-    class_name: str
-    instances: int
-
-    @property
-    def attributes(self) -> Node:
-        """The attribute map; a node of value ``None`` if it has none."""
-        return self.node.child("attributes")
 
 
 def architecture_node(reading: Reading) -> Node:
