@@ -36,9 +36,10 @@ bench: run-venv  ## mappings per second of the cost model
 fuzz: dev-venv  ## hostile inputs: 20,000 mutants of the example files
 	$(BIN)/python -m tests.fuzz --mutants 20000
 
-inputs: dev-venv  ## write problems/ and the cited energy tables anew
+inputs: dev-venv  ## write problems/, mappers/ and the cited energy tables anew
 	$(BIN)/python tools/make_problems.py
 	$(BIN)/python tools/make_tables.py
+	$(BIN)/python tools/make_mappers.py
 
 run-venv:
 	@tools/venv.sh $(VENV)

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from timeloop_marl.mapspace.axes import LearnersMapspace
+from timeloop_marl.searchers.registry import SEARCHERS
 from timeloop_marl.specs import load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,7 +62,7 @@ def test_every_network_is_covered() -> None:
     assert {folder.name for folder in NETWORKS} == set(MACS)
 
 
-@pytest.mark.parametrize("script", ["make_problems.py", "make_tables.py"])
+@pytest.mark.parametrize("script", ["make_problems.py", "make_tables.py", "make_mappers.py"])
 def test_generated_files_are_up_to_date(script: str) -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "tools" / script), "--check"], capture_output=True, text=True, check=False
@@ -192,3 +193,33 @@ def test_the_list_of_machines_is_complete_and_right() -> None:
         for level in stored:
             size = "" if level.size is None else f" {level.size}"
             assert f"{level.name}{size}" in row[4], (machine.name, level.name, level.size)
+
+
+MAPPERS = sorted((ROOT / "mappers").glob("*.yaml"))
+SETTINGS = {
+    "searcher",
+    "objective",
+    "samples",
+    "valid_samples",
+    "seconds",
+    "target",
+    "stagnation",
+    "seed",
+    "options",
+}
+
+
+@pytest.mark.parametrize("path", MAPPERS, ids=lambda path: path.stem)
+def test_mapper_file_names_a_searcher(path: Path) -> None:
+    document = read(path)
+    settings = document["timeloop_marl"]
+    assert set(settings) <= SETTINGS
+    assert set(settings.get("options", {})) <= set(SEARCHERS[settings["searcher"]].options)
+    spec = load([*machine_files(ROOT / "arch" / "small_toy"), ROOT / "problems" / SAMPLES[0], path])
+    assert not spec.notices
+    if "mapper" in document:
+        assert settings["searcher"] == "timeloop-" + spec.mapper.algorithm.replace("_", "-")
+
+
+def test_every_searcher_has_a_mapper_file() -> None:
+    assert {read(path)["timeloop_marl"]["searcher"] for path in MAPPERS} == set(SEARCHERS)
