@@ -29,7 +29,7 @@ def playground() -> Iterator[Playground]:
 
 @pytest.mark.parametrize("case", all_cases(), ids=lambda case: case.name)
 def test_the_unmutated_inputs_are_read(case: Case) -> None:
-    verdict = judge([case.base / path for path in case.files], case.jinja_data, "mapper")
+    verdict = judge([case.base / path for path in case.files], case.jinja_data, case.program)
     assert verdict.outcome.startswith("Spec with")
     assert not verdict.defect
 

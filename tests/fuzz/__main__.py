@@ -38,6 +38,8 @@ def main() -> int:
             except BaseException:
                 print(f"seed {seed}: the harness itself failed\n{traceback.format_exc()}")
                 raise
+            if (seed + 1) % 1000 == 0:
+                print(f"{seed + 1 - arguments.first} mutants, {time.monotonic() - started:.0f} s", flush=True)
             slowest = max(slowest, (time.monotonic() - begun, seed))
             outcomes[verdict.outcome.split(":")[0]] += 1
             if verdict.defect:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ class Case:
     files: tuple[Path, ...]
     touched: tuple[Path, ...]  # files that may be mutated
     jinja_data: dict[str, Any] = field(default_factory=dict)
+    program: str = "mapper"
 
 
 def _case(name: str, base: Path, files: list[Path], touched: list[Path] | None = None, **data: Any) -> Case:
@@ -53,6 +54,23 @@ def golden_cases() -> list[Case]:
     return cases
 
 
+RECORDED = (
+    "mapper_hybrid_victory", "mapper_ruby", "model_banked_wide_toy_conv", "model_deep_hierarchy_resnext",
+    "model_distributed_multicast", "model_imperfect_spatial", "model_ispass_pat", "model_small_toy_imperfect",
+    "model_user_networks",
+)  # fmt: skip
+
+
+def recorded_cases() -> list[Case]:
+    """Inputs of recorded runs: hand-written mappings, user networks, other architecture forms, mapper options."""
+    cases = []
+    for name in RECORDED:
+        folder = GOLDEN.parent / "outputs" / name / "in"
+        files = tuple(Path(path.name) for path in sorted(folder.glob("*.yaml")))
+        cases.append(Case(name, folder, files, files, program=name.split("_")[0]))
+    return cases
+
+
 def standard_cases() -> list[Case]:
     """The public example designs, exercises and layers; empty where they are not on disk."""
     if not STANDARD.is_dir():
@@ -72,7 +90,9 @@ def standard_cases() -> list[Case]:
         ]
         maps = sorted((folder / "map").glob("*.yaml"))[:1]
         constraints = [path for path in files if path.parent.name == "constraints"][1:]
-        cases.append(_case(folder.name, folder, [path for path in files if path not in constraints] + maps))
+        files = [path for path in files if path not in constraints] + maps
+        case = _case(folder.name, folder, files)
+        cases.append(replace(case, program="model") if maps else case)
     accelergy = STANDARD / "tutorial_2020" / "timeloop+accelergy"
     parts = [accelergy / "arch/arch.yaml", accelergy / "prob/prob.yaml", accelergy / "mapper/mapper.yaml"]
     data = {"psum_datawidth": 16, "input_weight_datawidth": 8, "mac_class": "intmac"}
@@ -86,7 +106,7 @@ def standard_cases() -> list[Case]:
 
 def all_cases() -> list[Case]:
     """Every case there is."""
-    return [*golden_cases(), *standard_cases()]
+    return [*golden_cases(), *recorded_cases(), *standard_cases()]
 
 
 def pick(cases: list[Case], rng: random.Random) -> tuple[Case, Path]:

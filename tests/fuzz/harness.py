@@ -17,8 +17,10 @@ from types import FrameType
 from typing import Any
 
 from timeloop_marl.errors import TimeloopMarlError
+from timeloop_marl.mapping_yaml import directives, read_mapping
 from timeloop_marl.specs import load, read_spec
 from timeloop_marl.specs.reading import load_flat
+from timeloop_marl.specs.spec import Spec
 
 from .corpus import Case, pick
 from .mutate import mutate
@@ -103,10 +105,7 @@ def judge(
     _WATCH.on = True
     try:
         with time_limit(seconds):
-            if program == "mapper":
-                spec = load(files, jinja_data=jinja_data)
-            else:
-                spec = read_spec(load_flat(files, jinja_data=jinja_data, program=program))
+            spec = _read(files, jinja_data, program)
             verdict = Verdict(f"Spec with {len(spec.architecture.storage)} levels")
     except TimeloopMarlError as error:
         text = str(error)
@@ -122,6 +121,17 @@ def judge(
     if _WATCH.seen:
         verdict.defect += f" forbidden: {_WATCH.seen[:3]}"
     return verdict
+
+
+def _read(files: list[Path], jinja_data: dict[str, Any], program: str) -> Spec:
+    """The Spec, and for the model the mapping as well."""
+    if program == "mapper":
+        return load(files, jinja_data=jinja_data)
+    document = load_flat(files, jinja_data=jinja_data, program=program)
+    spec = read_spec(document, mapspace_constraints=False)
+    mapping, _, _ = read_mapping(document.root().child("mapping"), spec)
+    directives(mapping, spec)
+    return spec
 
 
 class Playground:
@@ -156,8 +166,7 @@ class Playground:
         file.write_bytes(mutant)
         before = self._listing(home)
         try:
-            program = rng.choice(("mapper", "mapper", "model"))
-            verdict = judge([home / path for path in case.files], case.jinja_data, program)
+            verdict = judge([home / path for path in case.files], case.jinja_data, case.program)
         finally:
             file.write_bytes(original)
         if self._listing(home) != before:

@@ -11,7 +11,7 @@ import yaml
 from . import payloads
 
 _SCALAR = re.compile(r"(?<=: )[^\s{\[,#&*!|>][^,}\]\n#]*")
-_KEY = re.compile(r"[A-Za-z_]\w*(?=:)")
+_KEY = re.compile(r"\b[A-Za-z_]\w{0,40}(?=:)")
 _NUMBER = re.compile(r"\b\d+\b")
 
 

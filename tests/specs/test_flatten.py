@@ -147,6 +147,8 @@ architecture:
         ("meshX: 4", "meshX: 0", "out of range"),
         ("meshX: 4", "meshX: 1.5", "not an integer"),
         ("meshX: 4", "meshX: unknown_name", "cannot be evaluated"),
+        ("meshX: 4", 'meshX: "4"', "take the quotes away"),
+        ("architecture:", "mapspace: {targets: []}\narchitecture:", "unknown key 'targets' in mapspace"),
         ("depth: 16,", "depth: hello world,", "cannot be evaluated(.*\n)+.*quotes"),
         ("depth: 16,", "depth: depth,", r"circle: RF\.depth -> RF\.depth"),
         ("depth: 16,", "depth: BUF,", "stands for a component"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from timeloop_marl.errors import SpecError, UnsupportedFeatureError, UsageError
 from timeloop_marl.specs.document import Document
@@ -130,6 +133,33 @@ def test_scalars_follow_yaml_1_2(text: str, value: object) -> None:
     assert isinstance(parsed, dict)
     assert parsed["a"] == value
     assert type(parsed["a"]) is type(value) or isinstance(parsed["a"], Quoted)
+
+
+_TEXT = st.text(st.characters(max_codepoint=0x2FFF).filter(str.isprintable), max_size=20)
+_NUMBERS = st.integers(-(10**30), 10**30) | st.floats(allow_nan=False, allow_infinity=False)
+_PLAIN = st.recursive(
+    st.none() | st.booleans() | _NUMBERS | _TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXT, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(_PLAIN)
+def test_json_is_read_as_it_is_meant(value: object) -> None:
+    keys = repr(value)
+    if "<<" in keys:
+        return  # a merge key means something else in YAML
+    assert parse(json.dumps(value, ensure_ascii=False)) == value
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=80))
+def test_any_text_gives_a_value_or_an_error(text: str) -> None:
+    try:
+        parse(text)
+    except SpecError as error:
+        assert "t.yaml" in str(error)
 
 
 def test_quoting_is_remembered() -> None:

@@ -288,7 +288,7 @@ def _template_error(path: Path, error: BaseException) -> SpecError:
     if isinstance(error, SecurityError):
         remedy = "templates run in a sandbox: keep to plain values, tests, loops and the include functions"
     elif "is undefined" in reason:
-        remedy = "give the variable in jinja_data (command line: --define NAME=VALUE), or a default(...) in the file"
+        remedy = "give the variable in jinja_data (command line: --set NAME=VALUE), or a default(...) in the file"
     else:
         remedy = "mend the Jinja2 expression"
     if isinstance(error, (RecursionError, MemoryError)):

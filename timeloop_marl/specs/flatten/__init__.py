@@ -11,7 +11,16 @@ from ..marked import Map, Seq, error_at, to_document, to_marked
 from ..scalars import Reading, nearest
 from ..workload import read_problem
 from .emit import architecture, targets
-from .grammar import ARCHITECTURE_KEYS, TARGET_SECTIONS, TOP_KEYS, as_list, as_map, as_name, close_keys
+from .grammar import (
+    ARCHITECTURE_KEYS,
+    MAPSPACE_KEYS,
+    TARGET_SECTIONS,
+    TOP_KEYS,
+    as_list,
+    as_map,
+    as_name,
+    close_keys,
+)
 from .macros import apply_macros, put_unit_dims_first, spread_over_branches
 from .nodes import Walk
 from .scope import Attributes, Symbols, World, typed
@@ -112,6 +121,8 @@ class _Flattening:
             origin = self.data.origin_of(key)
             if key in ("architecture", "variables", "components", *TARGET_SECTIONS):
                 continue
+            if key == "mapspace":
+                close_keys(as_map(value, origin, "mapspace"), MAPSPACE_KEYS, "mapspace")
             if key == "problem":
                 value = self._problem(value)
             if key == "mapper":

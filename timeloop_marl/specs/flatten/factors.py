@@ -11,7 +11,7 @@ from ..document import Origin
 from ..marked import Seq, error_at
 
 _FACTOR = re.compile(r"([A-Za-z_][A-Za-z_0-9]*)\s*(==|<=|>=|=)\s*([0-9]{1,18})")
-_SPACED_SIGN = re.compile(r"\s*(==|<=|>=|=)\s*")
+_SPACED_SIGN = re.compile(r" ?(==|<=|>=|=) ?")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def read_factors(value: Any, origin: Origin) -> list[Factor]:
     if value is None:
         return []
     if isinstance(value, str):
-        text = _SPACED_SIGN.sub(r"\1", value)
+        text = _SPACED_SIGN.sub(r"\1", " ".join(value.split()))
         parts: list[tuple[Any, Origin]] = [
             (part, origin) for part in (text.split(",") if "," in text else text.split()) if part.strip()
         ]

@@ -46,6 +46,7 @@ TEMPORAL_KEYS = (*_LOOP_KEYS, "rmw_first_update")
 SPATIAL_CONSTRAINT_KEYS = (*_LOOP_KEYS, "split", "no_link_transfer")
 DATASPACE_KEYS = ("keep", "bypass", "no_coalesce", "keep_only", "bypass_only")
 ARCHITECTURE_KEYS = ("version", "nodes")
+MAPSPACE_KEYS = ("version", "template")
 TARGET_SECTIONS = (
     "constraints",
     "architecture_constraints",
@@ -68,6 +69,7 @@ TOP_KEYS = (
     "layout",
     "model",
     "dumped_by_timeloop_front_end",
+    "timeloop_marl",  # settings of our own search
     *TARGET_SECTIONS,
 )
 

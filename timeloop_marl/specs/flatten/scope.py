@@ -145,7 +145,7 @@ def evaluated(value: Any, origin: Origin, symbols: Mapping[str, Any], budget: Bu
 
 
 def typed(value: Any, origin: Origin, what: str, symbols: Mapping[str, Any], budget: Budget) -> Any:
-    """A field of a given type; a string there is an expression (formats section 6).
+    """A field of a given type; an unquoted string there is an expression (formats section 6).
 
     Args:
         value: as written.
@@ -154,6 +154,8 @@ def typed(value: Any, origin: Origin, what: str, symbols: Mapping[str, Any], bud
         symbols: names that the expression may use.
         budget: shared by the document.
     """
+    if isinstance(value, Quoted):
+        raise error_at(origin, f"not {what}", value=value, expected=what, remedy="take the quotes away")
     if isinstance(value, str):
         value = _run(value, origin, symbols, budget)
     kind = _CONVERSIONS[what]

@@ -11,6 +11,7 @@ from ..document import Origin
 from ..marked import NOWHERE, Map, Seq, error_at
 from .factors import Factor, read_factors, read_permutation, unique
 from .grammar import (
+    CONSTRAINT_GROUPS,
     DATASPACE_KEYS,
     MACROS,
     SPATIAL_CONSTRAINT_KEYS,
@@ -199,8 +200,6 @@ def read_keeping(value: Map, workload: Workload, into: Keeping) -> None:
 
 def read_wishes(value: Any, origin: Origin, workload: Workload, integer: Any) -> Wishes:
     """The ``constraints`` of a node."""
-    from .grammar import CONSTRAINT_GROUPS
-
     wishes = Wishes()
     constraints = as_map(value, origin, "constraints")
     close_keys(constraints, CONSTRAINT_GROUPS, "the constraints of a node")
