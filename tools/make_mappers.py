@@ -38,9 +38,13 @@ def own(name: str, samples: int) -> str:
 def timeloop(algorithm: str, comment: str, options: dict[str, object]) -> str:
     """Options of one of Timeloop's mappers, for ``search`` and, word for word, for the real program."""
     lines = [
-        f"# {comment} For `timeloop-marl search`, `timeloop-marl mapper` and timeloop-mapper alike; {HINT}."
+        f"# {comment} Options: {HINT}.",
+        "# For `timeloop-marl search`, `timeloop-marl mapper` and the real timeloop-mapper.",
+        "mapper:",
+        f"  algorithm: {algorithm}",
+        "  num_threads: 1",
+        "  optimization_metrics: [edp]",
     ]
-    lines += ["mapper:", f"  algorithm: {algorithm}", "  num_threads: 1", "  optimization_metrics: [edp]"]
     lines += [f"  {name}: {value}" for name, value in options.items()]
     searcher = "timeloop-" + algorithm.replace("_", "-")
     lines += ["timeloop_marl:", f"  searcher: {searcher}", f"  samples: {UNLIMITED}"]
