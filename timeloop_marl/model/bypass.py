@@ -90,9 +90,8 @@ def _clear(work: Workspace, s: int, p: int) -> None:
 
 @kernel
 def _reset(work: Workspace, s: int, p: int) -> None:
-    """Nothing of p is left at level s, not even on its network."""
+    """Nothing of p is left at level s, nor on its network, except for distributed traffic: that stays."""
     _clear(work, s, p)
     work.entries[s, p] = 0
-    work.spread[s, p] = 0
     work.fanout[s, p] = 0
     work.links[s, p] = 0.0
