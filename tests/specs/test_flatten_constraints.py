@@ -66,6 +66,18 @@ def test_for_the_model_constraints_are_the_mapping(tmp_path: Path) -> None:
     assert origin.path == ("mapping", 0, "factors")
 
 
+@pytest.mark.parametrize("program", ["mapper", "model"])
+def test_a_mapping_for_levels_is_kept(tmp_path: Path, program: str) -> None:
+    """What search writes names levels, and is to be evaluated with the machine it was found for."""
+    directives = "- {target: BUF, type: datatype, keep: [Weights], bypass: []}\n"
+    directives += "- {target: inter_PE_spatial, type: spatial, factors: C4 M2, permutation: CMPN, split: 1}\n"
+    pe = "constraints: {spatial: {factors: [P=1]}}"
+    document = machine(tmp_path, pe=pe, more="\nmapping:\n" + directives, program=program)
+    assert [entry["factors"] for entry in document.data["mapping"][1:]] == ["C4 M2"]
+    targets = document.data["architecture_constraints"]["targets"]
+    assert [entry["factors"] for entry in targets if entry["type"] == "spatial"] == ["P=1"]
+
+
 @pytest.mark.parametrize(
     ("constraint", "factors"),
     [

@@ -53,6 +53,8 @@ def flatten(document: Document, *, program: str = "mapper") -> Document:
     Args:
         document: from ``load_document``.
         program: ``mapper``: all constraints become ``architecture_constraints``; ``model``: they become ``mapping``.
+            A ``mapping`` that is already in the flat form (it says ``bypass`` or ``datatype``, or names a level
+            ``inter_<name>_spatial``), as search writes it, is kept, and constraints stay constraints.
 
     Raises:
         SpecError: unknown keys, expressions that cannot be evaluated, contradicting constraints, unknown targets.
@@ -224,6 +226,8 @@ class _Flattening:
     def _attach(self, walk: Walk) -> None:
         """Constraints given by target, outside the nodes, to the nodes they name."""
         for section in TARGET_SECTIONS:
+            if section == "mapping" and self._flat_mapping() is not None:
+                continue
             value = self.data.get(section)
             origin = self.data.origin_of(section)
             if isinstance(value, Map):
@@ -281,8 +285,21 @@ class _Flattening:
     def _idle(self, name: str, kind: str, reason: str) -> None:
         self.notices.append(f"{name}: the {kind} constraint has no effect: {reason}")
 
+    def _flat_mapping(self) -> Seq | None:
+        """The mapping, if it is one of the flat form: for levels, not for nodes."""
+        value = self.data.get("mapping")
+        for entry in value if isinstance(value, Seq) else ():
+            target = str(entry.get("target")) if isinstance(entry, Map) else ""
+            dummy = target.startswith("inter_") and target.endswith("_spatial")
+            if isinstance(entry, Map) and (dummy or entry.get("type") in ("bypass", "datatype")):
+                return value
+        return None
+
     def _put_targets(self, out: Map, entries: Seq, origin: Origin) -> None:
-        if self.program == "model":
+        flat = self._flat_mapping()
+        if flat is not None:
+            out.put("mapping", flat, self.data.origin_of("mapping"))
+        elif self.program == "model":
             out.put("mapping", entries, origin)
             return
         holder = Map(origin)
