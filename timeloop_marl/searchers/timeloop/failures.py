@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
-from ...mapping import Mapping, MappingBatch
+from ...mapping import MappingBatch
 from ...mapspace.kernels import spatial_extent, tile_volumes
 from ...mapspace.timeloop import TimeloopMapspace
 from ...model.outcome import Failure, Outcome
 from .cursor import Block
 from .events import FailClass, FailureStatistic
+from .rng import new_engine, uniform_fraction
 
 Reasons = list[tuple[int, str]]
 
 
+@dataclass(frozen=True)
+class _Occasion:
+    """A sample that failed: place in the block, class, row of a batch, level and reason of each fault."""
+
+    sample: int
+    fail_class: FailClass
+    batch: MappingBatch
+    row: int
+    reasons: Reasons
+
+
 class FailureTally:
-    """Counts failures of one thread. All levels that fail count, not only the first; the first sample is kept."""
+    """Counts failures of one thread. All levels that fail count, not only the first.
+
+    The sample shown is drawn as the real program does: the n-th failure of a class and level takes the place of the
+    one before with probability 1/n, by an engine of the thread's own that all classes share.
+    """
 
     def __init__(self, space: TimeloopMapspace) -> None:
         self._space = space
         self._found: dict[tuple[FailClass, int], FailureStatistic] = {}
+        self._engine = new_engine()
 
     @property
     def statistics(self) -> tuple[FailureStatistic, ...]:
@@ -31,18 +48,23 @@ class FailureTally:
         return tuple(self._found[key] for key in sorted(self._found))
 
     def add(self, block: Block, samples: int, outcome: Outcome | None) -> None:
-        """Add the failures among the first ``samples`` samples of a block."""
-        broken = block.construction[:samples] >= 0
-        rows = block.failed_rows[: int(broken.sum())]
-        self._add_construction(rows, block.construction[:samples][broken])
+        """Add the failures among the first ``samples`` samples of a block, in their order."""
+        codes = block.construction[:samples]
+        broken = np.flatnonzero(codes >= 0)
+        occasions = self._constructions(block.failed_rows[: len(broken)], broken, codes[broken])
         if outcome is not None:
-            counted = int((~broken).sum())
-            self._add_evaluation(block.rows[:counted], outcome)
+            built = np.flatnonzero(codes < 0)
+            occasions += self._evaluations(block.rows[: len(built)], built, outcome)
+        for occasion in sorted(occasions, key=lambda occasion: occasion.sample):
+            self._count(occasion)
 
-    def _add_construction(self, rows: Int64[ndarray, "F axes"], codes: Int64[ndarray, "F"]) -> None:
+    def _constructions(
+        self, rows: Int64[ndarray, "F axes"], samples: Int64[ndarray, "F"], codes: Int64[ndarray, "F"]
+    ) -> list[_Occasion]:
         if not len(rows):
-            return
+            return []
         batch = self._space.decode(rows)
+        occasions = []
         for i, code in enumerate(codes):
             reasons = self._fanout_reasons(batch, i)
             if not reasons:
@@ -50,19 +72,24 @@ class FailureTally:
                 if code > len(self._space.tiling_levels):
                     text = "more temporal loops than max_temporal_loops_in_a_mapping"
                 reasons = [(0, text)]
-            self._count(FailClass.FANOUT, batch[i], reasons)
+            occasions.append(_Occasion(int(samples[i]), FailClass.FANOUT, batch, i, reasons))
+        return occasions
 
-    def _add_evaluation(self, rows: Int64[ndarray, "R axes"], outcome: Outcome) -> None:
+    def _evaluations(
+        self, rows: Int64[ndarray, "R axes"], samples: Int64[ndarray, "R"], outcome: Outcome
+    ) -> list[_Occasion]:
         failed = np.flatnonzero(outcome.failure[: len(rows)] != Failure.OK)
         if not len(failed):
-            return
+            return []
         batch = self._space.decode(rows[failed])
+        occasions = []
         for k, i in enumerate(failed):
             reasons = self._capacity_reasons(batch, k)
             if not reasons:
                 name = Failure(int(outcome.failure[i])).name.lower()
                 reasons = [(max(0, int(outcome.failed_level[i]) - 1), f"failed in evaluation: {name}")]
-            self._count(FailClass.CAPACITY, batch[k], reasons)
+            occasions.append(_Occasion(int(samples[i]), FailClass.CAPACITY, batch, k, reasons))
+        return occasions
 
     def _fanout_reasons(self, batch: MappingBatch, i: int) -> Reasons:
         reasons: Reasons = []
@@ -97,14 +124,17 @@ class FailureTally:
                 )
         return reasons
 
-    def _count(self, fail_class: FailClass, mapping: Mapping, reasons: Reasons) -> None:
-        for level, reason in reasons:
-            key = (fail_class, level)
-            if key in self._found:
-                self._found[key] = replace(self._found[key], count=self._found[key].count + 1)
-            else:
-                name = self._space.architecture.storage[level].name
-                self._found[key] = FailureStatistic(fail_class, level, name, 1, mapping, reason)
+    def _count(self, occasion: _Occasion) -> None:
+        for level, reason in occasion.reasons:
+            key = (occasion.fail_class, level)
+            known = self._found.get(key)
+            count = 1 if known is None else known.count + 1
+            if known is not None and uniform_fraction(self._engine) >= 1 / count:
+                self._found[key] = replace(known, count=count)
+                continue
+            name = self._space.architecture.storage[level].name
+            sample = occasion.batch[occasion.row]
+            self._found[key] = FailureStatistic(occasion.fail_class, level, name, count, sample, reason)
 
 
 def merged(tallies: list[FailureTally]) -> tuple[FailureStatistic, ...]:

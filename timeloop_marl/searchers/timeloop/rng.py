@@ -44,6 +44,13 @@ def next_draw(engine: Int64[ndarray, "1"]) -> np.uint64:
     return np.uint64(engine[0] - 1)
 
 
+def uniform_fraction(engine: Int64[ndarray, "1"]) -> float:
+    """A uniform double in [0, 1) of 53 random bits, made of two draws, the first one the less significant."""
+    span = float(MODULUS - 1)
+    low, high = float(next_draw(engine)), float(next_draw(engine))
+    return (low + high * span) / (span * span)
+
+
 @kernel
 def _narrow(engine: Int64[ndarray, "1"], largest: np.uint64) -> np.uint64:
     """Uniform over 0..largest for largest <= RANGE."""
