@@ -74,6 +74,9 @@ class TensorStatistics:
     read_bandwidth: float
     write_bandwidth: float
     bandwidth_scale: float
+    shared_bandwidth: float = (
+        0.0  # throttle times the sum of both demands: may differ from the sum in the last bit
+    )
 
 
 @dataclass(frozen=True)

@@ -143,6 +143,7 @@ def _tensor(evaluated: Evaluated, s: int, p: int) -> TensorStatistics:
         read_bandwidth=float(work.demand_read[s, p]) * throttle,
         write_bandwidth=float(work.demand_write[s, p]) * throttle,
         bandwidth_scale=float(tables.bandwidth_scale[s, p]),
+        shared_bandwidth=(float(work.demand_read[s, p]) + float(work.demand_write[s, p])) * throttle,
     )
 
 

@@ -112,9 +112,8 @@ def _tensor_lines(tensor: TensorStatistics, style: OutputStyle) -> str:
 
 def _bandwidth_lines(tensor: TensorStatistics, style: OutputStyle) -> str:
     text = ""
-    shared = tensor.read_bandwidth + tensor.write_bandwidth
     for name, value in (
-        ("Shared", shared),
+        ("Shared", tensor.shared_bandwidth),
         ("Read", tensor.read_bandwidth),
         ("Write", tensor.write_bandwidth),
     ):
