@@ -167,7 +167,13 @@ class LearnersMapspace:
         number = np.ones(m, np.int64) if counts is None else np.asarray(counts, np.int64)
         first = np.empty(m, np.int64)
         moves.move_rows(
-            self.tables, workspace(self.tables), rows, _seeds(rng, m), number, np.array(weights, np.int64), first
+            self.tables,
+            workspace(self.tables),
+            rows,
+            _seeds(rng, m),
+            number,
+            np.array(weights, np.int64),
+            first,
         )
         return self.repair(rows, rng, first)[0]
 

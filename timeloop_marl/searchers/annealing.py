@@ -20,8 +20,12 @@ class AnnealingOptions:
     """Options. Temperatures are in units of log cost (0.01 = one percent), relative to the spread of random costs."""
 
     chains: int = 4
-    samples: int = 16  # random mappings per chain at each start: they set the temperature, the best one starts
-    hot: float = 0.1  # first temperature as a share of the standard deviation of the log costs of those samples
+    samples: int = (
+        16  # random mappings per chain at each start: they set the temperature, the best one starts
+    )
+    hot: float = (
+        0.1  # first temperature as a share of the standard deviation of the log costs of those samples
+    )
     cold: float = 0.001  # last temperature, absolute
     cycle: int = 3000  # samples from hot to cold, all chains together
     moves: float = 0.5  # mean number of local moves per step beyond the first

@@ -14,13 +14,19 @@ from .drawing import draw, shuffle
 from .placing import clear, fits_choice, parallelism, place_near, put, take, tile_words
 from .tables import TEMPORAL, Tables, Work
 
-ATTEMPTS = 12
+ATTEMPTS = 24
+FAITHFUL = 4  # attempts that keep to the genome's wishes; later ones draw wishes anew
 _FREE = 2
 
 
 @kernel
-def _wish(tables: Tables, row: np.ndarray, item: int) -> int:
-    return row[tables.item_axis[item]]
+def _wishes(tables: Tables, work: Work, row: np.ndarray, attempt: int) -> None:
+    """``work.wish``: where each item would like to go."""
+    for i in range(work.wish.shape[0]):
+        if attempt < FAITHFUL:
+            work.wish[i] = row[tables.item_axis[i]]
+        else:
+            work.wish[i] = draw(work.state, tables.item_count[i])
 
 
 @kernel
@@ -62,13 +68,19 @@ def _keep_somewhere(tables: Tables, work: Work, p: int) -> bool:
 
 
 @kernel
-def _settle_keeps(tables: Tables, work: Work, row: np.ndarray, lean: bool) -> bool:
-    """Bypass choices that fit while nothing but the constant factors is placed; ``lean`` bypasses what it may."""
+def _settle_keeps(tables: Tables, work: Work, row: np.ndarray, attempt: int) -> bool:
+    """Bypass choices that fit while nothing but the constant factors is placed.
+
+    Every fourth attempt bypasses what it may; beside these, late attempts draw the free choices anew.
+    """
     S, P = work.keep.shape
+    lean = attempt % 4 == 3
     for s in range(S):
         for p in range(P):
             kind = tables.keep[s, p]
             work.keep[s, p] = kind if kind != _FREE else row[tables.keep_axis[s, p]]
+            if kind == _FREE and attempt >= FAITHFUL:
+                work.keep[s, p] = draw(work.state, 2)
             if lean and kind == _FREE and tables.capacity[s] >= 0:
                 work.keep[s, p] = 0
     ok = True
@@ -113,7 +125,7 @@ def _put_at_level(tables: Tables, work: Work, item: int, t: int) -> bool:
 
 
 @kernel
-def _meet_demand(tables: Tables, work: Work, row: np.ndarray, t: int, d: int, least: int) -> bool:
+def _meet_demand(tables: Tables, work: Work, t: int, d: int, least: int) -> bool:
     """Lower factor limits: factors that already want this level first, then any others of the dimension."""
     for willing in (True, False):
         for item in work.order:
@@ -121,7 +133,7 @@ def _meet_demand(tables: Tables, work: Work, row: np.ndarray, t: int, d: int, le
                 return True
             if tables.item_dim[item] != d or work.chosen[item] >= 0:
                 continue
-            wish = _wish(tables, row, item)
+            wish = work.wish[item]
             if willing and _level(tables, item, wish) == t:
                 if fits_choice(tables, work, item, wish):
                     put(tables, work, item, wish)
@@ -196,17 +208,17 @@ def _raise_fill(tables: Tables, work: Work, s: int) -> bool:
 
 
 @kernel
-def _place_all(tables: Tables, work: Work, row: np.ndarray, attempt: int) -> bool:
+def _place_all(tables: Tables, work: Work, attempt: int) -> bool:
     ok = True
     for k in range(tables.demand.shape[0]):
         t, d, least = tables.demand[k]
-        ok = _meet_demand(tables, work, row, t, d, least) and ok
+        ok = _meet_demand(tables, work, t, d, least) and ok
     if attempt > 0 and tables.min_parallelism > 0.0:
         for item in work.order:
             if work.chosen[item] < 0:
                 _spread(tables, work, item)
     for item in work.order:
-        if work.chosen[item] < 0 and not place_near(tables, work, item, _wish(tables, row, item)):
+        if work.chosen[item] < 0 and not place_near(tables, work, item, work.wish[item]):
             # Nowhere feasible: it stays outermost, and the candidate is known to be infeasible.
             put(tables, work, item, tables.item_count[item] - 1)
             ok = False
@@ -246,9 +258,10 @@ def place_row(tables: Tables, work: Work, row: np.ndarray, first: int) -> bool:
     ok = False
     for attempt in range(ATTEMPTS):
         clear(tables, work)
-        ok = _settle_keeps(tables, work, row, attempt >= ATTEMPTS // 2)
+        ok = _settle_keeps(tables, work, row, attempt)
         _arrange(tables, work, attempt, first)
-        ok = _place_all(tables, work, row, attempt) and ok
+        _wishes(tables, work, row, attempt)
+        ok = _place_all(tables, work, attempt) and ok
         ok = _meet_lower_limits(tables, work) and ok
         if ok:
             break

@@ -64,6 +64,7 @@ class Work(NamedTuple):
     extent: Int64[ndarray, "S D"]
     keep: Int64[ndarray, "S P"]
     chosen: Int64[ndarray, "I"]  # index into the item's slots, -1 = not placed
+    wish: Int64[ndarray, "I"]  # index into the item's slots that the genome asks for
     order: Int64[ndarray, "I"]
     state: ndarray  # uint64 (1,)
 
@@ -80,6 +81,7 @@ def workspace(tables: Tables) -> Work:
         extent=np.ones((S, D), np.int64),
         keep=np.zeros((S, P), np.int64),
         chosen=np.zeros(items, np.int64),
+        wish=np.zeros(items, np.int64),
         order=np.zeros(items, np.int64),
         state=np.zeros(1, np.uint64),
     )

@@ -1,0 +1,1 @@
+"""Its presence puts this folder on the path: tests share ``machines`` and ``fakes``."""
