@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from front_end import GOLDEN, PROBLEM, STANDARD, canonical_architecture, canonical_targets, recorded
 
-from timeloop_marl.specs import read_spec
+from timeloop_marl.specs import load, read_spec
+from timeloop_marl.specs.architecture import Architecture
 from timeloop_marl.specs.document import Document
 from timeloop_marl.specs.energy_source import EnergyChoice
 from timeloop_marl.specs.flatten import flatten
@@ -51,6 +52,26 @@ def test_our_machines_flatten_as_recorded(name: str, tmp_path: Path) -> None:
     expected = recorded(folder / "constraints_v03.yaml")["architecture_constraints"]["targets"]
     assert canonical_targets(targets) == canonical_targets(expected)
     assert len(targets) == len(expected)
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_both_forms_of_our_machines_mean_the_same(name: str, tmp_path: Path) -> None:
+    folder, problem = GOLDEN / "arch" / name, conv_problem(tmp_path)
+    ours = load([folder / "arch.yaml", problem], energies=PAT)
+    flat = load([folder / "arch_v03.yaml", folder / "constraints_v03.yaml", problem], energies=PAT)
+    assert _without_attributes(ours.architecture) == _without_attributes(flat.architecture)
+    assert ours.constraints.bypass == flat.constraints.bypass
+    assert ours.constraints.switches == flat.constraints.switches
+    assert {level: replace(loop, source="") for level, loop in ours.constraints.loops.items()} == {
+        level: replace(loop, source="") for level, loop in flat.constraints.loops.items()
+    }
+    assert ours.energies.storage == flat.energies.storage
+
+
+def _without_attributes(machine: Architecture) -> Architecture:
+    """The free-form attributes aside, which the recorded flat forms lack in part."""
+    storage = tuple(replace(level, attributes={}) for level in machine.storage)
+    return replace(machine, storage=storage, compute=replace(machine.compute, attributes={}))
 
 
 @needs_standard
