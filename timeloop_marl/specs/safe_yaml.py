@@ -14,6 +14,7 @@ import yaml
 from ..errors import SpecError
 from .document import KeyPath, Origin
 from .marked import MAX_NODES, Map, Quoted, Seq, deep_merge, error_at
+from .scalars import nearest
 
 MAX_DEPTH = 100
 NODE_TAGS = ("!Container", "!Component", "!Parallel", "!Hierarchical", "!Pipelined", "!Nothing")
@@ -260,9 +261,12 @@ def _merged(own: Map, key: str, source: Any, where: Origin) -> Map:
 
 
 def _unknown_tag(tag: str, origin: Origin) -> SpecError:
+    near = nearest(tag, NODE_TAGS)
     return error_at(
         origin,
         f"the YAML tag {tag} is not accepted",
         expected=", ".join(NODE_TAGS),
-        remedy="remove the tag; nothing in an input file is ever constructed or executed",
+        remedy=f"did you mean {near}?"
+        if near
+        else "remove the tag; nothing in an input file is ever constructed or executed",
     )

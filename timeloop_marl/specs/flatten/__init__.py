@@ -91,6 +91,8 @@ class _Flattening:
         walk = Walk(self.world, self.workload)
         walk.nodes(nodes)
         self._check_leaves(walk, section.origin_of("nodes"))
+        for attributes in walk.attributes:
+            dict(attributes)  # every expression must have a value, used or not
         self._attach(walk)
         apply_macros(walk.levels, self.workload, self._integer)
         spread_over_branches(walk.parallels, self.workload)

@@ -83,6 +83,7 @@ class Walk:
         self.spatial_owners: dict[str, Wishes] = {}  # name of a node -> the wishes of its own fan-out
         self.owners: dict[str, Wishes] = {}
         self.running: tuple[Attributes, ...] = ()
+        self.attributes: list[Attributes] = []  # of all containers and components
         self.first_container: tuple[str, Attributes] | None = None
         self.mesh_x = self.mesh_y = 1
         self.names: dict[str, Origin] = {}
@@ -210,6 +211,7 @@ class Walk:
         attributes = self._attributes(node, name)
         mesh = self._mesh(node, attributes)
         self._refuse_fanout(node, inside_parallel, mesh)
+        self.attributes.append(attributes)
         self.running = (*self.running, attributes)
         if self.first_container is None:
             self.first_container = (name, attributes)
@@ -223,6 +225,7 @@ class Walk:
         name = self._name(node)
         class_name = as_name(node.get("class"), node.origin_of("class"), "the class of a component")
         attributes = self._attributes(node, name)
+        self.attributes.append(attributes)
         mesh = self._mesh(node, attributes)
         self._refuse_fanout(node, inside_parallel, mesh)
         wishes = self._wishes(node, attributes)
