@@ -118,6 +118,8 @@ class Templates:
             raise SpecError(
                 "includes are nested too deeply", file=path, expected=f"at most {MAX_INCLUDE_DEPTH}"
             )
+        if not self.stack:
+            self.sandbox.restart_clock()
         self.stack.append(resolved)
         self.files.append(str(path))
         number = len(self.files) - 1
@@ -288,7 +290,9 @@ def _template_error(path: Path, error: BaseException) -> SpecError:
     if isinstance(error, SecurityError):
         remedy = "templates run in a sandbox: keep to plain values, tests, loops and the include functions"
     elif "is undefined" in reason:
-        remedy = "give the variable in jinja_data (command line: --set NAME=VALUE), or a default(...) in the file"
+        remedy = (
+            "give the variable in jinja_data (command line: --set NAME=VALUE), or a default(...) in the file"
+        )
     else:
         remedy = "mend the Jinja2 expression"
     if isinstance(error, (RecursionError, MemoryError)):
