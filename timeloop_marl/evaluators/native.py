@@ -18,6 +18,7 @@ from ..model.layout import Tables, Workspace, workspace
 from ..model.networks import evaluated_networks
 from ..model.outcome import Failure, Outcome, Rejection, Statistics
 from ..model.reasons import rejection
+from ..model.record import views
 from ..model.statistics import Evaluated, collect
 from ..model.tables import compile_tables
 from ..model.tiles import fill_tiles
@@ -101,10 +102,11 @@ class NativeEvaluator:
         tables.hops_needed = True
         scratch = self._run(tables, batch, outcome, self._take())
         failure = Failure(int(outcome.failure[0]))
+        tables, work = views(tables), views(scratch[0])
         if failure is Failure.OK:
-            result: Statistics | Rejection = collect(Evaluated(self.spec, self._networks, tables, scratch[0]))
+            result: Statistics | Rejection = collect(Evaluated(self.spec, self._networks, tables, work))
         else:
-            result = rejection(self.spec, tables, scratch[0], failure)
+            result = rejection(self.spec, tables, work, failure)
         self._spaces.append(scratch)
         return result
 

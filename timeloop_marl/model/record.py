@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import TypeVar, cast
 
 import numpy as np
@@ -36,6 +37,15 @@ def fill(record: object, values: Mapping[str, object]) -> None:
             field[tuple(slice(size) for size in value.shape)] = value
         else:
             setattr(record, name, value)
+
+
+def views(record: Kind) -> Kind:
+    """The fields as attributes of a plain object: arrays share the record's memory, scalars are what they are now.
+
+    For Python code that reads many fields: an attribute of a record costs microseconds.
+    """
+    names = cast(np.record, record).dtype.names or ()
+    return cast(Kind, SimpleNamespace(**{name: getattr(record, name) for name in names}))
 
 
 def record_type(kind: type, sizes: Mapping[str, int]) -> np.dtype[np.void]:
