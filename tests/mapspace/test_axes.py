@@ -117,7 +117,7 @@ def specs(draw: st.DrawFn) -> Spec:
         if draw(st.booleans()):
             continue
         some = st.sets(st.integers(0, dims - 1), max_size=2)
-        fixed = {d: 1 for d in draw(some)}
+        fixed = dict.fromkeys(draw(some), 1)
         maximum = {d: draw(st.integers(1, 6)) for d in draw(some) - fixed.keys()}
         order = draw(st.permutations(range(dims)))
         cut = sorted(draw(st.integers(0, dims)) for _ in range(2))
@@ -130,7 +130,7 @@ def specs(draw: st.DrawFn) -> Spec:
             split=draw(st.integers(0, dims + 1)) if lv.spatial and draw(st.booleans()) else None,
         )
     letters = [
-        tuple("X" if draw(st.booleans()) else "0" for _ in range(count)) + ("1",) for _ in problem.data_spaces
+        (*("X" if draw(st.booleans()) else "0" for _ in range(count)), "1") for _ in problem.data_spaces
     ]
     return spec(problem, storage, compute, loops, tuple(letters))
 
@@ -178,7 +178,7 @@ def all_nests(s: Spec) -> set[tuple[object, ...]]:
         for loops in itertools.product(*choices):
             for bits in keeps:
                 P = len(s.problem.data_spaces)
-                keep = tuple(bits[k * P : k * P + P] for k in range(len(bits) // P)) + ((True,) * P,)
+                keep = (*(bits[k * P : k * P + P] for k in range(len(bits) // P)), (True,) * P)
                 mapping = Mapping(loops, keep)
                 if not violations(s, mapping):
                     found.add(nest_key(mapping))

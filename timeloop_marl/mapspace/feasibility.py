@@ -19,6 +19,7 @@ def check_constraints(spec: Spec) -> None:
     _check_dims(spec)
     _check_kept(spec)
     _check_smallest_tiles(spec)
+    _check_smallest_use(spec)
     if spec.constraints.min_parallelism > 1.0:
         raise InfeasibleError(
             "the parallelism constraint asks for more than the whole array",
@@ -119,6 +120,29 @@ def _check_smallest_tiles(spec: Spec) -> None:
                 f"constraints allow has {words} words, the buffer {size}",
                 path=rule.source,
                 remedy="bypass one of them there, lower the factors fixed inside, or enlarge the buffer",
+            )
+
+
+def _check_smallest_use(spec: Spec) -> None:
+    """A lower limit on a buffer's use that even the whole problem does not reach."""
+    masks = spec.constraints.bypass or [("X",) * len(spec.architecture.storage)] * len(
+        spec.problem.data_spaces
+    )
+    for s, level in enumerate(spec.architecture.storage):
+        if level.effective_size is None:
+            continue
+        words = sum(
+            _hull(space, list(spec.problem.bounds))
+            for text, space in zip(masks, spec.problem.data_spaces)
+            if text[s] != "0"
+        )
+        if words < level.effective_size * level.min_utilization:
+            raise InfeasibleError(
+                f"{level.name} must use at least {level.min_utilization:g} of its {level.effective_size} words, all "
+                f"data that it may keep has {words}",
+                path=f"{level.name}.attributes.min_utilization",
+                value=level.min_utilization,
+                remedy="lower min_utilization for a problem this small",
             )
 
 

@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from ..mapspace.axes import LearnersMapspace
 from ..objective import Objective
+from .checks import at_least, share
 from .learner import LearnerSearcher, Rows
 
 _TRIES = 8  # draws of a neighbour that was not evaluated before
@@ -30,6 +31,12 @@ class AnnealingOptions:
     cycle: int = 3000  # samples from hot to cold, all chains together
     moves: float = 0.5  # mean number of local moves per step beyond the first
     restart_from_best: float = 0.5  # chance that a chain starts its next cycle from the best mapping so far
+
+    def __post_init__(self) -> None:
+        at_least(1, chains=self.chains, samples=self.samples, cycle=self.cycle)
+        at_least(0, moves=self.moves, hot=self.hot)
+        at_least(1e-9, cold=self.cold)
+        share(restart_from_best=self.restart_from_best)
 
 
 class AnnealingSearcher(LearnerSearcher):

@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from ..mapspace.axes import LearnersMapspace
 from ..objective import Objective
+from .checks import at_least, share
 from .learner import LearnerSearcher, Rows
 
 
@@ -22,6 +23,11 @@ class CrossEntropyOptions:
     smoothing: float = 0.3  # share of the new estimate in each update
     floor: float = 0.02  # probability spread evenly over the values of an axis
     restart: int = 2000
+
+    def __post_init__(self) -> None:
+        at_least(1, batch=self.batch, elites=self.elites)
+        at_least(0, restart=self.restart)
+        share(smoothing=self.smoothing, floor=self.floor)
 
 
 class CrossEntropySearcher(LearnerSearcher):

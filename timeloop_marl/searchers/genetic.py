@@ -11,6 +11,7 @@ from numpy import ndarray
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.learners.axis import Axis, AxisKind
 from ..objective import Objective
+from .checks import at_least, share
 from .learner import LearnerSearcher, Rows
 
 
@@ -24,6 +25,11 @@ class GeneticOptions:
     crossover: float = 0.6  # share of children with two parents
     mutations: float = 1.5  # mean number of local moves per child, at least one for children of one parent
     restart: int = 2000
+
+    def __post_init__(self) -> None:
+        at_least(1, population=self.population, offspring=self.offspring, tournament=self.tournament)
+        at_least(0, mutations=self.mutations, restart=self.restart)
+        share(crossover=self.crossover)
 
 
 class GeneticSearcher(LearnerSearcher):

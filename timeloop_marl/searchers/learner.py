@@ -15,6 +15,7 @@ from ..objective import Objective
 from .base import Searcher, Turns
 
 Rows = Int64[ndarray, "m axes"]
+_REDRAWN = 64  # rows drawn at once when the first draw brought too little that is new
 REMEMBERED = 2_000_000  # rows; beyond this a repetition is unlikely to matter
 
 
@@ -53,9 +54,12 @@ class LearnerSearcher(Searcher):
         """At most n rows from ``make`` that were not proposed before, remembered as proposed now."""
         found: list[Rows] = []
         missing = n
-        for _ in range(tries):
-            rows = make(missing)
-            new = [i for i, key in enumerate(self.space.keys(rows)) if self._remember(key)]
+        for attempt in range(tries):
+            rows = make(missing if attempt == 0 else max(missing, _REDRAWN))
+            new: list[int] = []
+            for i, key in enumerate(self.space.keys(rows)):
+                if len(new) < missing and self._remember(key):
+                    new.append(i)
             found.append(rows[new])
             missing -= len(new)
             if missing == 0:
@@ -64,7 +68,7 @@ class LearnerSearcher(Searcher):
 
     def fresh_random(self, n: int) -> Rows:
         """At most n new random feasible rows; fewer only if the mapspace seems to hold no more."""
-        return self.fresh(lambda count: self.space.sample(count, self.rng), n, tries=200)
+        return self.fresh(lambda count: self.space.sample(count, self.rng), n, tries=100)
 
     def _remember(self, key: bytes) -> bool:
         if key in self._seen:

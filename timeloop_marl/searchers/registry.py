@@ -67,10 +67,8 @@ def _threads(spec: Spec) -> dict[str, Any]:
 
 
 _MAPPER_OPTIONS: dict[str, Option] = {
-    field.name: field.default
-    for field in dataclasses.fields(MapperOptions)
-    if field.name
-    in (
+    name: getattr(MapperOptions(), name)
+    for name in (
         "num_threads",
         "search_size",
         "timeout",
@@ -81,7 +79,6 @@ _MAPPER_OPTIONS: dict[str, Option] = {
         "max_permutations_per_if_visit",
         "max_temporal_loops_in_a_mapping",
     )
-    and isinstance(field.default, (bool, int))
 }
 
 _TIMELOOP_DESCRIPTIONS = {
@@ -113,7 +110,7 @@ def _entries() -> Iterable[Entry]:
 
 
 def _own(name: str, description: str, make: Any, kind: type[Any]) -> Entry:
-    options = {field.name: field.default for field in dataclasses.fields(kind)}
+    options: dict[str, Option] = dataclasses.asdict(kind())
     return Entry(name, description, options, _learner(make, kind))
 
 
