@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Bool, Int8, Int64
 from numpy import ndarray
 
-from .jit import kernel
+from .jit import inlined, kernel
 from .tables import CapacityTables, FactorTables, LevelTables
 
 
-@kernel
+@inlined
 def unpack_dim(
     tables: FactorTables,
     dim: int,
@@ -48,6 +48,11 @@ def unpack_dim(
         left -= tables.cumulative[dim, k, m, low]
         raw[tables.free[dim, k], dim] = tables.divisors[dim, low]
         m = tables.quotient[dim, m, low]
+    if tables.perfect[dim]:
+        for t in range(levels):
+            factors[t, dim] = raw[t, dim]
+            residuals[t, dim] = raw[t, dim]
+        return
     remainder = tables.bounds[dim]
     for t in range(levels):
         loop = min(raw[t, dim], remainder)
@@ -58,113 +63,113 @@ def unpack_dim(
 
 
 @kernel
-def is_pruned_level(tables: LevelTables, t: int, pruned: bool) -> bool:
-    """Whether the order of this level is taken in pruned form."""
-    return pruned and not tables.canonical[t] and tables.user_split[t] < 0
-
-
-@kernel
-def order_radix(tables: LevelTables, t: int, pruned: bool, raw: Int64[ndarray, "T D"]) -> int:
-    """Number of orders of a level, given its factors if pruned."""
-    free = tables.n_free[t]
-    if is_pruned_level(tables, t, pruned):
-        for k in range(tables.n_free[t]):
-            if raw[t, tables.free[t, k]] == 1:
-                free -= 1
-    radix = 1
-    for k in range(2, free + 1):
-        radix *= k
-    return radix
-
-
-@kernel
-def unit_factors(t: int, raw: Int64[ndarray, "T D"]) -> int:
-    """How many dims have factor 1 at a level."""
-    units = 0
-    for d in range(raw.shape[1]):
-        if raw[t, d] == 1:
-            units += 1
-    return units
-
-
-@kernel
-def split_radix(tables: LevelTables, t: int, pruned: bool, raw: Int64[ndarray, "T D"]) -> int:
-    """Number of splits of a spatial level."""
-    if tables.user_split[t] >= 0:
-        return 1
-    return raw.shape[1] + 1 - (unit_factors(t, raw) if pruned else 0)
-
-
-@kernel
-def unpack_split(tables: LevelTables, t: int, pruned: bool, raw: Int64[ndarray, "T D"], digit: int) -> int:
-    """The split of a spatial level."""
-    if tables.user_split[t] >= 0:
-        return tables.user_split[t]
-    return digit + (unit_factors(t, raw) if pruned else 0)
-
-
-@kernel
-def unpack_order(
+def level_radices(
     tables: LevelTables,
-    t: int,
     pruned: bool,
     raw: Int64[ndarray, "T D"],
-    digit: int,
-    order: Int8[ndarray, "D"],
+    order_radix: Int64[ndarray, "T"],
+    split_radix: Int64[ndarray, "C"],
 ) -> None:
-    """Write the order of a level, innermost first. Factorial digits: the first selects the innermost free dim."""
-    cut = is_pruned_level(tables, t, pruned)
-    n = 0
-    if cut:
-        for d in range(raw.shape[1]):
-            if raw[t, d] == 1:
-                order[n] = d
-                n += 1
-    for k in range(tables.n_prefix[t]):
-        if not (cut and raw[t, tables.prefix[t, k]] == 1):
-            order[n] = tables.prefix[t, k]
-            n += 1
-    first = n
-    for k in range(tables.n_free[t]):
-        if not (cut and raw[t, tables.free[t, k]] == 1):
-            order[n] = tables.free[t, k]
-            n += 1
-    radix = 1
-    for k in range(2, n - first + 1):
-        radix *= k
-    left = digit
-    for position in range(first, n - 1):
-        radix //= n - position
-        pick = position + left // radix
-        left %= radix
-        chosen = order[pick]
-        for k in range(pick, position, -1):
-            order[k] = order[k - 1]
-        order[position] = chosen
-    for k in range(tables.n_suffix[t]):
-        if not (cut and raw[t, tables.suffix[t, k]] == 1):
-            order[n] = tables.suffix[t, k]
-            n += 1
+    """Number of orders of every level and of splits of every spatial level, for these factors if pruned."""
+    levels, dims = raw.shape
+    free, n_free, user_split = tables.free, tables.n_free, tables.user_split
+    for t in range(levels):
+        units = 0
+        for d in range(dims):
+            if pruned and raw[t, d] == 1:
+                units += 1
+        left = n_free[t]
+        if pruned and not tables.canonical[t] and user_split[t] < 0:
+            for k in range(n_free[t]):
+                if raw[t, free[t, k]] == 1:
+                    left -= 1
+        radix = 1
+        for k in range(2, left + 1):
+            radix *= k
+        order_radix[t] = radix
+        if tables.spatial[t]:
+            split_radix[tables.split_column[t]] = 1 if user_split[t] >= 0 else dims + 1 - units
 
 
 @kernel
+def unpack_orders(
+    tables: LevelTables,
+    only_spatial: bool,
+    raw: Int64[ndarray, "T D"],
+    row: Int64[ndarray, "axes"],
+    order: Int8[ndarray, "T D"],
+    split: Int8[ndarray, "T"],
+) -> None:
+    """Write orders, innermost first, and splits of all levels, or of the spatial ones only.
+
+    An order is prefix, permuted free dims, suffix; pruned: unit dims first, and taken out of the three parts. The digit
+    counts the orders of the free dims lexicographically (factorial number system). All levels are done in one call,
+    without calls inside: numba would count references to every table at each of them.
+    """
+    levels, dims = raw.shape
+    prefix, free, suffix = tables.prefix, tables.free, tables.suffix
+    n_prefix, n_free, n_suffix = tables.n_prefix, tables.n_free, tables.n_suffix
+    spatial, canonical, user_split = tables.spatial, tables.canonical, tables.user_split
+    pruned = row[0] == 1
+    for t in range(levels):
+        if only_spatial and not spatial[t]:
+            continue
+        cut = pruned and not canonical[t] and user_split[t] < 0
+        n = 0
+        if cut:
+            for d in range(dims):
+                if raw[t, d] == 1:
+                    order[t, n] = d
+                    n += 1
+        for k in range(n_prefix[t]):
+            if not cut or raw[t, prefix[t, k]] != 1:
+                order[t, n] = prefix[t, k]
+                n += 1
+        first = n
+        for k in range(n_free[t]):
+            if not cut or raw[t, free[t, k]] != 1:
+                order[t, n] = free[t, k]
+                n += 1
+        left = np.uint64(row[1 + dims + t])
+        radix = np.uint64(1)
+        if left > 0:
+            for k in range(2, n - first + 1):
+                radix *= np.uint64(k)
+        position = first
+        while left > 0:
+            radix //= np.uint64(n - position)
+            step = left // radix
+            left -= step * radix
+            pick = position + np.int64(step)
+            chosen = order[t, pick]
+            for k in range(pick, position, -1):
+                order[t, k] = order[t, k - 1]
+            order[t, position] = chosen
+            position += 1
+        for k in range(n_suffix[t]):
+            if not cut or raw[t, suffix[t, k]] != 1:
+                order[t, n] = suffix[t, k]
+                n += 1
+        split[t] = dims
+        if spatial[t]:
+            split[t] = user_split[t]
+            if user_split[t] < 0:
+                digit = row[1 + dims + levels + tables.split_column[t]]
+                if pruned:
+                    for d in range(dims):
+                        if raw[t, d] == 1:
+                            digit += 1
+                split[t] = digit
+
+
+@inlined
 def unpack_bypass(tables: LevelTables, bypass: int, keep: Bool[ndarray, "S P"]) -> None:
     """Write the keep flags of a bypass id: bit k is the k-th free flag, 0 = bypass."""
-    keep[:] = tables.keep_fixed
+    for s in range(keep.shape[0]):  # numba's own array copy is slower by far on such small arrays
+        for p in range(keep.shape[1]):
+            keep[s, p] = tables.keep_fixed[s, p]
     for k in range(tables.free_level.shape[0]):
         keep[tables.free_level[k], tables.free_space[k]] = (bypass >> k) & 1 == 1
-
-
-@kernel
-def spatial_extent(
-    t: int, factors: Int64[ndarray, "T D"], order: Int8[ndarray, "T D"], split: int, along_x: bool
-) -> int:
-    """Product of the X (or Y) loop bounds of a spatial level."""
-    product = 1
-    for k in range(factors.shape[1]):
-        if (k < split) == along_x:
-            product *= factors[t, order[t, k]]
-    return product
 
 
 @kernel
@@ -178,20 +183,25 @@ def construction_failure(
 
     -1 = it can; t = tiling level t is too wide; T = parallelism too low; T + 1 = too many temporal loops.
     """
-    levels = factors.shape[0]
+    levels, dims = factors.shape
+    spatial, fanout_x, fanout_y = tables.spatial, tables.fanout_x, tables.fanout_y
     parallelism = 1.0
     loops = 0
     for t in range(levels):
-        if not tables.spatial[t]:
-            for d in range(factors.shape[1]):
+        if not spatial[t]:
+            for d in range(dims):
                 if factors[t, d] > 1:
                     loops += 1
             continue
-        x = spatial_extent(t, factors, order, split[t], True)
-        y = spatial_extent(t, factors, order, split[t], False)
-        if x > tables.fanout_x[t] or y > tables.fanout_y[t]:
+        x, y = 1, 1
+        for k in range(dims):
+            if k < split[t]:
+                x *= factors[t, order[t, k]]
+            else:
+                y *= factors[t, order[t, k]]
+        if x > fanout_x[t] or y > fanout_y[t]:
             return t
-        parallelism *= float(x * y) / float(tables.fanout_x[t] * tables.fanout_y[t])
+        parallelism *= float(x * y) / float(fanout_x[t] * fanout_y[t])
     if parallelism < tables.min_parallelism:
         return levels
     if tables.max_temporal_loops > 0 and loops > tables.max_temporal_loops:
@@ -222,7 +232,7 @@ def tile_volumes(
             volumes[s, p] = volume
 
 
-@kernel
+@inlined
 def capacity_failure(
     tables: CapacityTables, volumes: Int64[ndarray, "S P"], keep: Bool[ndarray, "S P"]
 ) -> int:
@@ -261,15 +271,9 @@ def decode_rows(
     levels, dims = factors.shape[1], factors.shape[2]
     raw = np.ones((levels, dims), np.int64)
     for i in range(rows.shape[0]):
-        pruned = rows[i, 0] == 1
         for d in range(dims):
             unpack_dim(lists, d, rows[i, 1 + d], raw, factors[i], residuals[i])
-        for t in range(levels):
-            unpack_order(choices, t, pruned, raw, rows[i, 1 + dims + t], order[i, t])
-            split[i, t] = dims
-            if choices.spatial[t]:
-                digit = rows[i, 1 + dims + levels + choices.split_column[t]]
-                split[i, t] = unpack_split(choices, t, pruned, raw, digit)
+        unpack_orders(choices, False, raw, rows[i], order[i], split[i])
         unpack_bypass(choices, rows[i, rows.shape[1] - 1], keep[i])
 
 

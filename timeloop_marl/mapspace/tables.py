@@ -22,6 +22,7 @@ class FactorTables(NamedTuple):
     bounds: Int64[ndarray, "D"]
     sizes: Int64[ndarray, "D"]
     written_out: bool
+    perfect: Bool[ndarray, "D"]  # all fixed factors divide: residuals equal bounds
     # uber: see FactorCounts; K free levels at most, n divisors at most
     given: Int64[ndarray, "D T"]  # 0 = free
     free: Int64[ndarray, "D T"]
@@ -86,6 +87,7 @@ def factor_tables_uber(bounds: tuple[int, ...], counts: list[FactorCounts], leve
         cumulative[d, : len(c.free), :n, : n + 1] = c.cumulative
     return FactorTables(
         np.array(bounds, np.int64), np.array([c.size for c in counts], np.int64), False,
+        np.array([not c.given.imperfect for c in counts], np.bool_),
         given, free, np.array([len(c.free) for c in counts], np.int64), divisors, quotient, cumulative,
         np.array([len(c.divisors) for c in counts], np.int64), np.array([c.start for c in counts], np.int64),
         np.zeros(dims, np.int64), np.ones((0, levels), np.int64), np.ones((0, levels), np.int64),
@@ -98,7 +100,7 @@ def factor_tables_ruby(bounds: tuple[int, ...], lists: list[FactorList], levels:
     sizes = np.array([len(entry.factors) for entry in lists], np.int64)
     zeros = np.zeros(dims, np.int64)
     return FactorTables(
-        np.array(bounds, np.int64), sizes, True,
+        np.array(bounds, np.int64), sizes, True, np.zeros(dims, np.bool_),
         np.zeros((dims, levels), np.int64), np.zeros((dims, levels), np.int64), zeros,
         np.ones((dims, 1), np.int64), np.zeros((dims, 1, 1), np.int64), np.zeros((dims, levels, 1, 2), np.int64),
         zeros, zeros, np.cumsum(sizes) - sizes,

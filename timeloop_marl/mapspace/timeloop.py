@@ -20,8 +20,7 @@ from .kernels import (
     capacity_failures,
     construction_failures,
     decode_rows,
-    order_radix,
-    split_radix,
+    level_radices,
     unpack_dim,
 )
 from .patterns import bypass_choices, constraint_of, level_label, permutation_patterns
@@ -170,9 +169,11 @@ class TimeloopMapspace:
                 f"candidates have shape {rows.shape}, expected (m, {self.axes}): [pruned, {self.dims} factor lists, "
                 f"{len(self.tiling_levels)} orders, {len(self.spatial_levels)} splits, bypass]"
             )
-        batch = MappingBatch.empty(
-            len(rows), len(self.tiling_levels), self.dims, len(self.architecture.storage),
-            len(self.problem.data_spaces),
+        shape = (len(rows), len(self.tiling_levels), self.dims)
+        kept = (len(rows), len(self.architecture.storage), len(self.problem.data_spaces))
+        batch = MappingBatch(
+            np.empty(shape, np.int64), np.empty(shape, np.int64), np.empty(shape, np.int8),
+            np.empty(shape[:2], np.int8), np.empty(kept, np.bool_),
         )  # fmt: skip
         decode_rows(
             self.factors, self.choices, rows,
@@ -186,11 +187,8 @@ class TimeloopMapspace:
         if candidate[0] == 0:
             return radices
         raw = self._raw_factors(candidate)
-        start = 1 + self.dims
-        for t in range(len(self.tiling_levels)):
-            radices[start + t] = order_radix(self.choices, t, True, raw)
-        for column, t in enumerate(self.spatial_levels):
-            radices[start + len(self.tiling_levels) + column] = split_radix(self.choices, t, True, raw)
+        _, orders, splits, bypass, _ = self._cuts()
+        level_radices(self.choices, True, raw, radices[orders:splits], radices[splits:bypass])
         radices[0] = 2
         return radices
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
-from ...mapspace.jit import kernel
+from ...mapspace.jit import inlined, kernel
 from .cursor import Block, Count, Last, Ledger, Rule
 
 TOLERANCE = 0.001
 
 
-@kernel
+@inlined
 def is_over(rules: Int64[ndarray, "10"], counts: Int64[ndarray, "8"]) -> bool:
     """Whether a termination condition holds before the next sample (exhaustion of nested orders apart)."""
     if counts[Count.VALID] >= rules[Rule.SEARCH_SIZE] or counts[Count.SUBOPTIMAL] >= rules[Rule.VICTORY]:
@@ -22,7 +22,7 @@ def is_over(rules: Int64[ndarray, "10"], counts: Int64[ndarray, "8"]) -> bool:
     return counts[Count.VALID] >= rules[Rule.VALID_LIMIT]
 
 
-@kernel
+@inlined
 def count_sample(
     counts: Int64[ndarray, "8"], rules: Int64[ndarray, "10"], same: bool, kind: int, improved: bool
 ) -> None:
@@ -47,7 +47,7 @@ def count_sample(
             counts[Count.SUBOPTIMAL] += 1
 
 
-@kernel
+@inlined
 def relative_gain(candidate: float, incumbent: float) -> float:
     """How much lower the candidate is, relative to the incumbent."""
     if incumbent == 0.0:

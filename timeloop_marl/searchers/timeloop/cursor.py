@@ -23,6 +23,7 @@ class At(IntEnum):
     GROUP_FAILURES = 4  # failed bypass ids of the current (factorisation, permutation, split)
     CONSTRUCTION = 5  # construction failure of the current triple, -1 = none
     NEW_TRIPLE = 6  # 1 until the current triple was prepared
+    NEED_ORDER = 7  # random_pruned: 1 if the next permutation has to be drawn
 
 
 class Count(IntEnum):
@@ -77,7 +78,7 @@ MOST_ORDERS = 2**30
 class Cursor(NamedTuple):
     """Position of a thread: everything that a replay has to restore."""
 
-    at: Int64[ndarray, "7"]
+    at: Int64[ndarray, "8"]
     counts: Int64[ndarray, "8"]
     row: Int64[ndarray, "axes"]
     previous: Int64[ndarray, "axes"]

@@ -11,17 +11,15 @@ import numpy as np
 from jaxtyping import Bool, Int64
 from numpy import ndarray
 
-from ...mapspace.jit import kernel
+from ...mapspace.jit import inlined, kernel
 from ...mapspace.kernels import (
     capacity_failure,
     construction_failure,
-    order_radix,
-    split_radix,
+    level_radices,
     tile_volumes,
     unpack_bypass,
     unpack_dim,
-    unpack_order,
-    unpack_split,
+    unpack_orders,
 )
 from ...mapspace.tables import CapacityTables, FactorTables, LevelTables
 from .counting import count_sample, is_over
@@ -48,7 +46,13 @@ def propose(
     ``known``: true failures of the first k rows, in place of predictions. ``pause_at``: stop before the sample that
     follows that many.
     """
-    at, counts, row = cursor.at, cursor.counts, cursor.row
+    at, counts, row, previous = cursor.at, cursor.counts, cursor.row, cursor.previous
+    same_as_before, construction, last, bypass_column = (
+        block.same,
+        block.construction,
+        block.last,
+        row.shape[0] - 1,
+    )
     rows, samples, failed_rows = 0, 0, 0
     while True:
         if rows == max_rows or samples == max_samples:
@@ -64,29 +68,52 @@ def propose(
         same = True
         if at[At.NEW_TRIPLE] == 1:
             same = prepare_triple(choices, cursor)
-        row[row.shape[0] - 1] = at[At.BYPASS]
         # The very same id again is not exempt: only a change of the bypass alone is.
-        same = same and cursor.previous[row.shape[0] - 1] != at[At.BYPASS]
-        cursor.previous[row.shape[0] - 1] = at[At.BYPASS]
-        block.same[samples] = same
-        block.construction[samples] = at[At.CONSTRUCTION]
+        same = same and previous[bypass_column] != at[At.BYPASS]
+        row[bypass_column] = at[At.BYPASS]
+        previous[bypass_column] = at[At.BYPASS]
+        same_as_before[samples] = same
+        construction[samples] = at[At.CONSTRUCTION]
         failed = False
         if at[At.CONSTRUCTION] >= 0:
             if block.failed_rows.shape[0] > 0:
-                block.failed_rows[failed_rows] = row
+                copy_row(row, block.failed_rows, failed_rows)
                 failed_rows += 1
             count_sample(counts, rules, same, 1, False)
         else:
-            block.rows[rows] = row
+            copy_row(row, block.rows, rows)
             if rows < known.shape[0]:
                 failed = known[rows]
             else:
-                unpack_bypass(choices, at[At.BYPASS], cursor.keep)
-                failed = capacity_failure(capacity, cursor.volumes, cursor.keep) >= 0
+                failed = predict(choices, capacity, at[At.BYPASS], cursor.volumes, cursor.keep)
             rows += 1
             count_sample(counts, rules, same, 2 if failed else 0, counts[Count.HAS_BEST] == 0)
-        block.last[samples] = advance(rules, cursor, failed)
+        last[samples] = advance(rules, at, failed)
+        if last[samples] == Last.GO_ON:
+            next_triple(rules, at, row, cursor.raw.shape, cursor.order_radix, cursor.split_radix)
+            if at[At.NEED_ORDER] == 1:
+                draw_order(cursor)
         samples += 1
+
+
+@kernel
+def predict(
+    choices: LevelTables,
+    capacity: CapacityTables,
+    bypass: int,
+    volumes: Int64[ndarray, "S P"],
+    keep: Bool[ndarray, "S P"],
+) -> bool:
+    """Whether the capacity pre-check fails; ``keep`` is scratch."""
+    unpack_bypass(choices, bypass, keep)
+    return capacity_failure(capacity, volumes, keep) >= 0
+
+
+@inlined
+def copy_row(source: Int64[ndarray, "axes"], target: Int64[ndarray, "m axes"], index: int) -> None:
+    """Copy digits into a row: numba's own array copy is slower by far on so few."""
+    for k in range(source.shape[0]):
+        target[index, k] = source[k]
 
 
 @kernel
@@ -101,7 +128,8 @@ def enter(
     """Begin the next queue entry: a factorisation, or for ``random`` a whole triple."""
     at, row, raw = cursor.at, cursor.row, cursor.raw
     levels, dims = raw.shape
-    row[:] = queue[at[At.HEAD]]
+    for k in range(row.shape[0]):
+        row[k] = queue[at[At.HEAD], k]
     at[At.HEAD] += 1
     pruned = rules[Rule.PRUNED] == 1
     row[0] = rules[Rule.PRUNED]
@@ -114,13 +142,12 @@ def enter(
     at[At.GROUP_FAILURES] = 0
     if rules[Rule.NESTED] == 0:
         return
+    level_radices(choices, pruned, raw, cursor.order_radix, cursor.split_radix)
     orders = 1
     for t in range(levels):
-        cursor.order_radix[t] = order_radix(choices, t, pruned, raw)
         orders = min(MOST_ORDERS, orders * min(MOST_ORDERS, cursor.order_radix[t]))
-        if choices.spatial[t]:
-            cursor.split_radix[choices.split_column[t]] = split_radix(choices, t, pruned, raw)
-    row[1 + dims :] = 0
+    for k in range(1 + dims, row.shape[0]):
+        row[k] = 0
     at[At.ORDERS_LEFT] = min(orders, rules[Rule.MAX_ORDERS])
     if rules[Rule.DRAWN_ORDERS] == 1:
         draw_order(cursor)
@@ -139,27 +166,21 @@ def draw_order(cursor: Cursor) -> None:
 @kernel
 def prepare_triple(choices: LevelTables, cursor: Cursor) -> bool:
     """Decode a new (factorisation, permutation, split) for the fan-out filter; True if it is the last one again."""
-    row, levels, dims = cursor.row, cursor.raw.shape[0], cursor.raw.shape[1]
-    pruned = row[0] == 1
+    row = cursor.row
     same = True
     for k in range(row.shape[0] - 1):
         if row[k] != cursor.previous[k]:
             same = False
             cursor.previous[k] = row[k]
-    for t in range(levels):
-        if choices.spatial[t]:
-            unpack_order(choices, t, pruned, cursor.raw, row[1 + dims + t], cursor.order[t])
-            digit = row[1 + dims + levels + choices.split_column[t]]
-            cursor.split[t] = unpack_split(choices, t, pruned, cursor.raw, digit)
+    unpack_orders(choices, True, cursor.raw, row, cursor.order, cursor.split)
     cursor.at[At.CONSTRUCTION] = construction_failure(choices, cursor.factors, cursor.order, cursor.split)
     cursor.at[At.NEW_TRIPLE] = 0
     return same
 
 
-@kernel
-def advance(rules: Int64[ndarray, "10"], cursor: Cursor, failed: bool) -> int:
-    """Move on after a sample; returns the ``Last`` mark of that sample."""
-    at = cursor.at
+@inlined
+def advance(rules: Int64[ndarray, "10"], at: Int64[ndarray, "8"], failed: bool) -> int:
+    """Move on after a sample, to the next bypass id or out of its group; returns the ``Last`` mark of the sample."""
     at[At.BYPASS] += 1
     if rules[Rule.NESTED] == 0:
         if at[At.BYPASS] == rules[Rule.BYPASS_SIZE]:
@@ -175,29 +196,33 @@ def advance(rules: Int64[ndarray, "10"], cursor: Cursor, failed: bool) -> int:
     if skip:
         at[At.INSIDE] = 0
         return Last.SKIP
-    next_triple(rules, cursor)
     return Last.GO_ON
 
 
-@kernel
-def next_triple(rules: Int64[ndarray, "10"], cursor: Cursor) -> None:
+@inlined
+def next_triple(
+    rules: Int64[ndarray, "10"],
+    at: Int64[ndarray, "8"],
+    row: Int64[ndarray, "axes"],
+    shape: tuple[int, int],
+    order_radix: Int64[ndarray, "T"],
+    split_radix: Int64[ndarray, "C"],
+) -> None:
     """The next split; after the last one the next permutation; after that the factorisation is done."""
-    at, row = cursor.at, cursor.row
-    levels, dims = cursor.raw.shape
+    levels, dims = shape
     at[At.NEW_TRIPLE] = 1
-    if step_digits(row, 1 + dims + levels, cursor.split_radix):
+    at[At.NEED_ORDER] = 0
+    if step_digits(row, 1 + dims + levels, split_radix):
         return
     if rules[Rule.DRAWN_ORDERS] == 1:
         at[At.ORDERS_LEFT] -= 1
-        if at[At.ORDERS_LEFT] > 0:
-            draw_order(cursor)
-            return
-    elif step_digits(row, 1 + dims, cursor.order_radix):
-        return
-    at[At.INSIDE] = 0
+        at[At.NEED_ORDER] = 1 if at[At.ORDERS_LEFT] > 0 else 0
+        at[At.INSIDE] = at[At.NEED_ORDER]
+    elif not step_digits(row, 1 + dims, order_radix):
+        at[At.INSIDE] = 0
 
 
-@kernel
+@inlined
 def step_digits(row: Int64[ndarray, "axes"], first: int, radices: Int64[ndarray, "k"]) -> bool:
     """Add 1 to the mixed radix number in ``row``; False if it wrapped to 0."""
     for k in range(radices.shape[0]):

@@ -9,7 +9,8 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from ...mapping import MappingBatch
-from ...mapspace.kernels import spatial_extent, tile_volumes
+from ...mapspace.kernels import tile_volumes
+from ...mapspace.membership import extents
 from ...mapspace.timeloop import TimeloopMapspace
 from ...model.outcome import Failure, Outcome
 from .cursor import Block
@@ -66,7 +67,7 @@ class FailureTally:
         batch = self._space.decode(rows)
         occasions = []
         for i, code in enumerate(codes):
-            reasons = self._fanout_reasons(batch, i)
+            reasons = self._fanout_reasons(batch[i])
             if not reasons:
                 text = "parallelism below its constrained minimum"
                 if code > len(self._space.tiling_levels):
@@ -91,18 +92,15 @@ class FailureTally:
             occasions.append(_Occasion(int(samples[i]), FailClass.CAPACITY, batch, k, reasons))
         return occasions
 
-    def _fanout_reasons(self, batch: MappingBatch, i: int) -> Reasons:
+    def _fanout_reasons(self, mapping: Mapping) -> Reasons:
         reasons: Reasons = []
         choices = self._space.choices
         for t in self._space.spatial_levels:
-            for axis, hardware in (("X", choices.fanout_x[t]), ("Y", choices.fanout_y[t])):
-                mapped = spatial_extent(
-                    t, batch.factors[i], batch.order[i], int(batch.split[i, t]), axis == "X"
-                )
-                if mapped > hardware:
-                    storage = self._space.tiling_levels[t].storage
-                    text = f"mapped fanout{axis} {mapped} exceeds hardware fanout{axis} {hardware}"
-                    reasons.append((storage, text))
+            hardware = int(choices.fanout_x[t]), int(choices.fanout_y[t])
+            for axis, mapped, available in zip("XY", extents(mapping.loops[t]), hardware):
+                if mapped > available:
+                    text = f"mapped fanout{axis} {mapped} exceeds hardware fanout{axis} {available}"
+                    reasons.append((self._space.tiling_levels[t].storage, text))
                     break
         return reasons
 

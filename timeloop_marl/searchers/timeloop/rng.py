@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int64, UInt64
 from numpy import ndarray
 
-from ...mapspace.jit import kernel
+from ...mapspace.jit import inlined, kernel
 
 MODULUS = 2147483647
 RANGE = np.uint64(2147483645)  # largest draw, counted from 0
@@ -37,7 +37,7 @@ def new_engine() -> Int64[ndarray, "1"]:
     return np.ones(1, np.int64)
 
 
-@kernel
+@inlined
 def next_draw(engine: Int64[ndarray, "1"]) -> np.uint64:
     """The next draw, 0..RANGE."""
     engine[0] = (engine[0] * 16807) % 2147483647
@@ -51,7 +51,7 @@ def uniform_fraction(engine: Int64[ndarray, "1"]) -> float:
     return (low + high * span) / (span * span)
 
 
-@kernel
+@inlined
 def _narrow(engine: Int64[ndarray, "1"], largest: np.uint64) -> np.uint64:
     """Uniform over 0..largest for largest <= RANGE."""
     if largest == RANGE:
@@ -107,7 +107,7 @@ def uniform_pair(
     pair[1] = low
 
 
-@kernel
+@inlined
 def multiply_add(pair: UInt64[ndarray, "2"], factor: int, addend: int) -> None:
     """pair * factor + addend, modulo 2^128; both below 2^31."""
     mask = np.uint64(0xFFFFFFFF)
@@ -120,7 +120,7 @@ def multiply_add(pair: UInt64[ndarray, "2"], factor: int, addend: int) -> None:
     pair[1] = (upper << shift) | (lower & mask)
 
 
-@kernel
+@inlined
 def take_digit(pair: UInt64[ndarray, "2"], radix: int) -> int:
     """The remainder of the pair by ``radix`` (below 2^63); the pair becomes the quotient."""
     r = np.uint64(radix)

@@ -123,6 +123,8 @@ class TimeloopSearcher(Searcher):
                 f"tell got rows of shape {candidates.shape} that are not those of the last ask, "
                 f"expected shape {self._rows.shape}"
             )
+        if len(outcome) != len(candidates):
+            raise UsageError(f"tell got {len(outcome)} outcomes, expected {len(candidates)}, one per row")
         asked, self._asked = self._asked, []
         start = 0
         for thread, count in asked:
