@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import random
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
+from fuzz.mutate import mutate
 
 from timeloop_marl.dropin import run_mapper, run_model
 
@@ -158,3 +160,36 @@ def test_mapper_needs_a_problem_and_an_architecture(folder):
     code, _, stderr = run(["mapping.yaml"], folder, run_mapper)
     assert code == 2
     assert "Traceback" not in stderr
+
+
+PERFECT = (
+    "model_small_toy_scientific",
+    "model_user_networks",
+    "model_ispass_pat",
+    "model_deep_hierarchy_resnext",
+)
+
+
+@pytest.mark.parametrize("name", PERFECT)
+def test_mutated_input_ends_with_a_result_or_one_error(name, tmp_path):
+    rng = random.Random(name)
+    source = OUTPUTS / name / "in"
+    names = sorted(file.name for file in source.iterdir())
+    codes = set()
+    for _ in range(60):
+        shutil.copytree(source, tmp_path, dirs_exist_ok=True)
+        victim = tmp_path / rng.choice(names)
+        victim.write_bytes(mutate(victim.read_text(), rng))
+        code, _, stderr = run(names, tmp_path)
+        assert code == 0 or stderr.splitlines()
+        codes.add(code)
+    assert {0, 2} <= codes <= {0, 1, 2}
+    strays = {file.name for file in tmp_path.iterdir()} - set(names)
+    assert all(file.startswith("timeloop-model.") for file in strays)
+
+
+def test_an_output_that_cannot_be_written(folder):
+    (folder / "timeloop-model.stats.txt").mkdir()
+    code, _, stderr = run(MODEL, folder)
+    assert code == 2
+    assert "timeloop-model.stats.txt" in stderr

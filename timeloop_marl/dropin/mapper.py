@@ -58,10 +58,10 @@ def _mapper(program: Program) -> int:
     program.stdout.write(_configuration(document, space, searcher))
     program.stdout.flush()
     evaluator = NativeEvaluator(spec, accesses=searcher.needs_accesses, precheck=True)
-    log = _Log(program, spec, evaluator)
-    best = search(searcher, evaluator, log.take)
+    csv = program.arguments.output / f"{PREFIX}.orojenesis.csv"
+    with csv.open("w", encoding="utf-8", newline="\n") as stream:
+        best = search(searcher, evaluator, _Log(program, spec, evaluator, stream).take)
     _finish(program, spec, evaluator, searcher, best)
-    program.write(f"{PREFIX}.orojenesis.csv", "".join(log.csv))
     return 0
 
 
@@ -115,18 +115,18 @@ def _mapspace(space: TimeloopMapspace, threads: int) -> str:
 class _Log:
     """Sends events to the screen and, if wanted, a line per valid mapping to the CSV file."""
 
-    def __init__(self, program: Program, spec: Spec, evaluator: NativeEvaluator) -> None:
+    def __init__(self, program: Program, spec: Spec, evaluator: NativeEvaluator, csv: TextIO) -> None:
         options = spec.mapper
         self._spec, self._evaluator = spec, evaluator
         self._screen = MapperScreen(spec, self._computes, program.style, program.stderr)
         self._wants_csv = options.log_all_mappings or options.log_orojenesis_mappings
-        self.csv: list[str] = []
+        self._csv = csv
 
     def take(self, event: Event) -> None:
         self._screen.show(event)
         if self._wants_csv and isinstance(event, ValidMapping):
             statistics = valid_statistics(self._evaluator, event.mapping)
-            self.csv.append(mapping_line(self._spec, event.mapping, statistics))
+            self._csv.write(mapping_line(self._spec, event.mapping, statistics))
 
     def _computes(self, mapping: Mapping) -> int:
         """Computes of a mapping: with imperfect factors not always the product of the bounds."""

@@ -76,6 +76,9 @@ def run_program(
     """
     try:
         return body(Program(parse_arguments(argv, cwd), environ, stdout, stderr, cwd))
+    except OSError as error:
+        stderr.write(f"timeloop-marl: {error.filename or 'output'}: {error.strerror or error}\n")
+        return 2
     except ProgramError as error:
         stderr.write(f"{error}\n")
         return 1
