@@ -1,1 +1,59 @@
-"""placeholder"""
+"""timeloop-marl: a mapper for Timeloop/Accelergy designs.
+
+The public names are loaded on first use, so that ``import timeloop_marl`` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .api import Result, evaluate, load, search
+    from .errors import TimeloopMarlError
+    from .evaluators.native import NativeEvaluator
+    from .mapping import Mapping, MappingBatch
+    from .mapspace.axes import LearnersMapspace
+    from .mapspace.timeloop import TimeloopMapspace
+    from .settings import Settings
+    from .specs.spec import Spec
+
+__all__ = [
+    "LearnersMapspace",
+    "Mapping",
+    "MappingBatch",
+    "NativeEvaluator",
+    "Result",
+    "Settings",
+    "Spec",
+    "TimeloopMapspace",
+    "TimeloopMarlError",
+    "evaluate",
+    "load",
+    "search",
+]
+
+_HOMES = {
+    "LearnersMapspace": "mapspace.axes",
+    "Mapping": "mapping",
+    "MappingBatch": "mapping",
+    "NativeEvaluator": "evaluators.native",
+    "Result": "api",
+    "Settings": "settings",
+    "Spec": "specs.spec",
+    "TimeloopMapspace": "mapspace.timeloop",
+    "TimeloopMarlError": "errors",
+    "evaluate": "api",
+    "load": "api",
+    "search": "api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -94,8 +94,8 @@ def _draw_right(
     draw_energy(figure.add_subplot(grid[2]), spec, statistics)
 
 
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as its file ending says (.png, .svg or .pdf)."""
+def save_figure(figure: Figure, path: Path | BinaryIO) -> None:
+    """Write a figure as its file ending says (.png, .svg or .pdf); a stream gets a PNG."""
     with rc_context(_STYLE):
         figure.savefig(path, dpi=150)
 

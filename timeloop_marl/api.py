@@ -1,0 +1,191 @@
+"""The Python API: load, search, evaluate; the command line is a thin layer on top of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import UsageError
+from .evaluators.native import NativeEvaluator
+from .mapping import Mapping as LoopNest
+from .mapspace.diagnosis import require_feasible
+from .model.outcome import Rejection, Statistics
+from .objective import parse_objective
+from .report.results import write_results
+from .run_folder import RunFolder
+from .run_identity import run_identity
+from .search import Budget, TraceFile
+from .search import search as run_search
+from .search_result import Progress, SearchResult
+from .searchers.registry import make_searcher
+from .settings import Settings
+from .specs.reading import load as load_files
+from .specs.spec import ModelOptions, Spec
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished search. ``statistics[i]`` belongs to ``search.best[i]``; both are empty if nothing valid was found."""
+
+    spec: Spec
+    settings: Settings
+    search: SearchResult
+    statistics: tuple[Statistics, ...]
+    evaluator: str
+
+    @property
+    def found(self) -> bool:
+        """Whether a valid mapping was found."""
+        return bool(self.statistics)
+
+    @property
+    def mapping(self) -> LoopNest:
+        """The best mapping; ``UsageError`` if there is none."""
+        return self.search.best[self._first()].mapping
+
+    @property
+    def best(self) -> Statistics:
+        """Every figure of the best mapping; ``UsageError`` if there is none."""
+        return self.statistics[self._first()]
+
+    def write(self, folder: str | Path) -> list[Path]:
+        """Write statistics, mappings (also as timeloop-model takes them), summary and picture into a folder."""
+        target = RunFolder(folder)
+        target.create()
+        return write_results(target, self.spec, self.settings, self.search, self.statistics, self.evaluator)
+
+    def _first(self) -> int:
+        if not self.statistics:
+            raise UsageError(
+                "no valid mapping was found: give the search more samples, or see 'timeloop-marl info'"
+            )
+        return 0
+
+
+def load(
+    files: str | Path | Sequence[str | Path], *, values: Mapping[str, Any] | None = None, rules: str = "2025"
+) -> Spec:
+    """Read Timeloop/Accelergy files (v0.2 to v0.4, in any order; a folder stands for its YAML files).
+
+    Args:
+        files: architecture, problem, tables, constraints, mapper.
+        values: variables for Jinja2 templates.
+        rules: ``2025`` or ``2022``: the Timeloop version to equal.
+
+    Raises:
+        SpecError: anything wrong in the files.
+    """
+    return load_files(expand(files), jinja_data=values, options=model_options(rules))
+
+
+def search(
+    spec: Spec | str | Path | Sequence[str | Path],
+    *,
+    settings: Settings | None = None,
+    output: str | Path | None = None,
+    resume: bool = False,
+    threads: int = 1,
+    top: int = 1,
+    on_progress: Callable[[Progress], None] | None = None,
+    **choices: Any,
+) -> Result:
+    """Search for the best mapping.
+
+    Args:
+        spec: what ``load`` returned, or files.
+        settings: searcher, objective, budget, seed; the defaults of ``Settings`` if there are none.
+        output: folder for the trace (every sample, kept through kill -9) and the results; none = nothing is written.
+        resume: go on with the search in ``output``.
+        threads: evaluate on so many threads; results do not depend on it.
+        top: how many distinct best mappings to keep.
+        on_progress: called after every batch.
+        choices: settings by name, e.g. ``samples=500, searcher="annealing"``.
+
+    Raises:
+        UsageError: unknown searcher or objective, or a folder that cannot be used.
+        InfeasibleError: the constraints leave no mapping.
+    """
+    if not isinstance(spec, Spec):
+        spec = load(spec)
+    unknown = set(choices) - {entry.name for entry in dataclasses.fields(Settings)}
+    if unknown:
+        raise UsageError(f"unknown setting {sorted(unknown)[0]!r}")
+    settings = (settings or Settings()).updated(choices)
+    require_feasible(spec)
+    objective = parse_objective(settings.objective, len(spec.architecture.storage))
+    searcher = make_searcher(settings.searcher, spec, settings.seed, objective, settings.options)
+    evaluator = NativeEvaluator(spec, accesses=objective.needs_accesses, threads=threads)
+    trace = None
+    if output is not None:
+        folder = RunFolder(output)
+        folder.create()
+        identity = run_identity(
+            spec,
+            searcher=settings.searcher,
+            seed=settings.seed,
+            options=settings.options,
+            objective=objective,
+            evaluator=evaluator.name,
+        )
+        trace = TraceFile(folder.trace, identity, resume)
+    found = run_search(
+        searcher.space,
+        searcher,
+        evaluator,
+        objective,
+        Budget(**settings.limits),
+        trace=trace,
+        top=top,
+        on_progress=on_progress,
+    )
+    statistics = tuple(_valid(evaluator, best.mapping) for best in found.best)
+    result = Result(spec, settings, found, statistics, evaluator.name)
+    if output is not None and result.found:
+        result.write(output)
+    return result
+
+
+def evaluate(spec: Spec, mapping: LoopNest) -> Statistics | Rejection:
+    """Every figure of one mapping, or why it is invalid.
+
+    Raises:
+        MappingError: the mapping does not fit the problem and the machine.
+    """
+    return NativeEvaluator(spec).statistics(mapping)
+
+
+def model_options(rules: str) -> ModelOptions:
+    """Choices of the cost model: the rule set, and Timeloop's own environment variables."""
+    if rules not in ("2025", "2022"):
+        raise UsageError(f"unknown rules {rules!r}: expected 2025 or 2022")
+    return ModelOptions.from_environment(os.environ, rules)
+
+
+def expand(files: str | Path | Sequence[str | Path]) -> list[Path]:
+    """The files themselves, and for a folder the YAML files directly in it, sorted by name."""
+    found: list[Path] = []
+    for name in [files] if isinstance(files, (str, Path)) else files:
+        path = Path(name)
+        if path.is_dir():
+            inside = sorted(
+                file for file in path.iterdir() if file.suffix in (".yaml", ".yml") and file.is_file()
+            )
+            if not inside:
+                raise UsageError(f"{path}: no .yaml or .yml file in this folder")
+            found += inside
+        elif path.exists():
+            found.append(path)
+        else:
+            raise UsageError(f"{path}: no such file or folder")
+    return found
+
+
+def _valid(evaluator: NativeEvaluator, mapping: LoopNest) -> Statistics:
+    statistics = evaluator.statistics(mapping)
+    if isinstance(statistics, Rejection):
+        raise AssertionError(f"a mapping counted as valid is rejected: {statistics.message}")
+    return statistics

@@ -1,0 +1,90 @@
+"""``timeloop-marl evaluate``: one mapping, or many recorded rows."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from ..errors import UsageError
+from ..evaluators.native import NativeEvaluator
+from ..mapping import Mapping
+from ..mapping_yaml import read_mapping
+from ..mapspace.membership import violations
+from ..model.outcome import Rejection
+from ..report.map_reader import read_map_text
+from ..report.results import PREFIX, write_mapping
+from ..report.terminal import result_view
+from ..run_folder import RunFolder
+from ..specs.constraints import Switches
+from ..specs.document import Document
+from ..specs.loading import load_document
+from ..specs.spec import Spec
+from .inputs import print_notices, read_inputs
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate; 0 valid or all rows equal, 1 invalid or a row differs."""
+    return _rows(options) if options.rows else _one(options)
+
+
+def _rows(options: argparse.Namespace) -> int:
+    from ..rows import evaluate_rows
+
+    if options.inputs is None:
+        raise UsageError(
+            "--rows needs --inputs DIR, the folder with the arch/ and problems/ that the rows name"
+        )
+    report = evaluate_rows(Path(options.rows), Path(options.inputs), options.output, rules=options.rules)
+    print(report.summary())
+    return 1 if report.differing_rows else 0
+
+
+def _one(options: argparse.Namespace) -> int:
+    if not options.files:
+        raise UsageError("no input files: give the architecture, problem, ... and a mapping")
+    document, spec = read_inputs(options, program="mapper" if options.mapping else "model")
+    print_notices(spec)
+    mapping, switches = _mapping(options, document, spec)
+    for violation in violations(mapping, spec) if options.mapping else []:
+        print(f"notice: outside the constraints: {violation}", file=sys.stderr)
+    evaluator = NativeEvaluator(spec, switches=switches)
+    evaluator.warm_up(lambda text: print(text, file=sys.stderr, flush=True))
+    result = evaluator.statistics(mapping)
+    if isinstance(result, Rejection):
+        print(f"invalid: {result.level_name}: {result.message}")
+        return 1
+    Console().print(result_view(spec, mapping, result))
+    if options.output:
+        folder = RunFolder(options.output)
+        folder.create()
+        write_mapping(folder, spec, mapping, result, PREFIX)
+        print(f"results in {folder.path}")
+    return 0
+
+
+def _mapping(options: argparse.Namespace, document: Document, spec: Spec) -> tuple[Mapping, Switches]:
+    file = options.mapping
+    if file is None:
+        node = document.root().child("mapping")
+        if node.absent:
+            raise UsageError("no mapping: give one with --mapping, or a 'mapping' section in FILES")
+    elif file.endswith(".txt"):
+        return _map_text(Path(file), spec), spec.constraints.switches
+    else:
+        node = load_document([file], style="timeloop").root().child("mapping")
+        if node.absent:
+            raise UsageError(f"{file}: no 'mapping' section")
+    mapping, switches, warnings = read_mapping(node, spec)
+    for warning in warnings:
+        print(f"notice: {warning}", file=sys.stderr)
+    return mapping, switches
+
+
+def _map_text(path: Path, spec: Spec) -> Mapping:
+    try:
+        return read_map_text(path.read_text(encoding="utf-8"), spec, str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot read: {error}") from error

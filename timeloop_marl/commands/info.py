@@ -1,0 +1,191 @@
+"""``timeloop-marl info``: what was understood of the input, and how hard the search will be."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from ..evaluators.native import NativeEvaluator
+from ..mapspace.axes import LearnersMapspace
+from ..mapspace.diagnosis import Severity, diagnose
+from ..mapspace.patterns import level_label
+from ..mapspace.timeloop import TimeloopMapspace
+from ..model.outcome import Failure
+from ..specs.architecture import StorageLevel
+from ..specs.constraints import LoopConstraint
+from ..specs.spec import Spec
+from .inputs import print_notices, read_inputs
+
+_PROBES = 2000
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print it all; 1 if the constraints leave no mapping."""
+    _, spec = read_inputs(options)
+    print_notices(spec)
+    console = Console()
+    _print_problem(console, spec)
+    console.print(_levels(spec))
+    console.print(_constraints(spec))
+    findings = diagnose(spec)
+    for finding in findings:
+        console.print(f"{finding.severity.value}: {finding}", markup=False, highlight=False)
+    if any(finding.severity is Severity.ERROR for finding in findings):
+        return 1
+    _print_mapspace(console, spec)
+    return 0
+
+
+def _print_problem(console: Console, spec: Spec) -> None:
+    problem = spec.problem
+    bounds = " ".join(f"{name}={bound}" for name, bound in zip(problem.dims, problem.bounds))
+    console.print(f"problem {problem.name}: {bounds}; {problem.operations:,} computes", highlight=False)
+    for space in problem.data_spaces:
+        ranks = "][".join(
+            "+".join(
+                (f"{term.coefficient}*" if term.coefficient != 1 else "") + problem.dims[term.dim]
+                for term in rank
+            )
+            for rank in space.ranks
+        )
+        console.print(
+            f"  {space.name}[{ranks}]{' (read-write)' if space.read_write else ''}",
+            markup=False,
+            highlight=False,
+        )
+    console.print(f"energies: {spec.energies.origin}", markup=False, highlight=False)
+
+
+def _levels(spec: Spec) -> Table:
+    table = Table(
+        title="levels, outermost first", box=None, header_style="bold", pad_edge=False, title_justify="left"
+    )
+    for title in (
+        "level",
+        "words",
+        "word bits",
+        "instances",
+        "mesh",
+        "fan-out",
+        "bandwidth r/w/shared",
+        "pJ r/w/u",
+        "keeps",
+    ):
+        table.add_column(title)
+    architecture = spec.architecture
+    for s in reversed(range(len(architecture.storage))):
+        level, energy = architecture.storage[s], spec.energies.storage[s]
+        size = "unlimited" if level.effective_size is None else f"{level.effective_size:,}"
+        fanout = f"{architecture.fanout_x(s)}x{architecture.fanout_y(s)}"
+        table.add_row(
+            level.name, size, str(level.word_bits), str(level.instances), f"{level.mesh_x}x{level.mesh_y}",
+            "" if fanout == "1x1" else fanout, _bandwidth(level),
+            f"{energy.read:.4g}/{energy.fill:.4g}/{energy.update:.4g}", _keeps(spec, s),
+        )  # fmt: skip
+    compute = architecture.compute
+    table.add_row(
+        compute.name, "", str(compute.word_bits), str(compute.instances), f"{compute.mesh_x}x{compute.mesh_y}", "", "",
+        f"{spec.energies.compute:.4g}", "",
+    )  # fmt: skip
+    return table
+
+
+def _bandwidth(level: StorageLevel) -> str:
+    given = (level.read_bandwidth, level.write_bandwidth, level.shared_bandwidth)
+    if all(value is None for value in given):
+        return ""
+    return "/".join("-" if value is None else f"{value:g}" for value in given)
+
+
+def _keeps(spec: Spec, s: int) -> str:
+    marks = {"0": "", "1": "{}", "X": "{}?"}
+    bypass = spec.constraints.bypass
+    names = [
+        marks[bypass[p][s] if bypass else "X"].format(space.name)
+        for p, space in enumerate(spec.problem.data_spaces)
+    ]
+    return " ".join(name for name in names if name)
+
+
+def _constraints(spec: Spec) -> Table:
+    table = Table(
+        title="loop constraints", box=None, header_style="bold", pad_edge=False, title_justify="left"
+    )
+    for title in ("tiling level", "factors", "permutation (inner first)", "split", "from"):
+        table.add_column(title)
+    for tiling, rule in sorted(
+        spec.constraints.loops.items(), key=lambda item: (-item[0].storage, item[0].spatial)
+    ):
+        table.add_row(
+            level_label(spec.architecture, tiling), _factors(spec, rule), _permutation(spec, rule),
+            "" if rule.split is None else str(rule.split), rule.source,
+        )  # fmt: skip
+    return table
+
+
+def _factors(spec: Spec, rule: LoopConstraint) -> str:
+    dims = spec.problem.dims
+    kinds = (("=", rule.fixed), (">=", rule.minimum), ("<=", rule.maximum))
+    return " ".join(
+        f"{dims[d]}{sign}{value}" for sign, values in kinds for d, value in sorted(values.items())
+    )
+
+
+def _permutation(spec: Spec, rule: LoopConstraint) -> str:
+    if rule.prefix is None:
+        return ""
+    dims = spec.problem.dims
+    inner = "".join(dims[d] for d in rule.prefix)
+    outer = "".join(dims[d] for d in rule.suffix)
+    return f"{inner} … {outer}" if len(inner) + len(outer) < len(dims) else inner + outer
+
+
+def _print_mapspace(console: Console, spec: Spec) -> None:
+    space = TimeloopMapspace(spec)
+    sizes = space.sizes
+    console.print(
+        f"Timeloop's mapspace: {space.size:.4g} mappings (factors {sizes.index_factorization:,} x orders "
+        f"{sizes.loop_permutation:,} x splits {sizes.spatial:,} x bypasses {sizes.datatype_bypass:,})",
+        highlight=False,
+    )
+    learners = LearnersMapspace(spec)
+    console.print(f"learners' view: {learners.axes} axes, 10^{learners.log10_size:.1f} rows", highlight=False)
+    evaluator = NativeEvaluator(spec)
+    evaluator.warm_up()
+    rng = np.random.default_rng(0)
+    blind = _valid_share(space, evaluator, rng)
+    outcome = evaluator(learners.decode(learners.sample(_PROBES, rng)))
+    ok = outcome.failure == Failure.OK
+    console.print(
+        f"valid: {blind:.2%} of Timeloop's random mappings, {ok.mean():.2%} of our random draws ({_PROBES} each)",
+        highlight=False,
+    )
+    if ok.any():
+        edp = outcome.energy_pj[ok] * outcome.cycles[ok]
+        spread = float(np.median(edp) / edp.min())
+        console.print(
+            f"spread: the median random mapping has {spread:.3g} times the EDP of the best of {_PROBES}: "
+            f"{_difficulty(learners.log10_size, spread)}",
+            highlight=False,
+        )
+
+
+def _valid_share(space: TimeloopMapspace, evaluator: NativeEvaluator, rng: np.random.Generator) -> float:
+    batch = space.decode(space.sample(rng, _PROBES))
+    built = space.construction_failures(batch) < 0
+    outcome = evaluator(batch)
+    return float((built & (outcome.failure == Failure.OK)).mean())
+
+
+def _difficulty(log10_size: float, spread: float) -> str:
+    """In words; the thresholds separate the machines of arch/ on ResNet-18 (docs/searchers.md)."""
+    if log10_size < 6:
+        return "small enough to be searched completely"
+    if log10_size < 25 and spread < 10:
+        return "easy: a few hundred samples"
+    if log10_size < 45:
+        return "medium: a few thousand samples"
+    return "hard: ten thousand samples and more"

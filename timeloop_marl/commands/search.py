@@ -1,0 +1,117 @@
+"""``timeloop-marl search``: search for the best mapping of FILES, live progress, results in a folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+
+from ..api import Result
+from ..api import search as run_search
+from ..errors import UsageError
+from ..evaluators.native import NativeEvaluator
+from ..mapspace.diagnosis import Severity, diagnose
+from ..report.terminal import result_view
+from ..run_folder import RunFolder
+from ..search_result import Progress
+from ..settings import Settings, read_settings
+from ..specs.spec import Spec
+from .inputs import parse_values, print_notices, read_inputs
+from .progress import ProgressLine
+
+_SETTINGS = (
+    "searcher", "objective", "samples", "valid_samples", "seconds", "target", "stagnation", "seed",
+)  # fmt: skip
+_RECORDED = ("files", "values", "rules", *_SETTINGS, "option", "top")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Search; 0 if a valid mapping was found, 1 if not."""
+    folder = RunFolder(options.output)
+    if options.resume:
+        _recall(folder, options)
+    if not options.files:
+        raise UsageError("no input files: give the architecture, problem, ... (only --resume goes without)")
+    document, spec = read_inputs(options)
+    print_notices(spec)
+    settings = read_settings(document).updated(_choices(options))
+    _print_findings(spec)
+    folder.create()
+    with folder.locked():
+        if not options.resume or not folder.started:
+            folder.write_manifest({"arguments": {name: getattr(options, name) for name in _RECORDED}})
+        result = _search(folder, spec, settings, options)
+    return _finish(folder, result, options)
+
+
+def _search(folder: RunFolder, spec: Spec, settings: Settings, options: argparse.Namespace) -> Result:
+    console = Console(stderr=True)
+    visible = console.is_terminal and not options.quiet
+    NativeEvaluator(spec).warm_up(None if options.quiet else _say)
+
+    def begin(on_progress: Callable[[Progress], None] | None) -> Result:
+        return run_search(
+            spec,
+            settings=settings,
+            output=folder.path,
+            resume=options.resume,
+            threads=options.threads,
+            top=options.top,
+            on_progress=on_progress,
+        )
+
+    if not visible:
+        return begin(None)
+    with ProgressLine(console, settings) as line:
+        return begin(line.update)
+
+
+def _finish(folder: RunFolder, result: Result, options: argparse.Namespace) -> int:
+    search = result.search
+    if search.dropped_bytes:
+        print(
+            f"notice: {search.dropped_bytes} half-written bytes at the end of the trace were dropped",
+            file=sys.stderr,
+        )
+    print(
+        f"{search.samples:,} samples, {search.valid:,} valid, {search.seconds:.1f} s: {search.reason.value} "
+        f"({result.settings.searcher}, seed {result.settings.seed}; {result.evaluator})"
+    )
+    if not result.found:
+        failures = ", ".join(f"{failure.name.lower()} {count}" for failure, count in search.failures.items())
+        print(f"no valid mapping was found; failures: {failures or 'none'}", file=sys.stderr)
+        return 1
+    if not options.quiet:
+        Console().print(result_view(result.spec, result.mapping, result.best))
+    print(f"results in {folder.path}")
+    return 0
+
+
+def _recall(folder: RunFolder, options: argparse.Namespace) -> None:
+    """Take what the interrupted command was given, unless this one says otherwise."""
+    recorded = folder.read_manifest().get("arguments", {})
+    for name in _RECORDED:
+        given = getattr(options, name)
+        if name in recorded and (given is None or given == [] or name in ("rules", "top")):
+            setattr(options, name, recorded[name])
+
+
+def _choices(options: argparse.Namespace) -> dict[str, Any]:
+    choices: dict[str, Any] = {name: getattr(options, name) for name in _SETTINGS}
+    if options.option:
+        choices["options"] = parse_values(options.option, "--option")
+    return choices
+
+
+def _print_findings(spec: Spec) -> None:
+    for finding in diagnose(spec):
+        if finding.severity is Severity.ERROR:
+            raise finding.as_error()
+        print(f"warning: {finding}", file=sys.stderr)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

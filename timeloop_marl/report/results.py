@@ -1,0 +1,117 @@
+"""The result files of a search: statistics, mappings, a document for timeloop-model, a summary, a picture."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..mapping import Mapping
+from ..model.outcome import Statistics
+from ..run_folder import RunFolder
+from ..search_result import SearchResult
+from ..settings import Settings
+from ..specs.spec import Spec
+from .map_text import map_text
+from .map_yaml import map_yaml_text
+from .plots import save_figure, summary_figure
+from .stats import stats_text
+from .trajectory import Trajectory
+
+PREFIX = "timeloop-marl"
+_UNITS = {"edp": ("EDP", "pJ·cycles"), "energy": ("energy", "pJ"), "delay": ("cycles", "")}
+
+
+def write_results(
+    folder: RunFolder,
+    spec: Spec,
+    settings: Settings,
+    search: SearchResult,
+    statistics: Sequence[Statistics],
+    evaluator: str,
+) -> list[Path]:
+    """Write everything about the best mappings; the second and later ones carry their rank in the name."""
+    written = [
+        folder.write("summary.json", json.dumps(summary(spec, settings, search, evaluator), indent=2) + "\n")
+    ]
+    for rank, (found, figures) in enumerate(zip(search.best, statistics, strict=True), 1):
+        written += write_mapping(
+            folder, spec, found.mapping, figures, f"{PREFIX}.{rank}" if rank > 1 else PREFIX
+        )
+    if statistics:
+        written.append(_write_picture(folder, spec, settings, search, statistics[0]))
+    return written
+
+
+def write_mapping(
+    folder: RunFolder, spec: Spec, mapping: Mapping, statistics: Statistics, prefix: str
+) -> list[Path]:
+    """``.stats.txt``, ``.map.txt`` and ``.map.yaml`` of one mapping, in Timeloop's formats."""
+    return [
+        folder.write(f"{prefix}.stats.txt", stats_text(spec, statistics)),
+        folder.write(f"{prefix}.map.txt", map_text(spec, mapping, statistics)),
+        # Timeloop's own writer leaves residuals out, so that an imperfect mapping could not be replayed.
+        folder.write(f"{prefix}.map.yaml", map_yaml_text(spec, mapping, complete=mapping.imperfect) + "\n"),
+    ]
+
+
+def summary(spec: Spec, settings: Settings, search: SearchResult, evaluator: str) -> dict[str, Any]:
+    """The search in figures: energies pJ, EDP pJ·cycles."""
+    return {
+        "problem": {"name": spec.problem.name, "bounds": dict(zip(spec.problem.dims, spec.problem.bounds))},
+        "evaluator": evaluator,
+        "energies": spec.energies.origin,
+        "searcher": settings.searcher,
+        "objective": settings.objective,
+        "seed": settings.seed,
+        "samples": search.samples,
+        "valid": search.valid,
+        "failures": {failure.name.lower(): count for failure, count in search.failures.items()},
+        "seconds": search.seconds,
+        "stopped": search.reason.value,
+        "best": [
+            {
+                "sample": found.sample,
+                "cost": found.cost,
+                "cycles": found.cycles,
+                "energy_pj": found.energy_pj,
+                "edp": found.edp,
+                "utilization": found.utilization,
+            }
+            for found in search.best
+        ],
+        "trajectory": [
+            {"samples": step.samples, "cost": step.cost, "cycles": step.cycles, "energy_pj": step.energy_pj}
+            for step in search.trajectory
+        ],
+    }
+
+
+def course(settings: Settings, search: SearchResult) -> Trajectory:
+    """The best-so-far curve for plots: a point at every improvement and one at the end."""
+    steps = search.trajectory
+    samples = [step.samples for step in steps] + [search.samples]
+    best = [step.cost for step in steps] + [steps[-1].cost if steps else np.inf]
+    invalid = [step.samples - step.valid for step in steps] + [search.samples - search.valid]
+    name, unit = _UNITS.get(settings.objective, (settings.objective, ""))
+    return Trajectory(
+        np.array(samples, np.int64),
+        np.array(best, np.float64),
+        np.array(invalid, np.int64),
+        name,
+        unit,
+        settings.searcher,
+    )
+
+
+def _write_picture(
+    folder: RunFolder, spec: Spec, settings: Settings, search: SearchResult, statistics: Statistics
+) -> Path:
+    figure = summary_figure(spec, search.best[0].mapping, statistics, course(settings, search))
+    buffer = io.BytesIO()
+    save_figure(figure, buffer)
+    return folder.write(f"{PREFIX}.png", buffer.getvalue())
