@@ -1,23 +1,140 @@
-"""Traffic between levels for perfect factors (sections 4 and 5)."""
+"""Traffic between levels for perfect factors (sections 4 and 5), fast version.
+
+Motions and offsets are single integers (``Tables.motion``). What has no formula goes to the explicit version: blocks
+whose children pass data on, more than two spatial loops in one rank, packed children where hops cost.
+"""
 
 from __future__ import annotations
 
-from .entries import clear_entries
 from .explicit import fill_explicit
 from .jit import kernel
-from .layout import Tables, Workspace
+from .layout import TEMPORAL, Tables, Workspace
+from .spatial import fill_block, neighbours_differ
 
 
 @kernel
 def fill_accesses(tables: Tables, work: Workspace) -> None:
     """Entries and link transfers of all levels, and the compute counter."""
-    clear_entries(tables, work)
-    for s in range(tables.levels):
-        for p in range(tables.spaces):
-            fill_explicit(tables, work, s, p)
-    steps = 1
-    for l in range(work.loops[0]):  # noqa: E741
-        if work.loop_kind[l] == 0:
-            steps *= work.loop_bound[l]
+    steps = list_temporal_loops(tables, work)
     work.counters[0] = 1.0
     work.counters[1] = float(steps)
+    for s in range(tables.levels):
+        spatial = work.block_first[s] != work.block_end[s]
+        for p in range(tables.spaces):
+            work.entries[s, p] = 0
+            work.links[s, p] = 0.0
+            if not tables.coded or (spatial and tables.explicit_blocks):
+                fill_explicit(tables, work, s, p)
+                continue
+            words = steps if s == 0 and not spatial else fetch_words(tables, work, s, p, spatial)
+            if words < 0:
+                fill_explicit(tables, work, s, p)
+            elif spatial:
+                fill_block(tables, work, s, p, words)
+            else:
+                work.entries[s, p] = 1
+                work.multicast[s, p, 0] = 1
+                work.scatter[s, p, 0] = 1
+                work.accesses[s, p, 0] = float(words)
+                work.hops[s, p, 0] = 0.0
+                work.unicast[s, p, 0] = 0.0
+
+
+@kernel
+def list_temporal_loops(tables: Tables, work: Workspace) -> int:
+    """Temporal loops with N > 1 inside-out, their weights, where the loops of each level begin; returns all steps."""
+    count = 0
+    level = 0
+    work.outer_start[0] = 0
+    for l in range(work.loops[0]):  # noqa: E741
+        if work.loop_kind[l] != TEMPORAL or work.loop_bound[l] == 1:
+            continue
+        while level < work.loop_level[l]:
+            level += 1
+            work.outer_start[level] = count
+        work.outer_dim[count] = work.loop_dim[l]
+        work.outer_bound[count] = work.loop_bound[l]
+        work.outer_stride[count] = work.loop_stride[l]
+        count += 1
+    while level < tables.levels:
+        level += 1
+        work.outer_start[level] = count
+    work.outers[0] = count
+    steps = 1
+    for j in range(count - 1, -1, -1):
+        work.outer_weight[j] = (work.outer_bound[j] - 1) * steps
+        steps *= work.outer_bound[j]
+    return steps
+
+
+@kernel
+def fetch_words(tables: Tables, work: Workspace, s: int, p: int, spatial: bool) -> int:
+    """Words that one child of level s fetches over the whole run; -1 if neighbours may pass data on."""
+    first = work.outer_start[s]
+    count = work.outers[0]
+    words = 1 if s == 0 else work.tile[s - 1, p]
+    links = spatial and tables.link_transfers != 0 and tables.no_link_transfer[s, p] == 0
+    if s == 0 or tables.no_temporal_reuse[s - 1, p]:
+        if links and _any_motion_links(tables, work, s, p, first):
+            return -1
+        return words * _steps_outside(work, first)
+    reference = first
+    if not tables.rules_2022:
+        while reference < count and not tables.used[p, work.outer_dim[reference]]:
+            reference += 1
+    if reference == count:
+        return words
+    d = work.outer_dim[reference]
+    motion = tables.motion[p, d] * work.outer_stride[reference]
+    partial = words - _overlap(tables, work, s - 1, p, d, work.outer_stride[reference])
+    # With the first loop idle nothing moves in the visit before, and nothing can be passed on.
+    links = links and reference == first and partial != 0
+    if links and neighbours_differ(tables, work, s, p, motion):
+        return -1
+    total = words + work.outer_weight[reference] * partial
+    jump = motion
+    for j in range(reference + 1, count):
+        step = tables.motion[p, work.outer_dim[j]] * work.outer_stride[j]
+        leap = step - jump
+        jump += step
+        if leap == motion:
+            total += work.outer_weight[j] * partial
+        elif leap != 0 or tables.rules_2022:
+            total += work.outer_weight[j] * words
+            if links and partial == words and neighbours_differ(tables, work, s, p, leap):
+                return -1
+    return total
+
+
+@kernel
+def _any_motion_links(tables: Tables, work: Workspace, s: int, p: int, first: int) -> bool:
+    """Whether any motion of a child that keeps nothing brings it to what a neighbour had."""
+    jump = 0
+    for j in range(first, work.outers[0]):
+        step = tables.motion[p, work.outer_dim[j]] * work.outer_stride[j]
+        if neighbours_differ(tables, work, s, p, step - jump):
+            return True
+        jump += step
+    return False
+
+
+@kernel
+def _steps_outside(work: Workspace, first: int) -> int:
+    """Product of the bounds of the temporal loops from ``first`` on."""
+    if first == work.outers[0]:
+        return 1
+    bound = work.outer_bound[first]
+    return work.outer_weight[first] // (bound - 1) * bound
+
+
+@kernel
+def _overlap(tables: Tables, work: Workspace, c: int, p: int, d: int, stride: int) -> int:
+    """Words that the tile of level c shares with itself ``stride`` steps further in dim d."""
+    words = work.tile[c, p]
+    for o in range(tables.occurrence_start[p, d], tables.occurrence_end[p, d]):
+        size = work.tile_extent[c, tables.occurrence_rank[o]]
+        left = size - tables.occurrence_distance[o] * stride
+        if left <= 0:
+            return 0
+        words = words // size * left
+    return words

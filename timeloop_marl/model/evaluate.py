@@ -13,6 +13,7 @@ from .collapse import (
     COMPUTES,
     CYCLES,
     NOWHERE,
+    STEPS,
     count_computes,
     count_instances,
     mark_present,
@@ -25,6 +26,7 @@ from .layout import Tables, Workspace
 from .nest import build_nest
 from .network import network_energy
 from .outcome import Failure
+from .survey import check_perfect, is_imperfect, measure_spread
 from .tiles import fill_tiles
 from .traffic import count_traffic
 from .walk import prepare_walk, walk
@@ -54,27 +56,48 @@ def evaluate(
     where = mark_present(tables, keep, work)
     if where == NOWHERE:
         return BYPASS
-    imperfect = build_nest(tables, factors, residuals, order, split, work)
     if where == ABORTS:
         return _abort(work, NO_TILE_LEFT)
-    if precheck or not imperfect:
-        fill_tiles(tables, factors, work)
     if precheck:
+        fill_tiles(tables, factors, work)
         failure = _precheck(tables, work)
         if failure != OK:
             return failure
+    measure_spread(tables, factors, order, split, work)
+    if is_imperfect(factors, residuals):
+        return _evaluate_imperfect(tables, factors, residuals, order, split, work, space)
+    failure = check_perfect(tables, factors, work)
+    if failure != OK:
+        return failure
+    build_nest(tables, factors, residuals, order, split, work)
+    fill_accesses(tables, work)
+    work.counts[STEPS] = int(work.counters[1])
+    return _figures(tables, work, False)
+
+
+@kernel
+def _evaluate_imperfect(
+    tables: Tables,
+    factors: Int64[ndarray, "T D"],
+    residuals: Int64[ndarray, "T D"],
+    order: Int8[ndarray, "T D"],
+    split: Int8[ndarray, "T"],
+    work: Workspace,
+    space: WalkSpace,
+) -> int:
+    """Failure class of a mapping with residuals."""
+    failure = check_compute(tables, work)
+    if failure != OK:
+        return failure
+    build_nest(tables, factors, residuals, order, split, work)
     if not count_instances(tables, work):
         return _abort(work, LONE_RESIDUAL)
-    if imperfect:
-        prepare_walk(tables, work, space)
+    prepare_walk(tables, work, space)
     failure = _check(tables, work)
     if failure != OK:
         return failure
-    if imperfect:
-        walk(tables, work, space)
-    else:
-        fill_accesses(tables, work)
-    return _figures(tables, work, imperfect)
+    walk(tables, work, space)
+    return _figures(tables, work, True)
 
 
 @kernel
@@ -96,10 +119,7 @@ def _precheck(tables: Tables, work: Workspace) -> int:
 
 @kernel
 def _check(tables: Tables, work: Workspace) -> int:
-    """Failure class of the first level that does not fit, from compute outwards."""
-    failure = check_compute(tables, work)
-    if failure != OK:
-        return failure
+    """Failure class of the first storage level that does not fit, inside-out."""
     for s in range(tables.levels):
         failure = check_storage(tables, work, s)
         if failure != OK:
@@ -178,7 +198,15 @@ def evaluate_batch(
     rows = factors.shape[0]
     for i in range(first, rows):
         result = evaluate(
-            tables, factors[i], residuals[i], order[i], split[i], keep[i], work, space, precheck
+            tables,
+            factors[i],
+            residuals[i],
+            order[i],
+            split[i],
+            keep[i],
+            work,
+            space,
+            precheck,
         )
         if work.status[0] != 0:
             return i

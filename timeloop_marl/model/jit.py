@@ -11,9 +11,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from types import FunctionType
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
+from numba.core import types
 from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
 
@@ -25,7 +26,21 @@ def kernel(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]
     """Compile a scalar function over plain arrays on its first call."""
     compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)(function)
     _stamp(compiled)
+    _ignore_literals(compiled)
     return cast(Callable[Arguments, Result], compiled)
+
+
+def _ignore_literals(dispatcher: Dispatcher) -> None:
+    """Compile one version for all integers: numba would compile another for every argument that is a constant."""
+    template, unliteral = dispatcher.get_call_template, cast(Any, types).unliteral
+
+    def get_call_template(args: Any, kws: Any) -> Any:
+        return template(
+            tuple(unliteral(kind) for kind in args),
+            {name: unliteral(kind) for name, kind in kws.items()},
+        )
+
+    vars(dispatcher)["get_call_template"] = get_call_template
 
 
 def _stamp(dispatcher: Dispatcher) -> None:

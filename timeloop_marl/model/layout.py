@@ -50,6 +50,14 @@ class Tables:
     term_start: Int64[ndarray, "R+1"]
     term_dim: Int64[ndarray, "terms"]
     term_coefficient: Int64[ndarray, "terms"]
+    term_distance: Int64[ndarray, "terms"]  # magnitude of the coefficient
+    # where dim d occurs in data space p: ranks, each once, and by how much they move
+    occurrence_start: Int64[ndarray, "P D"]
+    occurrence_end: Int64[ndarray, "P D"]
+    occurrence_rank: Int64[ndarray, "terms"]
+    occurrence_distance: Int64[ndarray, "terms"]
+    rank_bit: Int64[ndarray, "P D"]  # bit of the only rank in which d occurs, 0 if there are several
+    rank_distance: Int64[ndarray, "P D"]
     motion: Int64[ndarray, "P D"]  # coded motion of the box of p when x_d grows by 1 (section 18)
     used: Bool[ndarray, "P D"]  # dim d occurs in the projection of p
     # tiling levels
@@ -104,6 +112,7 @@ class Tables:
     link_transfers: bool
     first_read_elision: bool
     hops_needed: bool  # some network pays for hops or routers
+    explicit_blocks: bool  # spatial blocks are always walked: some level distributes its multicast
     coded: bool  # ``motion`` fits in 64 bits; otherwise kernels compare rank by rank
 
 
@@ -167,12 +176,18 @@ class Workspace:
     counts: Int64[ndarray, "6"]  # see the names in ``collapse``
     failed_level: Int64[ndarray, "1"]  # 0 compute, s + 1 storage level s
     abort: Int64[ndarray, "1"]  # why the real program gives up, see ``reasons``
+    # temporal loops with N > 1, inside-out
+    outers: Int64[ndarray, "1"]
+    outer_dim: Int64[ndarray, "L"]
+    outer_bound: Int64[ndarray, "L"]
+    outer_weight: Int64[ndarray, "L"]  # how often the loop advances
+    outer_stride: Int64[ndarray, "L"]
+    outer_start: Int64[ndarray, "S+1"]  # first of them that belongs to level s or further out
     # events of the delta rule (section 4), inside-out
     events: Int64[ndarray, "1"]
     event_bound: Int64[ndarray, "L+1"]
     event_weight: Int64[ndarray, "L+1"]
     event_motion: Int64[ndarray, "L+1 R"]
-    event_code: Int64[ndarray, "L+1"]  # the motion as one integer
     event_words: Int64[ndarray, "L+1"]
     event_kind: Int64[ndarray, "L+1"]
     # children of one spatial block and their groups (section 5)
@@ -189,6 +204,7 @@ class Workspace:
     jump: Int64[ndarray, "R"]
     stride: Int64[ndarray, "D"]
     reach: Int64[ndarray, "D"]
+    tile_extent: Int64[ndarray, "S R"]  # extents of the tiles
     level_reach: Int64[ndarray, "S D"]  # steps in each dim of the tile of level s (M of section 2)
     status: Int64[ndarray, "1"]  # 0, or 1 when E was too small (the row is repeated with a larger workspace)
 

@@ -28,7 +28,11 @@ def compile_tables(spec: Spec, switches: Switches, networks: tuple[Network, ...]
     Raises:
         UnsupportedFeatureError: counts could exceed 64 bits, or the rule set is unknown.
     """
-    problem, architecture, storage = spec.problem, spec.architecture, spec.architecture.storage
+    problem, architecture, storage = (
+        spec.problem,
+        spec.architecture,
+        spec.architecture.storage,
+    )
     _check_counts(problem)
     if spec.options.rules not in ("2022", "2025"):
         raise UnsupportedFeatureError("unknown rule set", value=spec.options.rules, expected="2022 or 2025")
@@ -51,8 +55,11 @@ def compile_tables(spec: Spec, switches: Switches, networks: tuple[Network, ...]
         "term_coefficient": _ints(
             [term.coefficient for space in spaces for rank in space.ranks for term in rank]
         ),
+        **_occurrences(problem),
         "motion": np.zeros((len(spaces), len(problem.dims)), np.int64) if motion is None else motion,
-        "used": np.array([[d in space.dims for d in range(len(problem.dims))] for space in spaces], np.bool_),
+        "term_distance": _ints(
+            [abs(term.coefficient) for space in spaces for rank in space.ranks for term in rank]
+        ),
         "tile_storage": _ints([tile.storage for tile in architecture.tiling_levels]),
         "tile_spatial": np.array([tile.spatial for tile in architecture.tiling_levels], np.bool_),
         "fanout_x": _ints([architecture.fanout_x(s) for s in levels]),
@@ -65,7 +72,11 @@ def compile_tables(spec: Spec, switches: Switches, networks: tuple[Network, ...]
         "capacity": _ints([_capacity(level) for level in storage]),
         "least": _floats([least_words(level) for level in storage]),
         "compute": _ints(
-            [architecture.compute.instances, architecture.compute.mesh_x, architecture.compute.mesh_y]
+            [
+                architecture.compute.instances,
+                architecture.compute.mesh_x,
+                architecture.compute.mesh_y,
+            ]
         ),
         "no_temporal_reuse": _pairs(switches.no_temporal_reuse, pairs),
         "rmw_first_update": _pairs(switches.rmw_first_update, pairs),
@@ -101,6 +112,7 @@ def compile_tables(spec: Spec, switches: Switches, networks: tuple[Network, ...]
         "link_transfers": spec.options.link_transfers,
         "first_read_elision": spec.options.first_read_elision,
         "hops_needed": any(n.kind == LEGACY and (n.hop != 0 or n.router != 0) for n in networks),
+        "explicit_blocks": any(level.network.distributed for level in storage),
         "coded": motion is not None,
     }
     counts = {
@@ -168,6 +180,37 @@ def _actions(networks: tuple[Network, ...], spaces: int) -> tuple[ndarray, ndarr
                 factors[n, p, a], energies[n, p, a] = factor, energy
     assert ANY_FACTOR < 0
     return factors, energies
+
+
+def _occurrences(problem: Problem) -> dict[str, ndarray]:
+    """Per data space and dim the ranks that it moves, with distances; opposite terms of one rank may cancel."""
+    shape = (len(problem.data_spaces), len(problem.dims))
+    start, end, bit, single = (np.zeros(shape, np.int64) for _ in range(4))
+    ranks: list[int] = []
+    distances: list[int] = []
+    first = 0
+    for p, space in enumerate(problem.data_spaces):
+        for d in range(len(problem.dims)):
+            start[p, d] = len(ranks)
+            for r, rank in enumerate(space.ranks):
+                distance = abs(sum(term.coefficient for term in rank if term.dim == d))
+                if distance:
+                    ranks.append(first + r)
+                    distances.append(distance)
+                    bit[p, d], single[p, d] = 1 << r, distance
+            end[p, d] = len(ranks)
+            if end[p, d] - start[p, d] != 1:
+                bit[p, d] = 0
+        first += len(space.ranks)
+    return {
+        "occurrence_start": start,
+        "occurrence_end": end,
+        "occurrence_rank": _ints(ranks),
+        "occurrence_distance": _ints(distances),
+        "rank_bit": bit,
+        "rank_distance": single,
+        "used": (end > start).astype(np.uint8),
+    }
 
 
 def _extents(problem: Problem, space: DataSpace) -> list[int]:
