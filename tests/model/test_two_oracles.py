@@ -1,0 +1,59 @@
+"""The closed form for perfect factors and the exact walk are two computations of the same figures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from random_cases import random_mapping, random_spec, random_switches
+from test_walk import entries_of, run_walk
+
+from timeloop_marl.mapping import MappingBatch
+from timeloop_marl.model.accesses import fill_accesses
+from timeloop_marl.model.layout import workspace
+from timeloop_marl.model.nest import build_nest
+from timeloop_marl.model.networks import evaluated_networks
+from timeloop_marl.model.tables import compile_tables
+from timeloop_marl.model.tiles import fill_tiles
+from timeloop_marl.specs.spec import ModelOptions
+
+
+def run_closed_form(spec, mapping, switches):
+    tables = compile_tables(spec, switches, evaluated_networks(spec))
+    tables.hops_needed = True
+    work = workspace(tables)
+    batch = MappingBatch.of([mapping])
+    imperfect = build_nest(tables, batch.factors[0], batch.residuals[0], batch.order[0], batch.split[0], work)
+    assert not imperfect
+    fill_tiles(tables, batch.factors[0], work)
+    fill_accesses(tables, work)
+    assert work.status[0] == 0
+    return work
+
+
+def close(a, b):
+    """Equal counts; hop sums may differ in the order of their summands."""
+    return a[0] == b[0] and all(abs(x - y) <= 1e-9 * max(1, abs(x)) for x, y in zip(a[1:], b[1:]))
+
+
+@pytest.mark.parametrize("rules", ["2025", "2022"])
+@pytest.mark.parametrize("negative", [False, True])
+def test_closed_form_equals_walk(rules, negative):
+    rng = np.random.default_rng(2025 + negative)
+    linked = several = 0
+    for case in range(400):
+        options = ModelOptions(rules=rules, link_transfers=bool(rng.random() < 0.9))
+        spec = random_spec(rng, negative=negative, options=options)
+        mapping, switches = random_mapping(rng, spec), random_switches(rng, spec)
+        walked, closed = run_walk(spec, mapping, switches), run_closed_form(spec, mapping, switches)
+        for s in range(len(spec.architecture.storage)):
+            for p in range(len(spec.problem.data_spaces)):
+                want, got = entries_of(walked, s, p), entries_of(closed, s, p)
+                assert list(want) == list(got), (case, s, p, mapping)
+                assert all(close(want[key], got[key]) for key in want), (case, s, p, mapping)
+                assert walked.links[s, p] == closed.links[s, p], (case, s, p)
+                assert walked.tile[s, p] == closed.tile[s, p]
+                several += len(want) > 1
+                linked += walked.links[s, p] > 0
+        assert walked.counters[1] / walked.counters[0] == closed.counters[1] / closed.counters[0]
+    assert linked > 10
+    assert several > 5
