@@ -6,8 +6,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from ..errors import UsageError
 from ..evaluators.native import NativeEvaluator
 from ..mapping import Mapping
@@ -23,6 +21,7 @@ from ..specs.document import Document
 from ..specs.loading import load_document
 from ..specs.spec import Spec
 from .inputs import print_notices, read_inputs
+from .screen import console
 
 
 def run(options: argparse.Namespace) -> int:
@@ -56,7 +55,7 @@ def _one(options: argparse.Namespace) -> int:
     if isinstance(result, Rejection):
         print(f"invalid: {result.level_name}: {result.message}")
         return 1
-    Console().print(result_view(spec, mapping, result))
+    console().print(result_view(spec, mapping, result))
     if options.output:
         folder = RunFolder(options.output)
         folder.create()

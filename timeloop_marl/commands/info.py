@@ -18,6 +18,7 @@ from ..specs.architecture import StorageLevel
 from ..specs.constraints import LoopConstraint
 from ..specs.spec import Spec
 from .inputs import print_notices, read_inputs
+from .screen import console
 
 _PROBES = 2000
 
@@ -26,23 +27,23 @@ def run(options: argparse.Namespace) -> int:
     """Print it all; 1 if the constraints leave no mapping."""
     _, spec = read_inputs(options)
     print_notices(spec)
-    console = Console()
-    _print_problem(console, spec)
-    console.print(_levels(spec))
-    console.print(_constraints(spec))
+    screen = console()
+    _print_problem(screen, spec)
+    screen.print(_levels(spec))
+    screen.print(_constraints(spec))
     findings = diagnose(spec)
     for finding in findings:
-        console.print(f"{finding.severity.value}: {finding}", markup=False, highlight=False)
+        screen.print(f"{finding.severity.value}: {finding}", markup=False, highlight=False)
     if any(finding.severity is Severity.ERROR for finding in findings):
         return 1
-    _print_mapspace(console, spec)
+    _print_mapspace(screen, spec)
     return 0
 
 
-def _print_problem(console: Console, spec: Spec) -> None:
+def _print_problem(screen: Console, spec: Spec) -> None:
     problem = spec.problem
     bounds = " ".join(f"{name}={bound}" for name, bound in zip(problem.dims, problem.bounds))
-    console.print(f"problem {problem.name}: {bounds}; {problem.operations:,} computes", highlight=False)
+    screen.print(f"problem {problem.name}: {bounds}; {problem.operations:,} computes", highlight=False)
     for space in problem.data_spaces:
         ranks = "][".join(
             "+".join(
@@ -51,12 +52,12 @@ def _print_problem(console: Console, spec: Spec) -> None:
             )
             for rank in space.ranks
         )
-        console.print(
+        screen.print(
             f"  {space.name}[{ranks}]{' (read-write)' if space.read_write else ''}",
             markup=False,
             highlight=False,
         )
-    console.print(f"energies: {spec.energies.origin}", markup=False, highlight=False)
+    screen.print(f"energies: {spec.energies.origin}", markup=False, highlight=False)
 
 
 def _levels(spec: Spec) -> Table:
@@ -74,7 +75,7 @@ def _levels(spec: Spec) -> Table:
         "pJ r/w/u",
         "keeps",
     ):
-        table.add_column(title)
+        table.add_column(title, overflow="fold")
     architecture = spec.architecture
     for s in reversed(range(len(architecture.storage))):
         level, energy = architecture.storage[s], spec.energies.storage[s]
@@ -115,7 +116,7 @@ def _constraints(spec: Spec) -> Table:
         title="loop constraints", box=None, header_style="bold", pad_edge=False, title_justify="left"
     )
     for title in ("tiling level", "factors", "permutation (inner first)", "split", "from"):
-        table.add_column(title)
+        table.add_column(title, overflow="fold")
     for tiling, rule in sorted(
         spec.constraints.loops.items(), key=lambda item: (-item[0].storage, item[0].spatial)
     ):
@@ -143,30 +144,30 @@ def _permutation(spec: Spec, rule: LoopConstraint) -> str:
     return f"{inner} … {outer}" if len(inner) + len(outer) < len(dims) else inner + outer
 
 
-def _print_mapspace(console: Console, spec: Spec) -> None:
+def _print_mapspace(screen: Console, spec: Spec) -> None:
     space = TimeloopMapspace(spec)
     sizes = space.sizes
-    console.print(
+    screen.print(
         f"Timeloop's mapspace: {space.size:.4g} mappings (factors {sizes.index_factorization:,} x orders "
         f"{sizes.loop_permutation:,} x splits {sizes.spatial:,} x bypasses {sizes.datatype_bypass:,})",
         highlight=False,
     )
     learners = LearnersMapspace(spec)
-    console.print(f"learners' view: {learners.axes} axes, 10^{learners.log10_size:.1f} rows", highlight=False)
+    screen.print(f"learners' view: {learners.axes} axes, 10^{learners.log10_size:.1f} rows", highlight=False)
     evaluator = NativeEvaluator(spec)
     evaluator.warm_up()
     rng = np.random.default_rng(0)
     blind = _valid_share(space, evaluator, rng)
     outcome = evaluator(learners.decode(learners.sample(_PROBES, rng)))
     ok = outcome.failure == Failure.OK
-    console.print(
+    screen.print(
         f"valid: {blind:.2%} of Timeloop's random mappings, {ok.mean():.2%} of our random draws ({_PROBES} each)",
         highlight=False,
     )
     if ok.any():
         edp = outcome.energy_pj[ok] * outcome.cycles[ok]
         spread = float(np.median(edp) / edp.min())
-        console.print(
+        screen.print(
             f"spread: the median random mapping has {spread:.3g} times the EDP of the best of {_PROBES}: "
             f"{_difficulty(learners.log10_size, spread)}",
             highlight=False,

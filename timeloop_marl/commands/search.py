@@ -21,6 +21,7 @@ from ..settings import Settings, read_settings
 from ..specs.spec import Spec
 from .inputs import parse_values, print_notices, read_inputs
 from .progress import ProgressLine
+from .screen import console
 
 _SETTINGS = (
     "searcher", "objective", "samples", "valid_samples", "seconds", "target", "stagnation", "seed",
@@ -48,8 +49,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _search(folder: RunFolder, spec: Spec, settings: Settings, options: argparse.Namespace) -> Result:
-    console = Console(stderr=True)
-    visible = console.is_terminal and not options.quiet
+    errors = Console(stderr=True)
+    visible = errors.is_terminal and not options.quiet
     NativeEvaluator(spec).warm_up(None if options.quiet else _say)
 
     def begin(on_progress: Callable[[Progress], None] | None) -> Result:
@@ -65,7 +66,7 @@ def _search(folder: RunFolder, spec: Spec, settings: Settings, options: argparse
 
     if not visible:
         return begin(None)
-    with ProgressLine(console, settings) as line:
+    with ProgressLine(errors, settings) as line:
         return begin(line.update)
 
 
@@ -85,7 +86,7 @@ def _finish(folder: RunFolder, result: Result, options: argparse.Namespace) -> i
         print(f"no valid mapping was found; failures: {failures or 'none'}", file=sys.stderr)
         return 1
     if not options.quiet:
-        Console().print(result_view(result.spec, result.mapping, result.best))
+        console().print(result_view(result.spec, result.mapping, result.best))
     print(f"results in {folder.path}")
     return 0
 

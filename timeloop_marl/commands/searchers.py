@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from rich.console import Console
 from rich.table import Table
 
 from ..searchers.registry import SEARCHERS
+from .screen import console
 
 
 def run(options: argparse.Namespace) -> int:
@@ -18,5 +18,5 @@ def run(options: argparse.Namespace) -> int:
     for entry in SEARCHERS.values():
         known = "\n".join(f"{name}={default}" for name, default in entry.options.items())
         table.add_row(entry.name, entry.description, known)
-    Console().print(table)
+    console().print(table)
     return 0
