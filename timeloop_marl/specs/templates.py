@@ -140,7 +140,7 @@ class Templates:
             raise _template_error(path, error) from None
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise _template_error(path, error) from None
-        except (RecursionError, MemoryError, SyntaxError, NotImplementedError) as error:
+        except (NameError, RuntimeError, MemoryError, SyntaxError, AssertionError) as error:
             raise _template_error(path, error) from None
         finally:
             self.stack.pop()
