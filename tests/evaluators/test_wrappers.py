@@ -1,0 +1,68 @@
+"""Evaluators around evaluators: same outcomes, in order."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from fakes import FakeEvaluator
+from machines import gemm, three_level
+
+from timeloop_marl.errors import UsageError
+from timeloop_marl.evaluators.memo import MemoEvaluator
+from timeloop_marl.evaluators.parallel import ParallelEvaluator
+from timeloop_marl.mapping import MappingBatch
+from timeloop_marl.mapspace.axes import LearnersMapspace
+from timeloop_marl.model.outcome import Outcome
+
+
+def some_mappings(m: int, seed: int = 1) -> MappingBatch:
+    space = LearnersMapspace(three_level(gemm(16, 24, 40)))
+    return space.decode(space.sample(m, np.random.Generator(np.random.PCG64(seed))))
+
+
+def assert_same(a: Outcome, b: Outcome) -> None:
+    for field in fields(Outcome):
+        np.testing.assert_array_equal(getattr(a, field.name), getattr(b, field.name))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2, 3])
+@pytest.mark.parametrize("m", [0, 1, 2, 50])
+def test_parallel_equals_serial(n_jobs: int, m: int) -> None:
+    batch = some_mappings(m)
+    assert_same(ParallelEvaluator(FakeEvaluator((1,), 5), n_jobs)(batch), FakeEvaluator((1,), 5)(batch))
+
+
+def test_parallel_processes() -> None:
+    batch = some_mappings(20)
+    assert_same(ParallelEvaluator(FakeEvaluator((1,), 5), 2, "loky")(batch), FakeEvaluator((1,), 5)(batch))
+
+
+def test_no_workers_is_an_error() -> None:
+    with pytest.raises(UsageError, match="n_jobs must not be 0"):
+        ParallelEvaluator(FakeEvaluator(), 0)
+
+
+def test_memo_asks_once() -> None:
+    inner = FakeEvaluator((1,), 5)
+    memo = MemoEvaluator(inner)
+    batch = some_mappings(30)
+    twice = batch.take(np.array([*range(30), *range(29, -1, -1)]))
+    expected = FakeEvaluator((1,), 5)(twice)
+    assert_same(memo(twice), expected)
+    distinct = inner.evaluated
+    assert distinct <= 30
+    assert_same(memo(twice), expected)
+    assert inner.evaluated == distinct
+    assert memo.hits == 120 - distinct
+    assert len(memo(batch.take(slice(0, 0)))) == 0
+
+
+def test_memo_forgets_the_oldest() -> None:
+    inner = FakeEvaluator()
+    memo = MemoEvaluator(inner, capacity=5)
+    batch = some_mappings(20)
+    first = memo(batch)
+    assert_same(memo(batch), first)
+    assert inner.evaluated > 20

@@ -1,0 +1,56 @@
+"""Spread the rows of a batch over workers; outcomes do not depend on how many there are."""
+
+from __future__ import annotations
+
+import joblib
+import numpy as np
+
+from ..errors import UsageError
+from ..mapping import Mapping, MappingBatch
+from ..model.outcome import Outcome, Rejection, Statistics
+from .base import Evaluator
+
+
+class ParallelEvaluator:
+    """Evaluates parts of a batch at the same time, in order.
+
+    Args:
+        evaluator: evaluates the parts; called by several workers at once.
+        n_jobs: number of workers; below 0 as in joblib (-1 = all processors).
+        backend: ``threading`` for evaluators that release the GIL or wait for a program, ``loky`` for processes (the
+            evaluator is then pickled).
+    """
+
+    def __init__(self, evaluator: Evaluator, n_jobs: int, backend: str = "threading") -> None:
+        if n_jobs == 0:
+            raise UsageError("n_jobs must not be 0: a number of workers, or -1 for one per processor")
+        self.name = evaluator.name
+        self._evaluator, self._backend = evaluator, backend
+        self._workers = joblib.effective_n_jobs(n_jobs)
+
+    def __call__(self, mappings: MappingBatch) -> Outcome:
+        """Outcomes of all rows, in order."""
+        parts = [part for part in np.array_split(np.arange(len(mappings)), self._workers) if len(part)]
+        if len(parts) < 2:
+            return self._evaluator(mappings)
+        outcomes = joblib.Parallel(self._workers, backend=self._backend)(
+            joblib.delayed(self._evaluator)(mappings.take(part)) for part in parts
+        )
+        return joined(list(outcomes))
+
+    def statistics(self, mapping: Mapping) -> Statistics | Rejection:
+        """Every figure of one mapping, or why it is invalid."""
+        return self._evaluator.statistics(mapping)
+
+
+def joined(outcomes: list[Outcome]) -> Outcome:
+    """Outcomes of consecutive parts of a batch (at least one) as one."""
+    accesses = [outcome.accesses for outcome in outcomes if outcome.accesses is not None]
+    return Outcome(
+        cycles=np.concatenate([outcome.cycles for outcome in outcomes]),
+        energy_pj=np.concatenate([outcome.energy_pj for outcome in outcomes]),
+        utilization=np.concatenate([outcome.utilization for outcome in outcomes]),
+        failure=np.concatenate([outcome.failure for outcome in outcomes]),
+        failed_level=np.concatenate([outcome.failed_level for outcome in outcomes]),
+        accesses=np.concatenate(accesses) if accesses else None,
+    )
