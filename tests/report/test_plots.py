@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from golden_cases import CASES
+from machines import level, spec
 
 from timeloop_marl.evaluators.native import NativeEvaluator
+from timeloop_marl.mapping import Mapping, TilingLoops
 from timeloop_marl.report.energy_shares import component_energies
 from timeloop_marl.report.map_reader import read_map_text
 from timeloop_marl.report.palette import tensor_styles, text_colour
@@ -17,6 +19,7 @@ from timeloop_marl.report.plots import save_figure, summary_figure
 from timeloop_marl.report.trajectory import Trajectory
 from timeloop_marl.report.units import energy_text, share_text, short_count
 from timeloop_marl.report.view import level_views
+from timeloop_marl.specs.problem import DataSpace, Problem, Term
 
 MACHINES = (
     "model_eyeriss_like_resnet18_layer3",
@@ -57,6 +60,37 @@ def test_everything_lies_within_the_picture(name, tmp_path):
     assert drawn.x0 >= 0 and drawn.y0 >= 0 and drawn.x1 <= width and drawn.y1 <= height
     # and it fills the page: nothing was squeezed into a corner
     assert drawn.width > 0.95 * width and drawn.height > 0.9 * height
+
+
+def extreme(levels):
+    """Many levels with long names, six tensors, a fan-out over which all seven dims are spread."""
+    meshes = [(1, 1)] * 2 + [(16, 8)] * (levels - 2)
+    storage = [
+        level(f"LongLevelName{i}" if i else "DRAM", 10**9 if i else None, *meshes[i]) for i in range(levels)
+    ]
+    names = ("Weights_of_the_layer", "InputActivations", "B", "C", "D", "PartialSums")
+    spaces = tuple(
+        DataSpace(name, ((Term(i, 1),), (Term((i + 3) % 7, 1),)), i == 5) for i, name in enumerate(names)
+    )
+    machine = spec(Problem("extreme", tuple("RSPQCKN"), (1,) * 7, spaces), storage[::-1], meshes[-1])
+    loops = []
+    for tiling in machine.architecture.tiling_levels:
+        factors = (2,) * 7 if tiling.spatial else (2, 1, 1, 1, 2, 1, 1)
+        loops.append(TilingLoops(factors, factors, tuple(range(7)), 4))
+    bounds = tuple(math.prod(column) for column in zip(*(loop.factors for loop in loops), strict=True))
+    machine = replace(machine, problem=replace(machine.problem, bounds=bounds))
+    mapping = Mapping(tuple(loops), ((True,) * 6,) * levels)
+    return machine, mapping, NativeEvaluator(machine, compiled=False).statistics(mapping)
+
+
+@pytest.mark.parametrize("levels", [2, 10])
+def test_few_and_many_levels_fit(levels):
+    figure = summary_figure(*extreme(levels), course(), title="extreme")
+    drawn = figure.get_tightbbox(figure.canvas.get_renderer())
+    width, height = figure.get_size_inches()
+    assert drawn.x0 >= 0 and drawn.y0 >= 0 and drawn.x1 <= width and drawn.y1 <= height
+    if levels == 10:
+        assert "         P in [0:2) →X   S in [0:2) →X" in {text.get_text() for text in texts(figure)}
 
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])

@@ -47,11 +47,13 @@ def run_model(
 def _model(program: Program) -> int:
     document = program.read_document("model")
     spec = read_input(document, ModelOptions.from_environment(program.environ), mapper=False)
+    if spec.model.verbose:
+        program.notice("model.verbose adds no lines here")
     spec, mapping = _read_mapping(program, document, spec)
     if violates_constraints(mapping, spec):
         raise ProgramError("ERROR: mapping violates architecture constraints.")
     program.stdout.write(LAYOUT)
-    if _option(document, "auto_bypass_on_failure"):
+    if spec.model.auto_bypass_on_failure:
         mapping = bypass_overflowing_levels(spec, mapping)
     # the closed form of one perfect mapping takes milliseconds as plain Python, compiling it up to minutes
     result = NativeEvaluator(spec, compiled=mapping.imperfect).statistics(mapping)
@@ -72,11 +74,6 @@ def _read_mapping(program: Program, document: Document, spec: Spec) -> tuple[Spe
         raise ProgramError("\n".join(error.timeloop_lines)) from None
     program.stderr.writelines(f"{line}\n" for line in warnings)
     return replace(spec, constraints=replace(spec.constraints, switches=switches)), mapping
-
-
-def _option(document: Document, name: str) -> bool:
-    reading = Reading(document, strict=False)
-    return bool(reading.boolean(reading.find(reading.find(document.root(), "model"), name)))
 
 
 def _write_results(program: Program, spec: Spec, mapping: Mapping, statistics: Statistics) -> None:

@@ -10,6 +10,8 @@ from . import palette
 from .energy_shares import LEAKAGE, OPERATIONS, component_energies
 from .units import energy_text, energy_unit, share_text
 
+_LEGEND_LETTERS = 58  # what fits into one line of the legend, a colour patch counted as five letters
+
 
 def draw_energy(axes: Axes, spec: Spec, statistics: Statistics) -> None:
     """Storage levels outermost at the top, then networks and compute; the total and its share behind each bar."""
@@ -72,6 +74,10 @@ def draw_energy(axes: Axes, spec: Spec, statistics: Statistics) -> None:
 
 
 def _columns(names: list[str]) -> int:
-    """Legend entries a line: all of them, or half if they would run into the title."""
-    letters = sum(len(name) + 5 for name in names)  # a colour patch takes about five letters
-    return len(names) if letters <= 60 else -(-len(names) // 2)
+    """As many legend columns as fit beside the title; matplotlib fills them column by column."""
+    for columns in range(len(names), 1, -1):
+        rows = -(-len(names) // columns)
+        widths = [max(map(len, names[i : i + rows])) + 5 for i in range(0, len(names), rows)]
+        if sum(widths) <= _LEGEND_LETTERS:
+            return columns
+    return 1

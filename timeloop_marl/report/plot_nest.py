@@ -20,6 +20,7 @@ _WIDTH = 100.0  # the axes are 100 units wide; one unit high is one row
 _INDENT = 1.6
 _FLOOR = 0.24  # rows between the lower edges of a box and of the one inside it
 _COMPUTE_ROWS = 1.25
+_FANOUT_LETTERS = 44
 _MONO = "monospace"
 
 
@@ -33,7 +34,7 @@ class _Style:
 def nest_rows(spec: Spec, mapping: Mapping, statistics: Statistics) -> float:
     """Height of the drawing in rows."""
     views = level_views(spec, mapping, statistics)
-    return sum(_level_rows(view) for view in views) + _COMPUTE_ROWS + _FLOOR * len(views)
+    return sum(_level_rows(view, spec.problem.dims) for view in views) + _COMPUTE_ROWS + _FLOOR * len(views)
 
 
 def draw_nest(axes: Axes, spec: Spec, mapping: Mapping, statistics: Statistics, inches: float = 6.0) -> None:
@@ -50,7 +51,7 @@ def draw_nest(axes: Axes, spec: Spec, mapping: Mapping, statistics: Statistics, 
     top = 0.0
     for depth, view in enumerate(views):
         _draw_level(axes, view, depth, top, height, style)
-        top += _level_rows(view)
+        top += _level_rows(view, style.dims)
     left = _INDENT * len(views)
     axes.text(left + 1, top + 0.6, spec.architecture.compute.name, va="center", fontweight="bold", fontsize=9)
     axes.text(
@@ -63,9 +64,10 @@ def draw_nest(axes: Axes, spec: Spec, mapping: Mapping, statistics: Statistics, 
     )
 
 
-def _level_rows(view: LevelView) -> float:
+def _level_rows(view: LevelView, dims: tuple[str, ...]) -> float:
     """Heading, data, a row a loop, a little more a fan-out, and a gap."""
-    return 2.3 + len(view.loops) + 1.15 * len(view.fanouts) + 0.15
+    fanouts = sum(_fanout_rows(fanout, dims) for fanout in view.fanouts)
+    return 2.45 + len(view.loops) + fanouts
 
 
 def _draw_level(axes: Axes, view: LevelView, depth: int, top: float, height: float, style: _Style) -> None:
@@ -91,7 +93,7 @@ def _draw_level(axes: Axes, view: LevelView, depth: int, top: float, height: flo
         row += 1
     for fanout in view.fanouts:
         _draw_fanout(axes, fanout, left, right, row, style)
-        row += 1.15
+        row += _fanout_rows(fanout, style.dims)
 
 
 def _draw_heading(axes: Axes, view: LevelView, left: float, right: float, top: float) -> None:
@@ -141,32 +143,49 @@ def _fitted(text: str, inches: float, points: float = 7.5) -> str:
     return f"{name[: max(1, room - len(amount) - 2)]}… {amount}"
 
 
+def _fanout_lines(fanout: Fanout, dims: tuple[str, ...]) -> list[str]:
+    """The parallel loops, as many a line as fit beside the figure on the right even in the innermost boxes."""
+    lines: list[str] = []
+    for loop in fanout.loops:
+        text = f"{dims[loop.dim]} in {_range(loop)} →{loop.axis}"
+        if lines and len(lines[-1]) + len(text) <= _FANOUT_LETTERS:
+            lines[-1] += f"   {text}"
+        else:
+            lines.append(f"{'parallel' if not lines else ' ' * 8} {text}")
+    return lines or ["not used"]
+
+
+def _fanout_rows(fanout: Fanout, dims: tuple[str, ...]) -> float:
+    return len(_fanout_lines(fanout, dims)) * 0.9 + 0.25
+
+
 def _draw_fanout(axes: Axes, fanout: Fanout, left: float, right: float, row: float, style: _Style) -> None:
+    rows = _fanout_rows(fanout, style.dims)
     axes.add_patch(
         Rectangle(
             (left + 2.2, row + 0.06),
             right - left - 4.4,
-            0.96,
+            rows - 0.19,
             facecolor="#DCEAF5",
             edgecolor=palette.BLUE,
             linewidth=0.8,
         )
     )
-    loops = "   ".join(f"{style.dims[loop.dim]} in {_range(loop)} →{loop.axis}" for loop in fanout.loops)
-    axes.text(
-        left + 3.0,
-        row + 0.55,
-        f"parallel {loops}" if loops else "not used",
-        va="center",
-        family=_MONO,
-        fontsize=8.5,
-        color=palette.BLUE,
-    )
+    for number, line in enumerate(_fanout_lines(fanout, style.dims)):
+        axes.text(
+            left + 3.0,
+            row + 0.54 + 0.9 * number,
+            line,
+            va="center",
+            family=_MONO,
+            fontsize=8.5,
+            color=palette.BLUE,
+        )
     exists = fanout.columns * fanout.rows
     mesh = f" ({fanout.columns}×{fanout.rows})" if fanout.rows > 1 and fanout.columns > 1 else ""
     axes.text(
         right - 3.0,
-        row + 0.55,
+        row + 0.54,
         f"{fanout.used} of {exists} {fanout.name}{mesh}",
         va="center",
         ha="right",
