@@ -152,7 +152,7 @@ def _compare(exp: object, got: object, path: str, field: str) -> Iterator[Differ
 def _equal(exp: object, got: object, field: str) -> bool:
     if field in TWO_DECIMALS and _is_number(exp) and _is_number(got):
         return f"{exp:.2f}" == f"{got:.2f}"
-    return bool(exp == got) and isinstance(exp, bool) == isinstance(got, bool)
+    return bool(exp == got)
 
 
 def _is_number(value: object) -> bool:
