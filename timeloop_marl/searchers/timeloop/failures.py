@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
-from ...mapping import MappingBatch
+from ...mapping import Mapping, MappingBatch
 from ...mapspace.kernels import tile_volumes
 from ...mapspace.membership import extents
 from ...mapspace.timeloop import TimeloopMapspace

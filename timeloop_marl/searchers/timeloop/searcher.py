@@ -9,12 +9,12 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
-from ...errors import SpecError, UsageError
+from ...errors import SpecError
 from ...mapping import Mapping
 from ...mapspace.timeloop import TimeloopMapspace
 from ...model.outcome import Outcome
 from ...specs.mapper import MapperOptions
-from ..base import Searcher
+from ..base import Searcher, Turns
 from .counting import is_better
 from .events import Counters, Event, FailureStatistic
 from .failures import merged
@@ -53,6 +53,7 @@ class TimeloopSearcher(Searcher):
     """
 
     space: TimeloopMapspace
+    batch = 1 << 13
 
     def __init__(self, space: TimeloopMapspace, options: MapperOptions | None = None) -> None:
         self.space = space
@@ -71,7 +72,7 @@ class TimeloopSearcher(Searcher):
             MapperThread(space, self.options, self.metrics, index, threads) for index in range(threads)
         )
         self._asked: list[tuple[MapperThread, int]] = []
-        self._rows = np.zeros((0, space.axes), np.int64)
+        self._turns = Turns(f"TimeloopSearcher ({self.options.algorithm})")
         self._shared: Best | None = None
 
     @property
@@ -96,14 +97,12 @@ class TimeloopSearcher(Searcher):
         return tuple(found)
 
     def ask(self, n: int) -> Int64[ndarray, "m axes"]:
-        """At most n rows (at least one per running thread counts as fair share); none = all threads have ended."""
-        if self._asked:
-            raise UsageError("ask was called twice: call tell with the outcomes of the last rows first")
+        """At most n rows, shared out among the running threads; none = all threads have ended."""
+        self._turns.asked(n)
         while True:
             live = [thread for thread in self.threads if not (thread.ended or thread.waiting)]
             if not live and not self._meet():
-                self._rows = np.zeros((0, self.space.axes), np.int64)
-                return self._rows
+                return self._turns.handed_out(np.zeros((0, self.space.axes), np.int64))
             parts, left = [], n
             for position, thread in enumerate(live):
                 quota = left // (len(live) - position)
@@ -113,18 +112,11 @@ class TimeloopSearcher(Searcher):
                     self._asked.append((thread, len(rows)))
                     parts.append(rows)
             if parts:
-                self._rows = np.concatenate(parts)
-                return self._rows
+                return self._turns.handed_out(np.concatenate(parts))
 
     def tell(self, candidates: Int64[ndarray, "m axes"], outcome: Outcome) -> None:
         """Outcomes of the rows of the last ``ask``."""
-        if candidates.shape != self._rows.shape or not np.array_equal(candidates, self._rows):
-            raise UsageError(
-                f"tell got rows of shape {candidates.shape} that are not those of the last ask, "
-                f"expected shape {self._rows.shape}"
-            )
-        if len(outcome) != len(candidates):
-            raise UsageError(f"tell got {len(outcome)} outcomes, expected {len(candidates)}, one per row")
+        self._turns.told(candidates, outcome)
         asked, self._asked = self._asked, []
         start = 0
         for thread, count in asked:
