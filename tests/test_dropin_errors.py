@@ -193,3 +193,44 @@ def test_an_output_that_cannot_be_written(folder):
     code, _, stderr = run(MODEL, folder)
     assert code == 2
     assert "timeloop-model.stats.txt" in stderr
+
+
+@pytest.mark.parametrize("name", ["mapper_hybrid_victory", "mapper_random_pruned_delay_energy"])
+def test_map_yaml_of_the_mapper_is_an_input_of_the_model(name, tmp_path):
+    shutil.copytree(OUTPUTS / name / "in", tmp_path, dirs_exist_ok=True)
+    # under its own name the file would be ignored, as by the real program
+    shutil.copy(OUTPUTS / name / "out" / "timeloop-mapper.map.yaml", tmp_path / "best.yaml")
+    code, _, stderr = run(["arch.yaml", "ERT.yaml", "ART.yaml", "problem.yaml", "best.yaml"], tmp_path)
+    assert (code, stderr) == (0, "")
+    for suffix in ("map.txt", "stats.txt", "map.tensella.txt"):
+        recorded = OUTPUTS / name / "out" / f"timeloop-mapper.{suffix}"
+        assert (tmp_path / f"timeloop-model.{suffix}").read_text() == recorded.read_text()
+
+
+def test_an_ignored_map_yaml_is_pointed_out(folder):
+    (folder / "timeloop-mapper.map.yaml").write_text("mapping: []\n")
+    code, _, stderr = run(["timeloop-mapper.map.yaml", *MODEL], folder)
+    assert code == 0
+    assert "notice: timeloop-mapper.map.yaml: ignored" in stderr.replace(f"{folder}/", "")
+
+
+def test_options_that_are_not_reproduced_are_pointed_out(tmp_path):
+    shutil.copytree(OUTPUTS / "mapper_log_mappings" / "in", tmp_path, dirs_exist_ok=True)
+
+    def more(data):
+        data["mapper"] |= {
+            "live_status": True,
+            "emit_whoop_nest": True,
+            "log_mappings_yaml": True,
+            "search_size": 3,
+        }
+
+    edit(tmp_path / "mapper.yaml", more)
+    names = ["arch.yaml", "ERT.yaml", "ART.yaml", "constraints.yaml", "problem.yaml", "mapper.yaml"]
+    code, _, stderr = run(names, tmp_path, run_mapper)
+    assert code == 0
+    for word in ("live_status", "emit_whoop_nest", "log_all_mappings"):
+        assert any(word in line and "notice" in line for line in stderr.splitlines())
+    recorded = (OUTPUTS / "mapper_log_mappings" / "out" / "timeloop-mapper.orojenesis.csv").read_text()
+    written = (tmp_path / "timeloop-mapper.orojenesis.csv").read_text()
+    assert written.splitlines() == recorded.splitlines()[:3]

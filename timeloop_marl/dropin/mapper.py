@@ -52,9 +52,10 @@ def _mapper(program: Program) -> int:
     document = program.read_document("mapper")
     program.stdout.write(BANNER)
     spec = read_input(document, ModelOptions.from_environment(program.environ), mapper=True)
-    _notices(program, spec)
     space = TimeloopMapspace(spec)
     searcher = TimeloopSearcher(space)
+    program.notices((*document.notices, *spec.constraints.warnings, *searcher.notices))
+    _point_out_options(program, spec)
     program.stdout.write(_configuration(document, space, searcher))
     program.stdout.flush()
     evaluator = NativeEvaluator(spec, accesses=searcher.needs_accesses, precheck=True)
@@ -65,7 +66,7 @@ def _mapper(program: Program) -> int:
     return 0
 
 
-def _notices(program: Program, spec: Spec) -> None:
+def _point_out_options(program: Program, spec: Spec) -> None:
     options = spec.mapper
     if options.live_status:
         program.notice("live_status is not reproduced; the lines are printed as without it")

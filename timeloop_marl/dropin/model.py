@@ -47,6 +47,7 @@ def run_model(
 def _model(program: Program) -> int:
     document = program.read_document("model")
     spec = read_input(document, ModelOptions.from_environment(program.environ), mapper=False)
+    program.notices(document.notices)
     if spec.model.verbose:
         program.notice("model.verbose adds no lines here")
     spec, mapping = _read_mapping(program, document, spec)

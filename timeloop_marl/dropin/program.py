@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -33,6 +33,11 @@ class Program:
     def notice(self, text: str) -> None:
         """Say on stderr where this program knowingly differs from the real one, or what it ignores like that one."""
         self.stderr.write(f"timeloop-marl: notice: {text}\n")
+
+    def notices(self, texts: Iterable[str]) -> None:
+        """Several notices, each on one line."""
+        for text in texts:
+            self.notice(" ".join(text.split()))
 
     def write(self, name: str, text: str) -> None:
         """Write one output file."""
