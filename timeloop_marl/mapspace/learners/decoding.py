@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..jit import kernel
+from .compiling import kernel
 from .placing import clear, fits_choice, parallelism, put, tile_words
 from .tables import TEMPORAL, Tables, Work, X, Y
 

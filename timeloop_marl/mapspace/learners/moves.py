@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..jit import kernel
+from .compiling import inlined, kernel
 from .decoding import load_factors
 from .drawing import draw
-from .inlining import inlined
 from .tables import Tables, Work
 
 MOVE, EXCHANGE, SWAP, TOGGLE = 0, 1, 2, 3
