@@ -51,7 +51,8 @@ def runnable(document: Path) -> bool:
 
 
 def run(block: Block, folder: Path) -> tuple[int, str]:
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "COLUMNS": "160"}
     command = (
         ["bash", "-e", "-c", block.body] if block.language == "sh" else [sys.executable, "-c", block.body]
     )
