@@ -59,6 +59,8 @@ def _mapper(program: Program) -> int:
     program.stdout.write(_configuration(document, space, searcher))
     program.stdout.flush()
     evaluator = NativeEvaluator(spec, accesses=searcher.needs_accesses, precheck=True)
+    if program.stderr.isatty():  # scripts get what the real program prints and nothing else
+        evaluator.warm_up(program.notice)
     csv = program.arguments.output / f"{PREFIX}.orojenesis.csv"
     with csv.open("w", encoding="utf-8", newline="\n") as stream:
         best = search(searcher, evaluator, _Log(program, spec, evaluator, stream).take)

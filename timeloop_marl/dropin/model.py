@@ -19,7 +19,6 @@ from ..specs.document import Document
 from ..specs.scalars import Reading
 from ..specs.spec import ModelOptions, Spec
 from .arguments import ProgramError
-from .bypass import bypass_overflowing_levels
 from .constraint_check import violates_constraints
 from .program import Program, run_program
 from .reading import read_input
@@ -54,10 +53,13 @@ def _model(program: Program) -> int:
     if violates_constraints(mapping, spec):
         raise ProgramError("ERROR: mapping violates architecture constraints.")
     program.stdout.write(LAYOUT)
-    if spec.model.auto_bypass_on_failure:
-        mapping = bypass_overflowing_levels(spec, mapping)
     # the closed form of one perfect mapping takes milliseconds as plain Python, compiling it up to minutes
-    result = NativeEvaluator(spec, compiled=mapping.imperfect).statistics(mapping)
+    evaluator = NativeEvaluator(spec, compiled=mapping.imperfect)
+    if spec.model.auto_bypass_on_failure:
+        mapping = evaluator.auto_bypass(mapping)
+    if mapping.imperfect and program.stderr.isatty():
+        evaluator.warm_up(program.notice)
+    result = evaluator.statistics(mapping)
     if isinstance(result, Rejection):
         raise ProgramError(f"ERROR: couldn't map level {result.level_name}: {result.message}")
     _write_results(program, spec, mapping, result)

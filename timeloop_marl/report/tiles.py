@@ -16,25 +16,25 @@ def tile_words(space: DataSpace, extents: tuple[int, ...]) -> int:
     return words
 
 
-def level_extents(spec: Spec, mapping: Mapping, *, residual: bool) -> tuple[tuple[int, ...], ...]:
-    """Extents per dim of the tile of every storage level, inside-out.
+def level_extents(spec: Spec, mapping: Mapping) -> tuple[tuple[int, ...], ...]:
+    """Extents per dim of the largest tile that every storage level ever holds, inside-out.
 
-    Without ``residual`` the products of the bounds, as the capacity pre-check takes them; with it the largest tile
-    that really occurs: a dim all of whose outer loops run once only ever shows its residual tile.
+    That is the product of the bounds, but for a dim all of whose outer loops run once: it only ever shows its
+    residual tile.
     """
     levels = spec.architecture.tiling_levels
     boundaries = [index for index, tiling in enumerate(levels) if not tiling.spatial]
     dims = range(len(spec.problem.dims))
-    return tuple(tuple(_extent(mapping, dim, last, residual) for dim in dims) for last in boundaries)
+    return tuple(tuple(_extent(mapping, dim, last) for dim in dims) for last in boundaries)
 
 
-def _extent(mapping: Mapping, dim: int, last: int, residual: bool) -> int:
+def _extent(mapping: Mapping, dim: int, last: int) -> int:
     full, partial = 1, 1
     for loops in mapping.loops[: last + 1]:
         partial += full * (loops.residuals[dim] - 1)
         full *= loops.factors[dim]
     always_last = all(loops.residuals[dim] == 1 for loops in mapping.loops[last + 1 :])
-    return partial if residual and always_last else full
+    return partial if always_last else full
 
 
 def nominal_contents(spec: Spec, mapping: Mapping) -> Contents:
@@ -46,5 +46,5 @@ def nominal_contents(spec: Spec, mapping: Mapping) -> Contents:
             if kept
             for words in (tile_words(space, extents),)
         ]
-        for extents, row in zip(level_extents(spec, mapping, residual=True), mapping.keep, strict=True)
+        for extents, row in zip(level_extents(spec, mapping), mapping.keep, strict=True)
     ]
