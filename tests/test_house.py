@@ -31,9 +31,11 @@ ARROWS: dict[str, set[str]] = {
     "objective": {"errors", "outcome"},
     "searchers": CORE | {"mapspace", "objective"},
     "search": FOUNDATION,
+    "settings": {"errors", "specs"},
+    "folder": {"errors"},
     "rows": FOUNDATION,
-    "report": FOUNDATION | {"search"},
-    "front": FOUNDATION | {"search", "rows", "report"},
+    "report": FOUNDATION | {"search", "settings", "folder"},
+    "front": FOUNDATION | {"search", "settings", "folder", "rows", "report"},
 }
 # Longest matching prefix counts. Everything else is unknown and has to be given a room here and in docs/house.md.
 ROOMS = {
@@ -54,7 +56,8 @@ ROOMS = {
     "timeloop_marl.rows": "rows",
     "timeloop_marl.report": "report",
     "timeloop_marl.dropin": "front",
-    "timeloop_marl.run_folder": "front",
+    "timeloop_marl.run_folder": "folder",
+    "timeloop_marl.settings": "settings",
     "timeloop_marl.commands": "front",
     "timeloop_marl.api": "front",
     "timeloop_marl.cli": "front",
