@@ -19,8 +19,11 @@ from .encoding import row_mapping
 from .figures import Difference, compare, computed, figures
 
 FIRST_DIFFERENCES = 20
+EVALUATORS = 32  # kept at a time, the latest used: each holds megabytes of scratch
 MACHINE_FILES = ("arch_v03.yaml", "arch.yaml")  # the first that exists; the second in the v0.4 form
 TABLE_FILES = ("ERT.yaml", "ART.yaml")
+
+Key = tuple[str, str, str]  # machine, problem, environment
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,8 @@ class _Inputs:
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such folder; expected one with arch/ and problems/")
         self.folder, self.rules = folder, rules
-        self._evaluators: dict[tuple[str, str, str], tuple[Spec, NativeEvaluator]] = {}
+        self._specs: dict[Key, Spec] = {}
+        self._evaluators: dict[Key, NativeEvaluator] = {}
 
     def evaluator(self, row: dict[str, Any], where: str) -> tuple[Spec, NativeEvaluator]:
         """The spec and its evaluator that a row asks for."""
@@ -129,11 +133,15 @@ class _Inputs:
             _environ(row, where),
         )
         key = machine, problem, json.dumps(environ, sort_keys=True)
-        if key not in self._evaluators:
+        if key not in self._specs:
             options = ModelOptions.from_environment(environ, self.rules)
-            spec = load(self._files(machine, problem, where), options=options, mapspace_constraints=False)
-            self._evaluators[key] = spec, NativeEvaluator(spec)
-        return self._evaluators[key]
+            files = self._files(machine, problem, where)
+            self._specs[key] = load(files, options=options, mapspace_constraints=False)
+        evaluator = self._evaluators.pop(key, None) or NativeEvaluator(self._specs[key])
+        if len(self._evaluators) == EVALUATORS:
+            del self._evaluators[next(iter(self._evaluators))]
+        self._evaluators[key] = evaluator
+        return self._specs[key], evaluator
 
     def _files(self, machine: str, problem: str, where: str) -> list[Path]:
         folder = self.folder / "arch" / machine
