@@ -42,7 +42,11 @@ def run(options: argparse.Namespace) -> int:
     _print_findings(spec)
     folder.create()
     with folder.locked():
-        if not options.resume or not folder.started:
+        if folder.trace.exists() and not options.resume:
+            raise UsageError(
+                f"{folder.path}: holds a run already; go on with it by --resume, or choose another -o folder"
+            )
+        if not folder.started or not options.resume:
             folder.write_manifest({"arguments": {name: getattr(options, name) for name in _RECORDED}})
         result = _search(folder, spec, settings, options)
     return _finish(folder, result, options)
