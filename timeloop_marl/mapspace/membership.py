@@ -9,7 +9,6 @@ from enum import Enum
 from ..mapping import Mapping, TilingLoops
 from ..specs.architecture import TilingLevel
 from ..specs.constraints import Constraints, LoopConstraint
-from ..specs.problem import Problem
 from ..specs.spec import Spec
 from .arrangement import arrange, non_unit
 from .patterns import Pattern, constraint_of, level_label
@@ -55,14 +54,16 @@ class Violation:
 def violations(mapping: Mapping, spec: Spec) -> list[Violation]:
     """Everything that keeps a mapping from being drawn under the constraints of a Spec, capacity apart.
 
-    Empty = allowed. Unit loops may stand anywhere in an order.
+    Empty = allowed. Unit loops may stand anywhere in an order. As in Timeloop's mapper, a permutation of the innermost
+    temporal loops is without effect (they have no order that matters), so it is not looked at.
     """
     found = list(_bounds(mapping, spec))
     left = list(spec.problem.bounds)
-    for level, loops in zip(spec.architecture.tiling_levels, mapping.loops):
+    for index, (level, loops) in enumerate(zip(spec.architecture.tiling_levels, mapping.loops)):
         rule, label = constraint_of(spec.constraints, level), level_label(spec.architecture, level)
         found += _factors(spec, rule, label, loops, left)
-        found += _order(spec, rule, label, loops, level)
+        if index or level.spatial:
+            found += _order(spec, rule, label, loops, level)
         if level.spatial:
             found += _fanout(spec, label, loops, level)
         left = [-(-rest // factor) for rest, factor in zip(left, loops.factors)]
@@ -171,9 +172,7 @@ def _totals(mapping: Mapping, spec: Spec) -> Iterator[Violation]:
         yield Violation(Rule.TEMPORAL_LOOPS, "", "", f"at most {most}", str(loops_used))
 
 
-def passes_model_check(
-    mapping: Mapping, constraints: Constraints, problem: Problem, levels: tuple[TilingLevel, ...]
-) -> bool:
+def passes_model_check(mapping: Mapping, constraints: Constraints, levels: tuple[TilingLevel, ...]) -> bool:
     """timeloop-model's own check of a mapping (mapspace section 2.5); False = it prints ``MODEL_ERROR``.
 
     Only fixed and maximum factors, the permutation prefix and the split are looked at. Unit loops are taken to stand
