@@ -12,8 +12,14 @@ from .objective import Objective
 from .run_folder import versions
 from .specs.spec import Spec
 
-# Where the input came from and what is said about it change neither mapspace nor costs.
-_IRRELEVANT = frozenset({"files", "notices", "source", "warnings", "origin", "out_prefix"})
+# Where the input came from, what is said about it, and what energies were resolved from change neither mapspace nor
+# costs: a Spec written out and read again (specs.writing) is the same search.
+_IRRELEVANT = frozenset(
+    {
+        "files", "notices", "source", "bypass_sources", "parallelism_source", "warnings", "origin", "out_prefix",
+        "attributes", "class_name", "vector_access",
+    }
+)  # fmt: skip
 
 
 def run_identity(

@@ -9,10 +9,10 @@ from .document import Node
 from .scalars import Reading
 
 _NETWORK_TYPES = ("", "1:1", "1:N", "M:N")
-_COMPUTE_KEYS = (
+COMPUTE_KEYS = (
     "instances", "word_bits", "datawidth", "meshX", "meshY", "network_operand", "network_result", "energy", "area",
 )  # fmt: skip
-_NETWORK_KEYS = (
+NETWORK_KEYS = (
     "network_type", "network_word_bits", "word_bits", "datawidth", "router_energy", "wire_energy", "tile_width",
     "energy_per_hop", "energy-per-ingress", "fill_latency", "drain_latency", "action_name",
     "multicast_factor_argument", "per_datatype_ERT", "adder_energy",
@@ -61,7 +61,7 @@ def read_mesh(reading: Reading, attributes: Node, component: Component) -> tuple
 def read_compute(reading: Reading, attributes: Node, component: Component) -> ComputeLevel:
     """The compute level of one component."""
     if not attributes.absent:
-        reading.near_misses(attributes, (*_COMPUTE_KEYS, "name"), f"the attributes of {component.name}")
+        reading.near_misses(attributes, (*COMPUTE_KEYS, "name"), f"the attributes of {component.name}")
     instances, mesh_x, mesh_y = read_mesh(reading, attributes, component)
     word_bits = reading.integer(reading.find(attributes, "word_bits", "datawidth"), minimum=1)
     return ComputeLevel(
@@ -107,7 +107,7 @@ def network_attributes(
 def read_network(reading: Reading, attributes: Node, component: Component, kind: str) -> UserNetwork:
     """A network declared in the architecture; ``kind``: Legacy, SimpleMulticast or ReductionTree."""
     if not attributes.absent:
-        reading.near_misses(attributes, _NETWORK_KEYS, f"the attributes of {component.name}")
+        reading.near_misses(attributes, NETWORK_KEYS, f"the attributes of {component.name}")
     network = network_attributes(reading, attributes, "fill_latency", "drain_latency")
     word_bits = reading.integer(
         reading.find(attributes, "network_word_bits", "word_bits", "datawidth"), minimum=1

@@ -71,7 +71,7 @@ def _read_tree(reading: Reading, node: Node, places: dict[str, Node]) -> Archite
     networks: list[UserNetwork] = []
     ignored: list[str] = []
     for component in components(reading, node):
-        kind = _kind(component.class_name)
+        kind = component_kind(component.class_name)
         _refuse_sparse(component.node.child("sparse_optimizations"))
         if kind == "storage":
             storage.append(read_storage(reading, component.attributes, component))
@@ -167,7 +167,7 @@ def _split_name(node: Node) -> tuple[str, int]:
     return found["name"].strip(), int(found["last"]) - int(found["first"]) + 1
 
 
-def _kind(class_name: str) -> str:
+def component_kind(class_name: str) -> str:
     """``storage``, ``compute``, the kind of a network, or nothing: first matching substring decides."""
     if any(part in class_name for part in _STORAGE_CLASSES):
         return "storage"
