@@ -66,7 +66,7 @@ def run(
 
 
 def quartiles(values: Sequence[float]) -> str:
-    three = np.percentile(values, [25, 50, 75], method="lower")
+    three = np.percentile(values, [25, 50, 75], method="nearest")
     return " / ".join("-" if np.isinf(value) else f"{value:,.0f}" for value in three)
 
 

@@ -21,9 +21,9 @@ class GeneticOptions:
 
     population: int = 32
     offspring: int = 32
-    tournament: int = 2
+    tournament: int = 3
     crossover: float = 0.6  # share of children with two parents
-    mutations: float = 1.5  # mean number of local moves per child, at least one for children of one parent
+    mutations: float = 0.7  # mean number of local moves per child, at least one for children of one parent
     restart: int = 2000
 
     def __post_init__(self) -> None:
