@@ -100,6 +100,7 @@ class NativeEvaluator:
         outcome = self._empty(1)
         tables = copy.copy(self._tables)
         tables.hops_needed = True
+        tables.all_figures = True
         scratch = self._run(tables, batch, outcome, self._take())
         failure = Failure(int(outcome.failure[0]))
         tables, work = views(tables), views(scratch[0])

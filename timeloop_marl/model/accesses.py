@@ -1,7 +1,7 @@
 """Traffic between levels for perfect factors (sections 4 and 5), fast version.
 
-Motions and offsets are single integers (``Tables.motion``). What has no formula goes to the explicit version: blocks
-whose children pass data on, more than two spatial loops in one rank, packed children where hops cost.
+Motions and offsets are single integers (``Tables.motion``). What has no formula goes to the explicit version: more
+than two spatial loops in one rank, packed children where hops cost, most blocks whose children pass data on.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from .explicit import fill_explicit
 from .jit import kernel
 from .layout import TEMPORAL, Tables, Workspace
+from .passing import fill_linked, overlap
 from .spatial import fill_block, neighbours_differ
 
 
@@ -28,7 +29,7 @@ def fill_accesses(tables: Tables, work: Workspace) -> None:
                 continue
             words = steps if s == 0 and not spatial else fetch_words(tables, work, s, p, spatial)
             if words < 0:
-                fill_explicit(tables, work, s, p)
+                fill_linked(tables, work, s, p)
             elif spatial:
                 fill_block(tables, work, s, p, words)
             else:
@@ -86,7 +87,7 @@ def fetch_words(tables: Tables, work: Workspace, s: int, p: int, spatial: bool) 
         return words
     d = work.outer_dim[reference]
     motion = tables.motion[p, d] * work.outer_stride[reference]
-    partial = words - _overlap(tables, work, s - 1, p, d, work.outer_stride[reference])
+    partial = words - overlap(tables, work, s - 1, p, d, work.outer_stride[reference])
     # With the first loop idle nothing moves in the visit before, and nothing can be passed on.
     links = links and reference == first and partial != 0
     if links and neighbours_differ(tables, work, s, p, motion):
@@ -125,16 +126,3 @@ def _steps_outside(work: Workspace, first: int) -> int:
         return 1
     bound = work.outer_bound[first]
     return work.outer_weight[first] // (bound - 1) * bound
-
-
-@kernel
-def _overlap(tables: Tables, work: Workspace, c: int, p: int, d: int, stride: int) -> int:
-    """Words that the tile of level c shares with itself ``stride`` steps further in dim d."""
-    words = work.tile[c, p]
-    for o in range(tables.occurrence_start[p, d], tables.occurrence_end[p, d]):
-        size = work.tile_extent[c, tables.occurrence_rank[o]]
-        left = size - tables.occurrence_distance[o] * stride
-        if left <= 0:
-            return 0
-        words = words // size * left
-    return words

@@ -105,7 +105,8 @@ def share_out(tables: Tables, work: Workspace) -> None:
         work.partition[levels - 1, p] = work.tile[levels - 1, p]
         for c in range(levels - 2, -1, -1):
             work.share[c, p] = _parent_share(work, c, p)
-            work.partition[c, p] = _partition(work, c, p)
+            if tables.read_write[p] or tables.all_figures:
+                work.partition[c, p] = _partition(work, c, p)
 
 
 @kernel

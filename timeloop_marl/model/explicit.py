@@ -10,7 +10,6 @@ from .jit import kernel
 from .layout import Tables, Workspace
 from .motions import EMPTY, WHOLE, list_events, weigh_events
 from .multicast import enter_groups, group_children, place_children, serve_children
-from .tiles import extent
 
 
 @kernel
@@ -25,7 +24,7 @@ def fetch(tables: Tables, work: Workspace, s: int, p: int) -> int:
         return weigh_events(tables, work, p, 1, False)
     words = 1
     for r in range(ranks):
-        work.extent[r] = extent(tables, first_rank + r, work.level_reach[s - 1])
+        work.extent[r] = work.tile_extent[s - 1, first_rank + r]
         words *= work.extent[r]
     list_events(tables, work, p, work.boundary[s - 1] + 1)
     return weigh_events(tables, work, p, words, not tables.no_temporal_reuse[s - 1, p])

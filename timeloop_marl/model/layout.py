@@ -56,6 +56,10 @@ class Tables:
     occurrence_end: Int64[ndarray, "P D"]
     occurrence_rank: Int64[ndarray, "terms"]
     occurrence_distance: Int64[ndarray, "terms"]
+    # the same for all data spaces, by dim: ranks moved by dim d
+    moved_start: Int64[ndarray, "D+1"]
+    moved_rank: Int64[ndarray, "terms"]
+    moved_distance: Int64[ndarray, "terms"]
     rank_bit: Int64[ndarray, "P D"]  # bit of the only rank in which d occurs, 0 if there are several
     rank_distance: Int64[ndarray, "P D"]
     motion: Int64[ndarray, "P D"]  # coded motion of the box of p when x_d grows by 1 (section 18)
@@ -111,6 +115,7 @@ class Tables:
     rules_2022: bool
     link_transfers: bool
     first_read_elision: bool
+    all_figures: bool  # also those that only statistics show: partitions of read-only data spaces
     hops_needed: bool  # some network pays for hops or routers
     explicit_blocks: bool  # spatial blocks are always walked: some level distributes its multicast
     coded: bool  # ``motion`` fits in 64 bits; otherwise kernels compare rank by rank
@@ -188,6 +193,7 @@ class Workspace:
     event_bound: Int64[ndarray, "L+1"]
     event_weight: Int64[ndarray, "L+1"]
     event_motion: Int64[ndarray, "L+1 R"]
+    event_code: Int64[ndarray, "L+1"]  # the motion as one integer
     event_words: Int64[ndarray, "L+1"]
     event_kind: Int64[ndarray, "L+1"]
     # children of one spatial block and their groups (section 5)
@@ -200,12 +206,12 @@ class Workspace:
     group_hops: Float64[ndarray, "G"]
     group_unicast: Float64[ndarray, "G"]
     # small scratch
+    hull: Int64[ndarray, "R"]  # extents while the tiles grow
     extent: Int64[ndarray, "R"]
     jump: Int64[ndarray, "R"]
     stride: Int64[ndarray, "D"]
     reach: Int64[ndarray, "D"]
     tile_extent: Int64[ndarray, "S R"]  # extents of the tiles
-    level_reach: Int64[ndarray, "S D"]  # steps in each dim of the tile of level s (M of section 2)
     status: Int64[ndarray, "1"]  # 0, or 1 when E was too small (the row is repeated with a larger workspace)
 
 

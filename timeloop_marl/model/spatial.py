@@ -41,7 +41,7 @@ def fill_block(tables: Tables, work: Workspace, s: int, p: int, words: int) -> N
         return
     hops = 0.0
     if tables.hops_needed:
-        if not _unpacked(tables, work, s):
+        if not unpacked(tables, work, s):
             fill_explicit(tables, work, s, p)
             return
         hops = _hops(tables, work, s, p)
@@ -115,7 +115,7 @@ def _pairs(n: int, m: int, a: int, b: int, k: int) -> int:
 
 
 @kernel
-def _unpacked(tables: Tables, work: Workspace, s: int) -> bool:
+def unpacked(tables: Tables, work: Workspace, s: int) -> bool:
     """Whether every used row of the grid is used in full, or only one row is used."""
     columns = grid_width(tables, work, s)
     return work.width[s] == columns or work.width[s] * work.height[s] <= columns
@@ -170,7 +170,7 @@ def _starts_group(tables: Tables, work: Workspace, s: int, p: int, row: int, one
 @kernel
 def neighbours_differ(tables: Tables, work: Workspace, s: int, p: int, motion: int) -> bool:
     """Whether the boxes of some two grid neighbours may lie ``motion`` apart; certain unless children are packed."""
-    if not _unpacked(tables, work, s):
+    if not unpacked(tables, work, s):
         return True
     one_row = work.width[s] != grid_width(tables, work, s)
     back = 0  # from the last child of the loops inside to the first

@@ -68,17 +68,19 @@ def check_perfect(tables: Tables, factors: Int64[ndarray, "T D"], work: Workspac
     work.counts[COMPUTE_INSTANCES] = work.counts[SPREAD_X] * work.counts[SPREAD_Y]
     for d in range(tables.dims):
         work.reach[d] = 1
+    for r in range(tables.rank_start[tables.spaces]):
+        work.hull[r] = 1
     for t in range(tables.tiles):
         s = tables.tile_storage[t]
-        grown = t == 0
+        grown = s == 0
         for d in range(tables.dims):
             if factors[t, d] != 1:
-                work.reach[d] *= factors[t, d]
+                _grow(tables, work, d, factors[t, d])
                 grown = True
         if tables.tile_spatial[t]:
-            _measure_block(tables, work, s, grown)
+            _measure_block(tables, work, s)
             continue
-        _measure_tile(tables, work, s, grown)
+        _measure_tile(tables, work, s, grown or work.width[s] * work.height[s] != 1)
         work.rep[s] = work.spread_x[s] * work.spread_y[s]
         failure = check_storage(tables, work, s)
         if failure != OK:
@@ -88,39 +90,35 @@ def check_perfect(tables: Tables, factors: Int64[ndarray, "T D"], work: Workspac
 
 
 @kernel
-def _measure_block(tables: Tables, work: Workspace, s: int, grown: bool) -> None:
-    """Boxes of the spatial block of level s."""
+def _grow(tables: Tables, work: Workspace, d: int, n: int) -> None:
+    """Make the tile n times as long in dim d."""
+    added = work.reach[d] * (n - 1)
+    work.reach[d] += added
+    for m in range(tables.moved_start[d], tables.moved_start[d + 1]):
+        work.hull[tables.moved_rank[m]] += tables.moved_distance[m] * added
+
+
+@kernel
+def _measure_block(tables: Tables, work: Workspace, s: int) -> None:
+    """Boxes of the spatial block of level s, where a partition will be asked for."""
     for p in range(tables.spaces):
-        words = 1
-        for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
-            words *= _hull(tables, work, r)
-        work.block_tile[s, p] = words
+        if tables.read_write[p] or tables.all_figures:
+            words = 1
+            for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+                words *= work.hull[r]
+            work.block_tile[s, p] = words
 
 
 @kernel
 def _measure_tile(tables: Tables, work: Workspace, s: int, grown: bool) -> None:
     """Boxes of level s and their extents; those of the level below if nothing grew in between."""
-    for d in range(tables.dims):
-        work.level_reach[s, d] = work.reach[d]
-    same = not grown and s > 0 and work.width[s] * work.height[s] == 1
     for p in range(tables.spaces):
-        first, end = tables.rank_start[p], tables.rank_start[p + 1]
-        if same:
-            for r in range(first, end):
-                work.tile_extent[s, r] = work.tile_extent[s - 1, r]
+        if not grown:
             work.tile[s, p] = work.tile[s - 1, p]
             continue
         words = 1
-        for r in range(first, end):
-            work.tile_extent[s, r] = _hull(tables, work, r)
-            words *= work.tile_extent[s, r]
+        for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+            words *= work.hull[r]
         work.tile[s, p] = words
-
-
-@kernel
-def _hull(tables: Tables, work: Workspace, r: int) -> int:
-    """Extent of rank r for ``reach`` steps in each dim."""
-    size = 1
-    for t in range(tables.term_start[r], tables.term_start[r + 1]):
-        size += tables.term_distance[t] * (work.reach[tables.term_dim[t]] - 1)
-    return size
+    for r in range(tables.rank_start[tables.spaces]):
+        work.tile_extent[s, r] = work.hull[r]

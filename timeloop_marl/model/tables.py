@@ -111,6 +111,7 @@ def compile_tables(spec: Spec, switches: Switches, networks: tuple[Network, ...]
         "rules_2022": spec.options.rules == "2022",
         "link_transfers": spec.options.link_transfers,
         "first_read_elision": spec.options.first_read_elision,
+        "all_figures": False,
         "hops_needed": any(n.kind == LEGACY and (n.hop != 0 or n.router != 0) for n in networks),
         "explicit_blocks": any(level.network.distributed for level in storage),
         "coded": motion is not None,
@@ -202,7 +203,12 @@ def _occurrences(problem: Problem) -> dict[str, ndarray]:
             if end[p, d] - start[p, d] != 1:
                 bit[p, d] = 0
         first += len(space.ranks)
+    everywhere = [rank for space in problem.data_spaces for rank in space.ranks]
+    moved = sorted((term.dim, r, abs(term.coefficient)) for r, rank in enumerate(everywhere) for term in rank)
     return {
+        "moved_start": _ints([sum(entry[0] < d for entry in moved) for d in range(shape[1] + 1)]),
+        "moved_rank": _ints([entry[1] for entry in moved]),
+        "moved_distance": _ints([entry[2] for entry in moved]),
         "occurrence_start": start,
         "occurrence_end": end,
         "occurrence_rank": _ints(ranks),

@@ -42,7 +42,5 @@ def fill_tiles(tables: Tables, factors: Int64[ndarray, "T D"], work: Workspace) 
             for p in range(spaces):
                 work.block_tile[s, p] = volume(tables, p, work.reach)
             continue
-        for d in range(dims):
-            work.level_reach[s, d] = work.reach[d]
         for p in range(spaces):
             work.tile[s, p] = volume(tables, p, work.reach)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from .jit import kernel
 from .layout import Tables, Workspace
 
@@ -11,10 +9,11 @@ from .layout import Tables, Workspace
 @kernel
 def round_half_away(value: float) -> int:
     """Nearest integer, halves away from zero."""
-    if value >= 0.0:
-        whole = math.floor(value)
-        return int(whole + 1.0) if value - whole >= 0.5 else int(whole)
-    return -round_half_away(-value)
+    size = abs(value)
+    whole = int(size)
+    if size - float(whole) >= 0.5:
+        whole += 1
+    return whole if value >= 0.0 else -whole
 
 
 @kernel

@@ -1,0 +1,268 @@
+"""Mappings per second and core of the native cost model, beside those of the real Timeloop.
+
+    python benchmarks/throughput.py                      # table over machines and batch sizes
+    python benchmarks/throughput.py --profile            # where the time of a valid mapping goes
+    python benchmarks/throughput.py --pairs simba_like/resnet18_layer1 --batches 1000 --mappings 5000
+
+Mappings are drawn uniformly from the constrained mapspace of each machine; valid and invalid ones are timed apart, in
+processor time, best of several repetitions. "model" is the compiled batch loop alone, "evaluator" the public call with
+its checks and result arrays. Timeloop's figures are valid mappings per second of processor time: recorded ones (random
+mapper, ``tests/golden/mapper``), and live ones where ``timeloop-mapper`` is on the path.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from timeloop_marl.evaluators.native import NativeEvaluator
+from timeloop_marl.mapping import MappingBatch
+from timeloop_marl.mapspace.timeloop import TimeloopMapspace
+from timeloop_marl.model.accesses import fill_accesses
+from timeloop_marl.model.bypass import bypass, distribute
+from timeloop_marl.model.collapse import count_computes, mark_present, share_out
+from timeloop_marl.model.energy import storage_energy
+from timeloop_marl.model.jit import kernel
+from timeloop_marl.model.latency import count_cycles
+from timeloop_marl.model.nest import build_nest
+from timeloop_marl.model.network import network_energy
+from timeloop_marl.model.survey import check_perfect, is_imperfect, measure_spread
+from timeloop_marl.model.traffic import count_traffic
+from timeloop_marl.specs import load
+from timeloop_marl.specs.spec import Spec
+
+GOLDEN = Path(__file__).parent.parent / "tests" / "golden"
+PAIRS = (
+    "eyeriss_like/resnet18_layer1",
+    "simba_like/resnet18_layer1",
+    "three_level/resnet18_layer1",
+    "small_toy/toy_conv1d",
+)
+BATCHES = (1, 10, 100, 1000, 10000)
+STAGES = (
+    "empty loop",
+    "bypass masks, spread over the array",
+    "tiles and checks",
+    "loop nest",
+    "delta rule, groups, hops, links",
+    "collapse to levels, partitions",
+    "distribution and bypass",
+    "reads, fills, updates",
+    "cycles",
+    "storage energy",
+    "network energy",
+)
+
+
+def files(pair: str) -> list[Path]:
+    """Architecture, tables, constraints, problem: in the order of a command line."""
+    machine, problem = pair.split("/")
+    arch = GOLDEN / "inputs" / "arch" / machine
+    recorded = GOLDEN / "mapper" / f"{machine}__{problem}" / "constraints.yaml"
+    constraints = recorded if recorded.exists() else arch / "constraints_v03.yaml"
+    return [
+        arch / "arch_v03.yaml",
+        arch / "ERT.yaml",
+        arch / "ART.yaml",
+        constraints,
+        GOLDEN / "inputs" / "problems" / f"{problem}.yaml",
+    ]
+
+
+def draw(spec: Spec, wanted: int) -> tuple[MappingBatch, MappingBatch]:
+    """``wanted`` valid and ``wanted`` invalid mappings, repeated if the draw gave fewer."""
+    mapspace, evaluator = TimeloopMapspace(spec), NativeEvaluator(spec)
+    generator = np.random.default_rng(0)
+    found: dict[bool, list[MappingBatch]] = {True: [], False: []}
+    for _ in range(200):
+        batch = mapspace.decode(mapspace.sample(generator, 20000))
+        valid = evaluator(batch).failure == 0
+        for which in (True, False):
+            found[which].append(batch.take(np.flatnonzero(valid == which)[:wanted]))
+        if all(sum(map(len, found[which])) >= wanted for which in (True, False)):
+            break
+    return joined(found[True], wanted), joined(found[False], wanted)
+
+
+def joined(batches: list[MappingBatch], rows: int) -> MappingBatch:
+    fields = ("factors", "residuals", "order", "split", "keep")
+    arrays = [np.concatenate([getattr(batch, field) for batch in batches]) for field in fields]
+    if len(arrays[0]) == 0:
+        raise SystemExit("no such mapping found in 4,000,000 draws")
+    return MappingBatch(*(np.resize(array, (rows, *array.shape[1:])) for array in arrays))
+
+
+def best_time(run: Callable[[], object], repetitions: int) -> float:
+    """Least processor time of a call, in seconds."""
+    run()
+    times = []
+    for _ in range(repetitions):
+        start = time.process_time()
+        run()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def rate(evaluator: NativeEvaluator, batch: MappingBatch, size: int, repetitions: int) -> float:
+    """Mappings per second through the public call in batches of ``size``."""
+    parts = [batch.take(slice(k, k + size)) for k in range(0, min(len(batch), 300 * size), size)]
+
+    def run() -> None:
+        for part in parts:
+            evaluator(part)
+
+    return sum(map(len, parts)) / best_time(run, repetitions)
+
+
+def model_rate(evaluator: NativeEvaluator, batch: MappingBatch, repetitions: int) -> float:
+    """Mappings per second of the compiled loop alone."""
+    outcome = evaluator._empty(len(batch))
+    return len(batch) / best_time(lambda: evaluator._evaluate(batch, outcome), repetitions)
+
+
+def recorded_rate(pair: str) -> str:
+    """What the real mapper reached when its results were recorded, on a layer of the same machine if need be."""
+    folder = GOLDEN / "mapper" / pair.replace("/", "__")
+    if not folder.exists():
+        folder = sorted((GOLDEN / "mapper").glob(f"{pair.split('/')[0]}__*"))[0]
+    runs = json.loads((folder / "runs.json").read_text())
+    rates = [run["result"]["valid_per_cpu_s"] for run in runs if run["config"].get("algorithm") == "random"]
+    return f"{max(rates):,.0f}" if rates else "-"
+
+
+def live_rate(pair: str, wanted: int = 200) -> str:
+    """Valid mappings per second of processor time of the ``timeloop-mapper`` on the path, start-up included."""
+    program = shutil.which("timeloop-mapper")
+    if program is None:
+        return "-"
+    with tempfile.TemporaryDirectory() as folder:
+        options = Path(folder) / "mapper.yaml"
+        options.write_text(
+            f"mapper: {{algorithm: random, num_threads: 1, search_size: {wanted}, timeout: 100000000, "
+            "victory_condition: 0, live_status: false, diagnostics: false}\n"
+        )
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(
+            [program, *map(str, files(pair)), str(options)], cwd=folder, check=True, capture_output=True
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return f"{wanted / spent:,.0f}"
+
+
+def table(pairs: list[str], batches: list[int], mappings: int, repetitions: int) -> None:
+    """Print the table of rates."""
+    heads = ("machine/problem", "batch", "valid: evaluator", "model", "invalid: evaluator", "model")
+    print(("{:<30}{:>7}" + "{:>19}{:>12}" * 2 + "{:>12}{:>12}").format(*heads, "Timeloop", "live"))
+    for pair in pairs:
+        spec = load(files(pair))
+        evaluator = NativeEvaluator(spec)
+        valid, invalid = draw(spec, mappings)
+        alone = [f"{model_rate(evaluator, batch, repetitions):,.0f}" for batch in (valid, invalid)]
+        timeloop = recorded_rate(pair), live_rate(pair)
+        for size in batches:
+            whole = [f"{rate(evaluator, batch, size, repetitions):,.0f}" for batch in (valid, invalid)]
+            print(
+                f"{pair:<30}{size:>7}{whole[0]:>19}{alone[0]:>12}{whole[1]:>19}{alone[1]:>12}"
+                f"{timeloop[0]:>12}{timeloop[1]:>12}"
+            )
+
+
+@kernel
+def run_stages(
+    tables: object,
+    factors: object,
+    residuals: object,
+    order: object,
+    split: object,
+    keep: object,
+    work: object,
+    stages: int,
+) -> int:
+    """Run the first ``stages`` stages of every mapping."""
+    total = 0
+    for i in range(factors.shape[0]):
+        if stages > 1:
+            mark_present(tables, keep[i], work)
+            measure_spread(tables, factors[i], order[i], split[i], work)
+            total += is_imperfect(factors[i], residuals[i])
+        if stages > 2:
+            check_perfect(tables, factors[i], work)
+        if stages > 3:
+            build_nest(tables, factors[i], residuals[i], order[i], split[i], work)
+        if stages > 4:
+            fill_accesses(tables, work)
+        if stages > 5:
+            count_computes(work, False)
+            share_out(tables, work)
+        if stages > 6:
+            distribute(tables, work)
+            bypass(tables, work)
+        if stages > 7:
+            count_traffic(tables, work)
+        if stages > 8:
+            total += count_cycles(tables, work)
+        if stages > 9:
+            for s in range(tables.levels):
+                storage_energy(tables, work, s, 1)
+        if stages > 10:
+            for n in range(tables.networks):
+                network_energy(tables, work, n)
+    return total
+
+
+def stage_times(pair: str, mappings: int, repetitions: int) -> list[float]:
+    """Nanoseconds per valid mapping after each stage."""
+    spec = load(files(pair))
+    evaluator = NativeEvaluator(spec)
+    batch = draw(spec, mappings)[0]
+    work = evaluator._take()[0]
+    arrays = (batch.factors, batch.residuals, batch.order, batch.split, batch.keep)
+
+    def run(stages: int) -> object:
+        return run_stages(evaluator._tables, *arrays, work, stages)
+
+    return [
+        1e9 * best_time(partial(run, stages), repetitions) / len(batch)
+        for stages in range(1, len(STAGES) + 1)
+    ]
+
+
+def profile(pairs: list[str], mappings: int, repetitions: int) -> None:
+    """Print the time of each stage of a valid mapping: what it adds to the stages before."""
+    print(f"{'ns per valid mapping':<38}" + "".join(f"{pair.split('/')[0]:>16}" for pair in pairs))
+    rows = [stage_times(pair, mappings, repetitions) for pair in pairs]
+    for k, stage in enumerate(STAGES):
+        added = (row[k] - (row[k - 1] if k else 0.0) for row in rows)
+        print(f"{stage:<38}" + "".join(f"{value:>16,.0f}" for value in added))
+    print(f"{'sum':<38}" + "".join(f"{row[-1]:>16,.0f}" for row in rows))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pairs", nargs="+", default=list(PAIRS), metavar="MACHINE/PROBLEM")
+    parser.add_argument("--batches", nargs="+", type=int, default=list(BATCHES))
+    parser.add_argument("--mappings", type=int, default=10000, help="of each kind, per machine")
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--profile", action="store_true", help="time of each stage instead of the table")
+    arguments = parser.parse_args()
+    if arguments.profile:
+        profile(arguments.pairs, arguments.mappings, arguments.repetitions)
+    else:
+        table(arguments.pairs, arguments.batches, arguments.mappings, arguments.repetitions)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""The fast closed form against the explicit version that walks all children, and both against the exact walk."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_cases import random_mapping, random_spec, random_switches
+from test_walk import entries_of, run_walk
+
+from timeloop_marl.mapping import MappingBatch
+from timeloop_marl.model.accesses import fill_accesses
+from timeloop_marl.model.evaluate import evaluate
+from timeloop_marl.model.jit import kernel
+from timeloop_marl.model.layout import Tables, Workspace, workspace
+from timeloop_marl.model.nest import build_nest
+from timeloop_marl.model.networks import evaluated_networks
+from timeloop_marl.model.outcome import Failure
+from timeloop_marl.model.survey import check_perfect, measure_spread
+from timeloop_marl.model.tables import compile_tables
+from timeloop_marl.model.walk_space import walk_space
+from timeloop_marl.specs.spec import ModelOptions
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+@kernel
+def run_closed_form(
+    tables: Tables, factors: object, residuals: object, order: object, split: object, work: Workspace
+) -> int:
+    measure_spread(tables, factors, order, split, work)
+    failure = check_perfect(tables, factors, work)
+    if failure == 0:
+        build_nest(tables, factors, residuals, order, split, work)
+        fill_accesses(tables, work)
+    return failure
+
+
+def closed_form(spec, mapping, switches, *, coded=True, hops=True):
+    """The workspace after the closed form; ``coded=False`` forces the explicit version everywhere."""
+    tables = compile_tables(spec, switches, evaluated_networks(spec))
+    tables.coded, tables.hops_needed = coded and tables.coded, hops
+    work = workspace(tables)
+    batch = MappingBatch.of([mapping])
+    # kept nowhere: capacities do not matter here
+    failure = run_closed_form(
+        tables, batch.factors[0], batch.residuals[0], batch.order[0], batch.split[0], work
+    )
+    return None if failure else work
+
+
+def figures(spec, work, unicast):
+    keep = slice(0, 3 if unicast else 2)
+    return [
+        (
+            {key: values[keep] for key, values in entries_of(work, s, p).items()},
+            float(work.links[s, p]),
+            int(work.tile[s, p]),
+        )
+        for s in range(len(spec.architecture.storage))
+        for p in range(len(spec.problem.data_spaces))
+    ]
+
+
+def case(seed, rules="2025"):
+    rng = np.random.default_rng(seed)
+    options = ModelOptions(rules=rules, link_transfers=bool(rng.random() < 0.85))
+    spec = random_spec(rng, negative=True, distribution=bool(rng.random() < 0.2), options=options)
+    mapping = random_mapping(rng, spec, overflow=bool(rng.random() < 0.3))
+    return spec, mapping, random_switches(rng, spec)
+
+
+@pytest.mark.parametrize("rules", ["2025", "2022"])
+@given(seed=seeds)
+@settings(max_examples=300, deadline=None)
+def test_fast_equals_explicit(seed, rules):
+    spec, mapping, switches = case(seed, rules)
+    fast = closed_form(spec, mapping, switches)
+    if fast is not None:
+        explicit = closed_form(spec, mapping, switches, coded=False)
+        assert figures(spec, fast, unicast=False) == figures(spec, explicit, unicast=False)
+
+
+@pytest.mark.parametrize("rules", ["2025", "2022"])
+@given(seed=seeds)
+@settings(max_examples=300, deadline=None)
+def test_explicit_equals_the_walk(seed, rules):
+    spec, mapping, switches = case(seed, rules)
+    explicit = closed_form(spec, mapping, switches, coded=False)
+    if explicit is not None:
+        walked = run_walk(spec, mapping, switches)
+        assert figures(spec, explicit, unicast=True) == figures(spec, walked, unicast=True)
+        assert float(explicit.counters[1]) == walked.counters[1] / walked.counters[0]
+
+
+@given(seed=seeds)
+@settings(max_examples=500, deadline=None)
+def test_without_hops_only_hops_are_missing(seed):
+    spec, mapping, switches = case(seed)
+    lean = closed_form(spec, mapping, switches, hops=False)
+    if lean is not None:
+        full = closed_form(spec, mapping, switches)
+        for s in range(len(spec.architecture.storage)):
+            for p in range(len(spec.problem.data_spaces)):
+                accesses = {key: values[0] for key, values in entries_of(lean, s, p).items()}
+                assert accesses == {key: values[0] for key, values in entries_of(full, s, p).items()}
+                assert lean.links[s, p] == full.links[s, p]
+
+
+def test_cases_reach_what_they_are_for():
+    """Some cases are valid, some pass data on, some have several signatures."""
+    valid = linked = several = 0
+    for seed in range(300):
+        spec, mapping, switches = case(seed)
+        work = closed_form(spec, mapping, switches)
+        if work is not None:
+            valid += 1
+            linked += bool(work.links.any())
+            several += bool((work.entries > 1).any())
+    assert valid > 150
+    assert linked > 10
+    assert several > 20
+
+
+@given(seed=seeds)
+@settings(max_examples=100, deadline=None)
+def test_whole_evaluation_does_not_depend_on_the_version(seed):
+    rng = np.random.default_rng(seed)
+    spec = random_spec(rng, negative=True)
+    mapping = random_mapping(rng, spec)
+    tables = compile_tables(spec, random_switches(rng, spec, no_coalesce=True), evaluated_networks(spec))
+    work, space = workspace(tables), walk_space(tables)
+    batch = MappingBatch.of([mapping])
+    arrays = batch.factors[0], batch.residuals[0], batch.order[0], batch.split[0], batch.keep[0]
+    results = []
+    for coded in (True, False):
+        tables.coded = coded
+        failure = evaluate(tables, *arrays, work, space, False)
+        results.append(
+            (failure, work.counts.tolist(), work.level_energy.tolist(), work.network_energy.tolist())
+        )
+    assert results[0] == results[1] or results[0][0] == results[1][0] != Failure.OK

@@ -1,0 +1,144 @@
+"""Children that pass data on to their neighbours, by formula (sections 5 and 18).
+
+Covers blocks without two loops in one rank, with full rows, multicast, and hops that cost nothing; the rest is walked.
+"""
+
+from __future__ import annotations
+
+from .entries import add_entry
+from .explicit import fill_explicit, linked_words
+from .jit import kernel
+from .layout import SPATIAL_X, Tables, Workspace
+from .motions import EMPTY, PARTIAL, WHOLE
+from .multicast import grid_width
+from .spatial import unpacked
+
+NOTHING_SAVED, ALL_SERVED, HARD = 0, -1, -2
+"""Answers of ``_groups_served`` that are not a number of groups."""
+
+
+@kernel
+def fill_linked(tables: Tables, work: Workspace, s: int, p: int) -> None:
+    """Entries and link transfers of a block in which some motion may bring a child to what a neighbour had."""
+    scatter = _independent_groups(tables, work, s, p)
+    if scatter == 0 or not unpacked(tables, work, s):
+        fill_explicit(tables, work, s, p)
+        return
+    children = work.width[s] * work.height[s]
+    plain = _list_events(tables, work, s, p)
+    for j in range(work.events[0]):
+        words = linked_words(work, j)
+        if words == 0:
+            continue
+        served = _groups_served(tables, work, s, p, work.event_code[j])
+        if served == HARD:
+            work.entries[s, p] = 0
+            work.links[s, p] = 0.0
+            fill_explicit(tables, work, s, p)
+            return
+        if served == ALL_SERVED:
+            work.links[s, p] += float(children * words)
+            plain -= words
+        elif served != NOTHING_SAVED:
+            left = scatter - served
+            add_entry(work, s, p, children // scatter, left, float(left * words), 0.0, 0.0)
+            work.links[s, p] += float(served * (children // scatter) * words)
+            plain -= words
+    add_entry(work, s, p, children // scatter, scatter, float(scatter * plain), 0.0, 0.0)
+
+
+@kernel
+def _independent_groups(tables: Tables, work: Workspace, s: int, p: int) -> int:
+    """Number of groups of children if every loop moves a rank of its own or none; 0 if there is no formula."""
+    if tables.no_multicast[s, p] or tables.hops_needed:
+        return 0
+    groups, ranks = 1, 0
+    for l in range(work.block_first[s], work.block_end[s]):  # noqa: E741
+        d = work.loop_dim[l]
+        if tables.used[p, d]:
+            bit = tables.rank_bit[p, d]
+            if bit == 0 or ranks & bit != 0:
+                return 0
+            ranks |= bit
+            groups *= work.loop_bound[l]
+    return groups
+
+
+@kernel
+def _list_events(tables: Tables, work: Workspace, s: int, p: int) -> int:
+    """Events of a child of level s with motions as codes; returns the words that it fetches over the whole run."""
+    first = work.outer_start[s]
+    count = work.outers[0] - first
+    words = 1 if s == 0 else work.tile[s - 1, p]
+    reuse = s > 0 and tables.no_temporal_reuse[s - 1, p] == 0
+    # Links need a first loop that moves the box, so that the remembered motion is that of the first loop.
+    reference, partial = 0, words
+    if reuse:
+        d, stride = work.outer_dim[first], work.outer_stride[first]
+        reference = tables.motion[p, d] * stride
+        partial = words - overlap(tables, work, s - 1, p, d, stride)
+    jump = 0
+    total = words
+    for j in range(count):
+        outer = first + j
+        step = tables.motion[p, work.outer_dim[outer]] * work.outer_stride[outer]
+        leap = step - jump
+        jump += step
+        fetched = words
+        if reuse and leap == reference:
+            fetched = partial
+        elif reuse and leap == 0 and not tables.rules_2022:
+            fetched = 0
+        work.event_kind[j] = EMPTY if fetched == 0 else WHOLE if fetched == words else PARTIAL
+        work.event_words[j] = fetched
+        work.event_weight[j] = work.outer_weight[outer]
+        work.event_bound[j] = work.outer_bound[outer]
+        work.event_code[j] = leap
+        total += work.outer_weight[outer] * fetched
+    work.events[0] = count
+    return total
+
+
+@kernel
+def _groups_served(tables: Tables, work: Workspace, s: int, p: int, motion: int) -> int:
+    """How many groups find all they fetch at a neighbour.
+
+    A step to the next child advances one loop and sends those inside it back. It leads to the data wanted if the boxes
+    lie ``motion`` apart; then every child that has such a neighbour is served. A whole group is, if all loops inside
+    the advancing one move the box.
+    """
+    one_row = work.width[s] != grid_width(tables, work, s)
+    rows = False
+    back, inside, idle, matches, result = 0, 1, False, 0, NOTHING_SAVED
+    groups = _independent_groups(tables, work, s, p)
+    for l in range(work.block_first[s], work.block_end[s]):  # noqa: E741
+        if not one_row and not rows and work.loop_kind[l] != SPATIAL_X:
+            rows = True
+            back, inside, idle = 0, 1, False
+        bound = work.loop_bound[l]
+        step = tables.motion[p, work.loop_dim[l]] * work.loop_stride[l]
+        moves = tables.used[p, work.loop_dim[l]] != 0
+        if motion == 0 and back == 0 and not moves and not idle and inside == 1:
+            return ALL_SERVED  # neighbours along the innermost loop always hold the same
+        for distance in (step - back, back - step):
+            if distance == motion:
+                matches += 1
+                if moves and not idle:
+                    result = groups // (inside * bound) * (bound - 1)
+        back += (bound - 1) * step
+        inside *= bound if moves else 1
+        idle = idle or not moves
+    return result if matches <= 1 else HARD
+
+
+@kernel
+def overlap(tables: Tables, work: Workspace, c: int, p: int, d: int, stride: int) -> int:
+    """Words that the tile of level c shares with itself ``stride`` steps further in dim d."""
+    words = work.tile[c, p]
+    for o in range(tables.occurrence_start[p, d], tables.occurrence_end[p, d]):
+        size = work.tile_extent[c, tables.occurrence_rank[o]]
+        left = size - tables.occurrence_distance[o] * stride
+        if left <= 0:
+            return 0
+        words = words // size * left
+    return words
