@@ -15,6 +15,7 @@ from ..model.outcome import Statistics
 from ..run_folder import RunFolder
 from ..search_result import SearchResult
 from ..settings import Settings
+from ..specs.constraints import Switches
 from ..specs.spec import Spec
 from .map_text import map_text
 from .map_yaml import map_yaml_text
@@ -54,9 +55,15 @@ def write_mapping(
     return [
         folder.write(f"{prefix}.stats.txt", stats_text(spec, statistics)),
         folder.write(f"{prefix}.map.txt", map_text(spec, mapping, statistics)),
-        # Timeloop's own writer leaves residuals out, so that an imperfect mapping could not be replayed.
-        folder.write(f"{prefix}.map.yaml", map_yaml_text(spec, mapping, complete=mapping.imperfect) + "\n"),
+        folder.write(
+            f"{prefix}.map.yaml", map_yaml_text(spec, mapping, complete=_needs_all(spec, mapping)) + "\n"
+        ),
     ]
+
+
+def _needs_all(spec: Spec, mapping: Mapping) -> bool:
+    """Timeloop's own writer leaves residuals and reuse switches out; a mapping with any could not be replayed."""
+    return mapping.imperfect or spec.constraints.switches != Switches()
 
 
 def summary(spec: Spec, settings: Settings, search: SearchResult, evaluator: str) -> dict[str, Any]:

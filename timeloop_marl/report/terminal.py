@@ -11,9 +11,9 @@ from ..model.outcome import Statistics
 from ..specs.spec import Spec
 from .energy_shares import component_energies
 from .map_text import map_text
-from .units import energy_text, share_text
+from .units import energy_text, energy_unit, share_text
 
-_BAR = 24  # cells of the longest energy bar
+_BAR = 16  # cells of the longest energy bar
 
 
 def result_view(spec: Spec, mapping: Mapping, statistics: Statistics) -> RenderableType:
@@ -48,16 +48,16 @@ def energy_table(spec: Spec, statistics: Statistics) -> Table:
     components = component_energies(spec, statistics)
     parts = list(dict.fromkeys(part for c in components for part, energy in c.parts.items() if energy > 0))
     largest = max((component.total for component in components), default=1.0)
+    scale, unit = energy_unit(largest)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("energy")
-    for part in parts:
-        table.add_column(part, justify="right")
-    table.add_column("total", justify="right")
-    table.add_column("share", justify="right")
-    table.add_column()
+    table.add_column(f"energy [{unit}]".replace("[", r"\["), no_wrap=True)
+    for part in (*parts, "total", "share"):
+        table.add_column(part, justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
     for component in components:
-        cells = [energy_text(component.parts[part]) if component.parts.get(part) else "" for part in parts]
+        energies = [component.parts.get(part, 0.0) for part in parts]
+        cells = [f"{energy / scale:.4g}" if energy else "" for energy in (*energies, component.total)]
         bar = "█" * max(1, round(_BAR * component.total / largest))
         share = share_text(component.total, statistics.energy_pj)
-        table.add_row(component.name, *cells, energy_text(component.total), share, Text(bar, style="cyan"))
+        table.add_row(component.name, *cells, share, Text(bar, style="cyan"))
     return table
