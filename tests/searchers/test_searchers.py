@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from contract import EDP, SPEC, SearcherContract, told_rows
 from fakes import FakeEvaluator
-from machines import gemm, three_level
+from machines import gemm, level, three_level
+from machines import spec as fixed_spec
 
 from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.search import Budget, search
+from timeloop_marl.search_result import StopReason
 from timeloop_marl.searchers.registry import SEARCHERS, make_searcher
 from timeloop_marl.specs.reading import load
 
@@ -146,3 +148,13 @@ def test_options_arrive_as_strings_from_the_command_line() -> None:
 def test_every_entry_describes_itself(name: str) -> None:
     assert SEARCHERS[name].description
     assert "\n" not in SEARCHERS[name].description
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_mapspace_of_one_mapping(name: str) -> None:
+    spec = fixed_spec(gemm(1, 1, 1), [level("BUF", 9), level("DRAM", None)], bypass=(("1", "1"),) * 3)
+    searcher = make_searcher(name, spec, 1, EDP)
+    assert searcher.space.axes == 0
+    result = search(searcher.space, searcher, FakeEvaluator(), EDP, Budget(samples=None))
+    assert (result.samples, result.reason) == (1, StopReason.EXHAUSTED)
+    assert len(result.best) == 1

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from machines import gemm, level, spec, three_level
 
-from timeloop_marl.errors import SpecError, UsageError
+from timeloop_marl.errors import SpecError, UnsupportedFeatureError, UsageError
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.timeloop import TimeloopMapspace
 from timeloop_marl.model.outcome import Failure, Outcome
@@ -239,6 +239,18 @@ def test_metrics() -> None:
 def test_unknown_algorithm() -> None:
     with pytest.raises(SpecError, match="unknown search algorithm"):
         TimeloopSearcher(SPACE, options("simulated_annealing"))
+
+
+def test_spaces_beyond_128_bits_are_refused_if_a_sub_space_is() -> None:
+    storage = [level(f"L{s}", 100) for s in range(16)] + [level("DRAM", None)]
+    problem = gemm(4, 2, 6)
+    keep = (("1",) * 17,) * 3
+    space = TimeloopMapspace(spec(problem, storage, bypass=keep))
+    assert space.size < 2**128
+    dims = tuple("ABCDEFGHIJKLMNO")
+    big = replace(problem, dims=dims, bounds=(2,) * 15)
+    with pytest.raises(UnsupportedFeatureError, match=r"2\^128"):
+        TimeloopSearcher(TimeloopMapspace(spec(big, storage, bypass=keep)), options("random"))
 
 
 def test_strict_alternation() -> None:
