@@ -35,7 +35,9 @@ def problems(draw: st.DrawFn) -> Problem:
     dims = tuple(draw(st.lists(st.sampled_from("NYCMPQny"), min_size=1, max_size=4, unique=True)))
     term = st.builds(Term, st.integers(0, len(dims) - 1), st.sampled_from([1, 1, 1, 2, -1, -3, 0, 16]))
     ranks = st.lists(st.lists(term, min_size=1, max_size=2).map(tuple), min_size=1, max_size=3).map(tuple)
-    names = draw(st.lists(st.sampled_from(("A", "B", "Outputs", "no", "1")), min_size=1, max_size=3, unique=True))
+    names = draw(
+        st.lists(st.sampled_from(("A", "B", "Outputs", "no", "1")), min_size=1, max_size=3, unique=True)
+    )
     spaces = tuple(DataSpace(name, draw(ranks), draw(st.booleans())) for name in names)
     bounds = tuple(draw(st.integers(1, 12)) for _ in dims)
     return Problem(draw(st.sampled_from(["", "conv", "yes", "a 'quoted' one"])), dims, bounds, spaces)
@@ -109,7 +111,9 @@ def level_energies(draw: st.DrawFn, level: StorageLevel) -> LevelEnergy:
 @st.composite
 def machines(draw: st.DrawFn, problem: Problem) -> Architecture:
     count = draw(st.integers(1, 4))
-    names = draw(st.lists(st.sampled_from(["L1", "GLB", *ODD_NAMES]), min_size=count, max_size=count, unique=True))
+    names = draw(
+        st.lists(st.sampled_from(["L1", "GLB", *ODD_NAMES]), min_size=count, max_size=count, unique=True)
+    )
     meshes = [(1, 1)]
     for _ in range(count):
         x, y = meshes[-1]
@@ -179,7 +183,10 @@ def constraints(draw: st.DrawFn, problem: Problem, machine: Architecture) -> Con
     switches = Switches(draw(pairs), draw(pairs), draw(pairs), draw(spatial), draw(spatial))
     # reading a switch of loops leaves a constraint on them, if an empty one
     temporal_pairs = switches.no_temporal_reuse | switches.rmw_first_update
-    for kind, switched in ((False, temporal_pairs), (True, switches.no_multicast | switches.no_link_transfer)):
+    for kind, switched in (
+        (False, temporal_pairs),
+        (True, switches.no_multicast | switches.no_link_transfer),
+    ):
         for level, _ in switched:
             loops.setdefault(TilingLevel(level, kind), LoopConstraint())
     inner = st.lists(st.sampled_from("01X"), min_size=storage - 1, max_size=storage - 1)
@@ -195,7 +202,9 @@ options = st.builds(
     MapperOptions,
     algorithm=st.sampled_from(["random", "random_pruned", "linear_pruned", "hybrid", "exhaustive"]),
     num_threads=st.integers(0, 3),
-    optimization_metrics=st.sampled_from([("edp",), ("delay", "energy"), ("accesses-0", "last_level_accesses")]),
+    optimization_metrics=st.sampled_from(
+        [("edp",), ("delay", "energy"), ("accesses-0", "last_level_accesses")]
+    ),
     search_size=st.integers(0, 9),
     timeout=st.integers(0, 9),
     max_temporal_loops_in_a_mapping=st.integers(-1, 9),

@@ -7,7 +7,7 @@ from typing import Any
 from ..mapping import Mapping
 from ..mapping_yaml import directives
 from ..specs.spec import Spec
-from ..specs.writing import machine_sections
+from ..specs.writing import document
 
 
 def model_document(spec: Spec, mapping: Mapping) -> dict[str, Any]:
@@ -20,8 +20,6 @@ def model_document(spec: Spec, mapping: Mapping) -> dict[str, Any]:
     Raises:
         SpecError: a name that the tree form or the tables cannot carry.
     """
-    sections = machine_sections(spec)
-    return {
-        "mapping": directives(mapping, spec, complete=True),
-        **sections,
-    }
+    sections = document(spec, constraints=False, mapper=False)
+    sections.pop("model", None)
+    return {"mapping": directives(mapping, spec, complete=True), **sections}

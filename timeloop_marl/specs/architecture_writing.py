@@ -160,7 +160,10 @@ def _free(attributes: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]
     return {
         str(key): plain(value)
         for key, value in attributes.items()
-        if value is not None and key not in read and len(str(key)) <= _FREE_KEY and _depth(value) <= _FREE_DEPTH
+        if value is not None
+        and key not in read
+        and len(str(key)) <= _FREE_KEY
+        and _depth(value) <= _FREE_DEPTH
     }
 
 

@@ -45,9 +45,15 @@ def _loops(spec: Spec, tiling: TilingLevel) -> list[dict[str, Any]]:
     constraint, switches = spec.constraints.loops.get(tiling), spec.constraints.switches
     entry = {} if constraint is None else _loop_keys(constraint, spec.problem)
     if tiling.spatial:
-        pairs = {"no_multicast_no_reduction": switches.no_multicast, "no_link_transfer": switches.no_link_transfer}
+        pairs = {
+            "no_multicast_no_reduction": switches.no_multicast,
+            "no_link_transfer": switches.no_link_transfer,
+        }
     else:
-        pairs = {"no_temporal_reuse": switches.no_temporal_reuse, "rmw_first_update": switches.rmw_first_update}
+        pairs = {
+            "no_temporal_reuse": switches.no_temporal_reuse,
+            "rmw_first_update": switches.rmw_first_update,
+        }
     lists = {key: _switched(spec, chosen, tiling.storage) for key, chosen in pairs.items()}
     entry |= {key: names for key, names in lists.items() if names}
     if constraint is None and not entry:

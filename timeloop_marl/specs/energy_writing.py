@@ -58,7 +58,9 @@ def art_section(spec: Spec) -> dict[str, Any]:
     return {
         "version": _VERSION,
         "tables": [
-            {"name": f"{ROOT}.{name}", "area": area} for name, area in areas.items() if _tabled(name, area == 0)
+            {"name": f"{ROOT}.{name}", "area": area}
+            for name, area in areas.items()
+            if _tabled(name, area == 0)
         ],
     }
 

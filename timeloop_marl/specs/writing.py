@@ -13,7 +13,7 @@ from .problem import Problem, Term
 from .spec import Spec
 from .yaml_text import yaml_text
 
-__all__ = ["document", "machine_sections", "yaml_text"]
+__all__ = ["document", "yaml_text"]
 
 
 def document(spec: Spec, *, constraints: bool = True, mapper: bool = True) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def document(spec: Spec, *, constraints: bool = True, mapper: bool = True) -> di
     Raises:
         SpecError: a name that the tree form or the tables cannot carry.
     """
-    result = machine_sections(spec)
+    result = {"architecture": architecture_section(spec), "problem": _problem_section(spec.problem)}
     targets = constraint_targets(spec) if constraints else []
     if targets:
         result["architecture_constraints"] = {"targets": targets}
@@ -42,32 +42,10 @@ def document(spec: Spec, *, constraints: bool = True, mapper: bool = True) -> di
     model = _changed(spec.model)
     if model:
         result["model"] = model
-    # the tables last: they are long
-    return {**{key: value for key, value in result.items() if key not in _TABLES}, **_tables(result)}
+    return {**result, "ERT": ert_section(spec), "ART": art_section(spec)}
 
 
-_TABLES = ("ERT", "ART")
-
-
-def _tables(result: dict[str, Any]) -> dict[str, Any]:
-    return {key: result[key] for key in _TABLES}
-
-
-def machine_sections(spec: Spec) -> dict[str, Any]:
-    """Machine, workload and the tables that pin every energy and area.
-
-    Raises:
-        SpecError: a name that the tree form or the tables cannot carry.
-    """
-    return {
-        "architecture": architecture_section(spec),
-        "problem": problem_section(spec.problem),
-        "ERT": ert_section(spec),
-        "ART": art_section(spec),
-    }
-
-
-def problem_section(problem: Problem) -> dict[str, Any]:
+def _problem_section(problem: Problem) -> dict[str, Any]:
     """Shape and instance; coefficients are named after their values, which is all that is known of them."""
     coefficients = {
         term.coefficient: None

@@ -62,7 +62,9 @@ def _on_one_line(value: Any, column: int) -> bool:
 
 def _leaf(value: Mapping[str, Any] | list[Any]) -> bool:
     items = value.values() if isinstance(value, Mapping) else value
-    return not any(isinstance(item, Mapping) or (isinstance(item, list) and not _leaf(item)) for item in items)
+    return not any(
+        isinstance(item, Mapping) or (isinstance(item, list) and not _leaf(item)) for item in items
+    )
 
 
 def _flow(value: Any) -> str:
