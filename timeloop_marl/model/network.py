@@ -8,6 +8,9 @@ from .jit import kernel
 from .layout import Tables, Workspace
 from .networks import ANY_FACTOR, LEGACY, REDUCTION_TREE, SIMPLE_MULTICAST
 
+TWO_63 = 9223372036854775808.0
+LOWEST, HIGHEST = -(2**63), 2**63 - 1
+
 
 @kernel
 def ingress(tables: Tables, work: Workspace, n: int, p: int, e: int) -> float:
@@ -76,15 +79,35 @@ def router_passes(tables: Tables, work: Workspace, n: int, p: int) -> int:
 
 @kernel
 def spatial_reductions(tables: Tables, work: Workspace, n: int, p: int) -> int:
-    """Additions in network n; negative counts wrap modulo 2^64 when printed."""
+    """Additions in network n, modulo 2^64 (the bits of an unsigned count in a signed one)."""
     s = tables.net_outer[n]
     additions = 0
     if not tables.read_write[p] or not tables.net_drains[n] or tables.net_kind[n] == SIMPLE_MULTICAST:
         return additions
     for e in range(entry_count(work, s, p)):
         factor = float(entry_multicast(work, s, p, e) - 1)
-        additions = int(float(additions) + factor * ingress(tables, work, n, p, e))
+        additions = to_unsigned(from_unsigned(additions) + factor * ingress(tables, work, n, p, e))
     return additions
+
+
+@kernel
+def to_unsigned(value: float) -> int:
+    """A double as 64-bit unsigned count the way x86-64 converts it, in the bits of a signed one.
+
+    Negative values wrap; what does not fit becomes the indefinite integer of the processor, from 2^64 on then 0.
+    """
+    if value < TWO_63:
+        return int(value) if value >= -TWO_63 else LOWEST
+    rest = value - TWO_63
+    return (int(rest) if rest < TWO_63 else LOWEST) ^ LOWEST
+
+
+@kernel
+def from_unsigned(bits: int) -> float:
+    """The count that these bits mean when they are read as unsigned, rounded once."""
+    if bits >= 0:
+        return float(bits)
+    return 2.0 * float(((bits >> 1) & HIGHEST) | (bits & 1))
 
 
 @kernel
@@ -137,6 +160,11 @@ def link_energy(tables: Tables, work: Workspace, n: int, p: int) -> float:
 
 
 @kernel
+def _additions(tables: Tables, work: Workspace, n: int, p: int) -> float:
+    return from_unsigned(spatial_reductions(tables, work, n, p))
+
+
+@kernel
 def network_energy(tables: Tables, work: Workspace, n: int) -> float:
     """PJ of network n, as it enters the total."""
     instances = float(work.rep[tables.net_outer[n]])
@@ -144,7 +172,7 @@ def network_energy(tables: Tables, work: Workspace, n: int) -> float:
     for p in range(tables.spaces):
         energy = tensor_energy(tables, work, n, p)
         if tables.net_kind[n] == REDUCTION_TREE:
-            total += energy + float(spatial_reductions(tables, work, n, p)) * tables.net_adder[n]
+            total += energy + _additions(tables, work, n, p) * tables.net_adder[n]
         else:
             total += (link_energy(tables, work, n, p) + energy) * instances
     work.network_energy[n] = total

@@ -16,6 +16,7 @@ from .network import (
     entry_count,
     entry_hops,
     entry_multicast,
+    from_unsigned,
     ingress,
     link_energy,
     spatial_reductions,
@@ -43,6 +44,7 @@ _utilization = plain(utilization)
 _entry_count = plain(entry_count)
 _entry_hops = plain(entry_hops)
 _entry_multicast = plain(entry_multicast)
+_from_unsigned = plain(from_unsigned)
 _ingress = plain(ingress)
 _link_energy = plain(link_energy)
 _spatial_reductions = plain(spatial_reductions)
@@ -184,7 +186,9 @@ def _network_tensor(evaluated: Evaluated, n: int, p: int) -> NetworkTensorStatis
         energy_total=own * instances,
         link_energy=links,
         link_energy_total=links * instances,
-        spatial_reduction_energy=reductions * float(tables.net_adder[n]) if kind == REDUCTION_TREE else 0.0,
+        spatial_reduction_energy=(
+            _from_unsigned(reductions) * float(tables.net_adder[n]) if kind == REDUCTION_TREE else 0.0
+        ),
     )
 
 
