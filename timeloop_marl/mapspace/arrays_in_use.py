@@ -39,10 +39,9 @@ def _factors(space: TimeloopMapspace, t: int, dim: int, released: bool) -> list[
     if dim in rule.fixed:
         return [min(rule.fixed[dim], bound)]
     least, most = rule.minimum.get(dim, 1), rule.maximum.get(dim, bound)
-    factors = timeloop_divisors(bound)
-    if space.template == "ruby" and rule.remainders:
-        factors = list(range(1, bound + 1))
-    return [factor for factor in factors if least <= factor <= most]
+    # Imperfect fixed factors leave a remainder whose divisors need not divide the bound.
+    left = bound if space.template == "ruby" else space.counts[dim].given.remainder
+    return [factor for factor in timeloop_divisors(left) if least <= factor <= most]
 
 
 def parallelism_bounds(space: TimeloopMapspace) -> Iterator[Finding]:
@@ -50,6 +49,8 @@ def parallelism_bounds(space: TimeloopMapspace) -> Iterator[Finding]:
     least = space.constraints.min_parallelism
     best = 1.0
     for t in space.spatial_levels:
+        if space.template == "ruby" and space.constraint(t).remainders:
+            continue  # almost any factor can be had there
         best *= reachable(space, t) / float(space.choices.fanout_x[t] * space.choices.fanout_y[t])
     if best < least:
         yield Finding(
@@ -61,6 +62,8 @@ def parallelism_bounds(space: TimeloopMapspace) -> Iterator[Finding]:
 def idle_arrays(space: TimeloopMapspace) -> Iterator[Finding]:
     """Constraints that pin dims of bound > 1 at a spatial level and so leave most of its array idle."""
     for t in space.spatial_levels:
+        if space.template == "ruby" and space.constraint(t).remainders:
+            continue
         available = int(space.choices.fanout_x[t] * space.choices.fanout_y[t])
         used = reachable(space, t)
         pinned = [d for d in range(space.dims) if _pinned(space, t, d)]

@@ -10,6 +10,7 @@ from ..specs.architecture import Architecture, TilingLevel
 from ..specs.constraints import Constraints, LoopConstraint
 from ..specs.problem import Problem
 
+MOST_FREE_FLAGS = 62
 LARGEST_PERMUTATION = 20  # 20! is the largest factorial that fits into 64 bits
 
 
@@ -98,4 +99,10 @@ def bypass_choices(problem: Problem, architecture: Architecture, constraints: Co
     strings = ["".join(row) for row in constraints.bypass] or [default] * len(problem.data_spaces)
     fixed = tuple(tuple(text[s] != "0" for text in strings) for s in range(levels))
     free = tuple((s, p) for p, text in enumerate(strings) for s in range(levels) if text[s] == "X")
+    if len(free) > MOST_FREE_FLAGS:
+        raise UnsupportedFeatureError(
+            f"{len(free)} keep flags are free",
+            expected=f"at most {MOST_FREE_FLAGS}, so that a bypass id fits into 64 bits",
+            remedy="keep or bypass some data spaces by constraints",
+        )
     return BypassChoices(fixed, free)

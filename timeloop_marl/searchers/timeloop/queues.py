@@ -14,6 +14,7 @@ from ...mapspace.timeloop import MapspaceIds, TimeloopMapspace
 from .rng import Uniform, multiply_add, new_engine, take_digit, uniform_pair
 
 BATCH = 512
+TRIPLES = 4096
 
 
 class Queue(Protocol):
@@ -167,9 +168,9 @@ class DrawnTriples(_Filtered):
         return self._fresh(self._rows)
 
     def _rows(self) -> Int64[ndarray, "Q axes"]:
-        rows = np.zeros((BATCH, self._axes), np.int64)
+        rows = np.zeros((TRIPLES, self._axes), np.int64)
         for columns, draw in self._draws:
-            rows[:, columns] = draw(BATCH)
+            rows[:, columns] = draw(TRIPLES)
         return rows
 
 

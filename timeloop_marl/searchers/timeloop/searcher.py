@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
-from ...errors import SpecError
+from ...errors import SpecError, UnsupportedFeatureError
 from ...mapping import Mapping
-from ...mapspace.timeloop import TimeloopMapspace
+from ...mapspace.timeloop import LARGEST_SPACE, TimeloopMapspace
 from ...model.outcome import Outcome
 from ...specs.mapper import MapperOptions
 from ..base import Searcher, Turns
@@ -64,6 +64,13 @@ class TimeloopSearcher(Searcher):
                 path="mapper.algorithm",
                 value=self.options.algorithm,
                 expected=", ".join(ALGORITHMS),
+            )
+        if max(vars(space.sizes).values()) >= LARGEST_SPACE:
+            raise UnsupportedFeatureError(
+                "a sub-space of the mapspace has 2^128 ids or more, which Timeloop's mappers cannot number",
+                path="mapper.algorithm",
+                value=self.options.algorithm,
+                remedy="fix factors or permutations by constraints, or take a searcher on the learners' view",
             )
         threads = self.options.num_threads or os.cpu_count() or 1
         names = self.options.optimization_metrics
