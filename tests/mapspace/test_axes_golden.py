@@ -1,4 +1,4 @@
-"""The learners' view on the recorded machines: all draws valid, inside Timeloop's mapspace, and Timeloop's inside ours."""
+"""The learners' view on the recorded machines: all draws valid, inside Timeloop's mapspace, and the other way round."""
 
 from __future__ import annotations
 
