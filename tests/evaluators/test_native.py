@@ -14,7 +14,9 @@ from random_cases import random_mapping, random_spec, random_switches
 from timeloop_marl.errors import MappingError, SpecError, UnsupportedFeatureError, UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
+from timeloop_marl.model.layout import workspace
 from timeloop_marl.model.outcome import Failure, Rejection, Statistics
+from timeloop_marl.model.walk_space import walk_space
 from timeloop_marl.specs.problem import DataSpace, Problem, Term
 from timeloop_marl.specs.spec import ModelOptions
 
@@ -99,17 +101,13 @@ def first_case(**options):
     return spec, mappings
 
 
-def test_the_workspace_grows_when_a_mapping_has_many_signatures(monkeypatch):
-    from timeloop_marl.evaluators import native
-    from timeloop_marl.model import layout
-
-    monkeypatch.setattr(native, "workspace", lambda tables, entries=1: layout.workspace(tables, entries))
+def test_the_workspace_grows_when_a_mapping_has_many_signatures():
     grown = 0
     for _, spec, switches, mappings in cases(25, 21):
         small = NativeEvaluator(spec, switches=switches, compiled=False)
-        outcome = small(MappingBatch.of(mappings[:3]))
-        expected = NativeEvaluator(spec, switches=switches)(MappingBatch.of(mappings[:3]))
-        assert columns(outcome) == columns(expected)
+        small._spaces.append((workspace(small._tables, 1), walk_space(small._tables)))
+        batch = MappingBatch.of(mappings[:3])
+        assert columns(small(batch)) == columns(NativeEvaluator(spec, switches=switches)(batch))
         grown += small._take()[0].multicast.shape[2] > 1
     assert grown > 0
 
@@ -158,7 +156,8 @@ def test_malformed_batches_are_refused(field, change, said):
 def test_statistics_refuse_factors_that_miss_the_bound():
     spec, mappings = first_case()
     loops = mappings[0].loops
-    outer = replace(loops[-1], factors=tuple(f + 1 for f in loops[-1].factors))
+    larger = tuple(f + 1 for f in loops[-1].factors)
+    outer = replace(loops[-1], factors=larger, residuals=larger)
     with pytest.raises(MappingError, match="do not multiply"):
         NativeEvaluator(spec).statistics(replace(mappings[0], loops=(*loops[:-1], outer)))
 
