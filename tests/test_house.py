@@ -29,13 +29,14 @@ ARROWS: dict[str, set[str]] = {
     "model": CORE | {"mapspace"},
     "evaluators": CORE | {"mapspace", "model"},
     "objective": {"errors", "outcome"},
-    "searchers": CORE | {"mapspace", "objective"},
+    "tasks": CORE | {"mapspace", "objective"},
+    "searchers": CORE | {"mapspace", "objective", "tasks"},
     "search": FOUNDATION,
     "settings": {"errors", "specs"},
     "folder": {"errors"},
     "rows": FOUNDATION,
     "report": FOUNDATION | {"search", "settings", "folder"},
-    "front": FOUNDATION | {"search", "settings", "folder", "rows", "report"},
+    "front": FOUNDATION | {"tasks", "search", "settings", "folder", "rows", "report"},
 }
 # Longest matching prefix counts. Everything else is unknown and has to be given a room here and in docs/house.md.
 ROOMS = {
@@ -47,8 +48,10 @@ ROOMS = {
     "timeloop_marl.model": "model",
     "timeloop_marl.model.outcome": "outcome",
     "timeloop_marl.evaluators": "evaluators",
+    "timeloop_marl.envs": "tasks",
+    "timeloop_marl.envs.make": "front",
     "timeloop_marl.searchers": "searchers",
-    "timeloop_marl.search": "search",
+    "timeloop_marl.search_loop": "search",
     "timeloop_marl.objective": "objective",
     "timeloop_marl.search_result": "search",
     "timeloop_marl.run_identity": "front",
@@ -64,7 +67,11 @@ ROOMS = {
     "timeloop_marl.__main__": "front",
     "timeloop_marl": "front",
 }
-TORCH_ROOMS = ("timeloop_marl.searchers.marl", "timeloop_marl.searchers.single_agent")
+TORCH_ROOMS = (
+    "timeloop_marl.searchers.marl",
+    "timeloop_marl.searchers.single_agent",
+    "timeloop_marl.searchers.library",
+)
 
 
 def module_name(path: Path) -> str:
