@@ -19,7 +19,7 @@ import numpy as np
 
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.objective import parse_objective
-from timeloop_marl.search import Budget, search
+from timeloop_marl.search_loop import Budget, search
 from timeloop_marl.search_result import Improvement
 from timeloop_marl.searchers.registry import make_searcher
 from timeloop_marl.specs.reading import load

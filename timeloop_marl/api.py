@@ -18,8 +18,8 @@ from .objective import parse_objective
 from .report.results import write_results
 from .run_folder import RunFolder
 from .run_identity import run_identity
-from .search import Budget, TraceFile
-from .search import search as run_search
+from .search_loop import Budget, TraceFile
+from .search_loop import search as run_search
 from .search_result import Progress, SearchResult
 from .searchers.registry import make_searcher
 from .settings import Settings
@@ -91,6 +91,7 @@ def search(
     threads: int = 1,
     top: int = 1,
     on_progress: Callable[[Progress], None] | None = None,
+    on_compile: Callable[[str], None] | None = None,
     **choices: Any,
 ) -> Result:
     """Search for the best mapping.
@@ -103,6 +104,7 @@ def search(
         threads: evaluate on so many threads; results do not depend on it.
         top: how many distinct best mappings to keep.
         on_progress: called after every batch.
+        on_compile: told in one line when the cost model is compiled first; that takes tens of seconds.
         choices: settings by name, e.g. ``samples=500, searcher="annealing"``.
 
     Raises:
@@ -118,7 +120,11 @@ def search(
     require_feasible(spec)
     objective = parse_objective(settings.objective, len(spec.architecture.storage))
     searcher = make_searcher(settings.searcher, spec, settings.seed, objective, settings.options)
-    evaluator = NativeEvaluator(spec, accesses=objective.needs_accesses, threads=threads)
+    evaluator = NativeEvaluator(
+        spec, accesses=objective.needs_accesses, threads=threads, precheck=searcher.precheck
+    )
+    evaluator.warm_up(on_compile)
+    searcher.space.warm_up()
     trace = None
     if output is not None:
         folder = RunFolder(output)

@@ -12,7 +12,6 @@ from rich.console import Console
 from ..api import Result
 from ..api import search as run_search
 from ..errors import UsageError
-from ..evaluators.native import NativeEvaluator
 from ..mapspace.diagnosis import Severity, diagnose
 from ..report.terminal import result_view
 from ..run_folder import RunFolder
@@ -32,7 +31,7 @@ _RECORDED = ("files", "values", "rules", *_SETTINGS, "option", "top")
 def run(options: argparse.Namespace) -> int:
     """Search; 0 if a valid mapping was found, 1 if not."""
     folder = RunFolder(options.output)
-    if options.resume:
+    if options.resume and (folder.started or not options.files):
         _recall(folder, options)
     if not options.files:
         raise UsageError("no input files: give the architecture, problem, ... (only --resume goes without)")
@@ -55,7 +54,6 @@ def run(options: argparse.Namespace) -> int:
 def _search(folder: RunFolder, spec: Spec, settings: Settings, options: argparse.Namespace) -> Result:
     errors = Console(stderr=True)
     visible = errors.is_terminal and not options.quiet
-    NativeEvaluator(spec).warm_up(None if options.quiet else _say)
 
     def begin(on_progress: Callable[[Progress], None] | None) -> Result:
         return run_search(
@@ -66,6 +64,7 @@ def _search(folder: RunFolder, spec: Spec, settings: Settings, options: argparse
             threads=options.threads,
             top=options.top,
             on_progress=on_progress,
+            on_compile=None if options.quiet else _say,
         )
 
     if not visible:

@@ -65,6 +65,13 @@ class LearnersMapspace:
             found.setdefault(label(axis), []).append(a)
         return tuple(tuple(group) for group in found.values())
 
+    def warm_up(self) -> None:
+        """Compile (or load from the cache) what a search would on its first rows."""
+        rng = np.random.default_rng(0)
+        rows, _ = self.repair(self.sample(1, rng), rng)
+        self.feasible(rows)
+        self.decode(rows)
+
     def sample(self, n: int, rng: np.random.Generator) -> Int64[ndarray, "n axes"]:
         """n random feasible canonical rows: every axis drawn uniformly, then repaired."""
         rows = np.zeros((n, self.axes), np.int64)

@@ -161,6 +161,12 @@ class TimeloopMapspace:
             [1, *self.factorization_sizes, *orders, *splits, self.sizes.datatype_bypass], np.int64
         )
 
+    def warm_up(self) -> None:
+        """Compile (or load from the cache) what a search would on its first rows."""
+        batch = self.decode(np.zeros((1, self.axes), np.int64))
+        self.construction_failures(batch)
+        self.capacity_failures(batch)
+
     def decode(self, candidates: Int64[ndarray, "m axes"]) -> MappingBatch:
         """The mappings of candidate rows. Digits must be in range (see ``check``)."""
         rows = np.ascontiguousarray(candidates, np.int64)

@@ -26,6 +26,10 @@ class Space(Protocol):
         """The mappings that the candidates stand for."""
         ...
 
+    def warm_up(self) -> None:
+        """Compile what the first candidates would, so that it is not counted as search time."""
+        ...
+
 
 class Searcher(ABC):
     """Strict alternation of ``ask`` and ``tell``; ``tell`` gets the rows of the last ``ask`` in the same order.
@@ -35,6 +39,7 @@ class Searcher(ABC):
 
     space: Space
     batch: int = 64  # rows per ask that suit the searcher
+    precheck: bool = False  # it expects the mapper's capacity pre-check to come before the evaluation
 
     @abstractmethod
     def ask(self, n: int) -> Int64[ndarray, "m axes"]:

@@ -20,7 +20,7 @@ from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.model.outcome import Failure
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.run_identity import run_identity, spec_fingerprint
-from timeloop_marl.search import Budget, TraceFile, search
+from timeloop_marl.search_loop import Budget, TraceFile, search
 from timeloop_marl.search_result import SearchResult, StopReason, nest_key
 from timeloop_marl.searchers.base import Searcher
 from timeloop_marl.searchers.registry import make_searcher
