@@ -20,6 +20,7 @@ LARGEST_COUNT = 2**62
 """No count of the model may reach this; beyond, construction refuses the problem."""
 
 Pairs = frozenset[tuple[int, int]]
+Values = dict[str, object]
 
 
 def compile_tables(spec: Spec, switches: Switches, networks: tuple[Network, ...]) -> Tables:
@@ -28,25 +29,43 @@ def compile_tables(spec: Spec, switches: Switches, networks: tuple[Network, ...]
     Raises:
         UnsupportedFeatureError: counts could exceed 64 bits, or the rule set is unknown.
     """
-    problem, architecture, storage = (
-        spec.problem,
-        spec.architecture,
-        spec.architecture.storage,
-    )
-    _check_counts(problem)
+    _check_counts(spec.problem)
     if spec.options.rules not in ("2022", "2025"):
         raise UnsupportedFeatureError("unknown rule set", value=spec.options.rules, expected="2022 or 2025")
-    spaces, levels = problem.data_spaces, range(len(storage))
-    motion = _motions(problem)
-    pairs = (len(storage), len(spaces))
-    energies = spec.energies
+    problem, storage, spaces = spec.problem, spec.architecture.storage, spec.problem.data_spaces
     actions = _actions(networks, len(spaces))
-    values: dict[str, object] = {
+    values = {
+        **_problem_values(problem),
+        **_machine_values(spec),
+        **_switch_values(switches, (len(storage), len(spaces))),
+        **_energy_values(spec),
+        **_network_values(networks, actions),
+        **_option_values(spec, networks),
+        "tiles": len(spec.architecture.tiling_levels),
+        "networks": len(networks),
+        "latency": latency(spec.architecture),
+    }
+    counts = {
+        "D": len(problem.dims),
+        "P": len(spaces),
+        "S": len(storage),
+        "T": len(spec.architecture.tiling_levels),
+        "R": sum(len(space.ranks) for space in spaces),
+        "terms": sum(len(rank) for space in spaces for rank in space.ranks),
+        "N": len(networks),
+        "A": actions[0].shape[2],
+    }
+    tables = allocate(Tables, table_sizes(counts))
+    fill(tables, values)
+    return tables
+
+
+def _problem_values(problem: Problem) -> Values:
+    """Sections 1 and 2: bounds and projections."""
+    spaces, motion = problem.data_spaces, _motions(problem)
+    return {
         "dims": len(problem.dims),
         "spaces": len(spaces),
-        "levels": len(storage),
-        "tiles": len(architecture.tiling_levels),
-        "networks": len(networks),
         "bounds": _ints(problem.bounds),
         "read_write": np.array([space.read_write for space in spaces], np.bool_),
         "rank_start": _ints(np.cumsum([0, *(len(space.ranks) for space in spaces)])),
@@ -60,6 +79,16 @@ def compile_tables(spec: Spec, switches: Switches, networks: tuple[Network, ...]
         "term_distance": _ints(
             [abs(term.coefficient) for space in spaces for rank in space.ranks for term in rank]
         ),
+        "coded": motion is not None,
+    }
+
+
+def _machine_values(spec: Spec) -> Values:
+    """Sections 1, 11 and 12: meshes, sizes, bandwidths."""
+    architecture, spaces = spec.architecture, spec.problem.data_spaces
+    storage, levels = architecture.storage, range(len(architecture.storage))
+    return {
+        "levels": len(storage),
         "tile_storage": _ints([tile.storage for tile in architecture.tiling_levels]),
         "tile_spatial": np.array([tile.spatial for tile in architecture.tiling_levels], np.bool_),
         "fanout_x": _ints([architecture.fanout_x(s) for s in levels]),
@@ -78,11 +107,6 @@ def compile_tables(spec: Spec, switches: Switches, networks: tuple[Network, ...]
                 architecture.compute.mesh_y,
             ]
         ),
-        "no_temporal_reuse": _pairs(switches.no_temporal_reuse, pairs),
-        "rmw_first_update": _pairs(switches.rmw_first_update, pairs),
-        "no_coalesce": _pairs(switches.no_coalesce, pairs),
-        "no_multicast": _pairs(switches.no_multicast, pairs),
-        "no_link_transfer": _pairs(switches.no_link_transfer, pairs),
         "distributed": np.array([level.network.distributed for level in storage], np.bool_),
         "read_bandwidth": _floats([_limit(level.read_bandwidth) for level in storage]),
         "write_bandwidth": _floats([_limit(level.write_bandwidth) for level in storage]),
@@ -90,6 +114,25 @@ def compile_tables(spec: Spec, switches: Switches, networks: tuple[Network, ...]
         "bandwidth_scale": _floats(
             [[level.bandwidth_scale.get(space.name, 1.0) for space in spaces] for level in storage]
         ),
+    }
+
+
+def _switch_values(switches: Switches, pairs: tuple[int, int]) -> Values:
+    """Reuse switches (sections 3, 5, 9 and 10)."""
+    return {
+        "no_temporal_reuse": _pairs(switches.no_temporal_reuse, pairs),
+        "rmw_first_update": _pairs(switches.rmw_first_update, pairs),
+        "no_coalesce": _pairs(switches.no_coalesce, pairs),
+        "no_multicast": _pairs(switches.no_multicast, pairs),
+        "no_link_transfer": _pairs(switches.no_link_transfer, pairs),
+    }
+
+
+def _energy_values(spec: Spec) -> Values:
+    """Section 13."""
+    architecture, energies = spec.architecture, spec.energies
+    storage, levels = architecture.storage, range(len(architecture.storage))
+    return {
         "read_energy": _floats([level.read for level in energies.storage]),
         "fill_energy": _floats([level.fill for level in energies.storage]),
         "update_energy": _floats([level.update for level in energies.storage]),
@@ -97,6 +140,12 @@ def compile_tables(spec: Spec, switches: Switches, networks: tuple[Network, ...]
         "leak": _floats([level.leak for level in energies.storage]),
         "gate": _ints([_gate(architecture, s) for s in levels]),
         "compute_energy": float(energies.compute),
+    }
+
+
+def _network_values(networks: tuple[Network, ...], actions: tuple[ndarray, ndarray]) -> Values:
+    """Section 14."""
+    return {
         "net_kind": _ints([network.kind for network in networks]),
         "net_outer": _ints([network.outer for network in networks]),
         "net_drains": np.array([network.drains for network in networks], np.bool_),
@@ -107,28 +156,20 @@ def compile_tables(spec: Spec, switches: Switches, networks: tuple[Network, ...]
         "net_adder": _floats([network.adder for network in networks]),
         "net_action_factor": actions[0],
         "net_action_energy": actions[1],
-        "latency": latency(architecture),
+    }
+
+
+def _option_values(spec: Spec, networks: tuple[Network, ...]) -> Values:
+    """Options, and what may be left out."""
+    storage = spec.architecture.storage
+    return {
         "rules_2022": spec.options.rules == "2022",
         "link_transfers": spec.options.link_transfers,
         "first_read_elision": spec.options.first_read_elision,
         "all_figures": False,
         "hops_needed": any(n.kind == LEGACY and (n.hop != 0 or n.router != 0) for n in networks),
         "explicit_blocks": any(level.network.distributed for level in storage),
-        "coded": motion is not None,
     }
-    counts = {
-        "D": len(problem.dims),
-        "P": len(spaces),
-        "S": len(storage),
-        "T": len(architecture.tiling_levels),
-        "R": sum(len(space.ranks) for space in spaces),
-        "terms": sum(len(rank) for space in spaces for rank in space.ranks),
-        "N": len(networks),
-        "A": actions[0].shape[2],
-    }
-    tables = allocate(Tables, table_sizes(counts))
-    fill(tables, values)
-    return tables
 
 
 def least_words(level: StorageLevel) -> float:
