@@ -14,10 +14,12 @@ from ..api import search as run_search
 from ..errors import UsageError
 from ..mapspace.diagnosis import Severity, diagnose
 from ..report.terminal import result_view
-from ..run_folder import RunFolder
+from ..run_folder import INPUTS, RunFolder
 from ..search_result import Progress
 from ..settings import Settings, read_settings
 from ..specs.spec import Spec
+from ..specs.writing import document as document_of
+from ..specs.writing import yaml_text
 from .inputs import parse_values, print_notices, read_inputs
 from .progress import ProgressLine
 from .screen import console
@@ -46,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
                 f"{folder.path}: holds a run already; go on with it by --resume, or choose another -o folder"
             )
         if not folder.started or not options.resume:
+            folder.write(INPUTS, yaml_text(document_of(spec)))
             folder.write_manifest({"arguments": {name: getattr(options, name) for name in _RECORDED}})
         result = _search(folder, spec, settings, options)
     return _finish(folder, result, options)

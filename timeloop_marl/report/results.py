@@ -17,8 +17,10 @@ from ..search_result import SearchResult
 from ..settings import Settings
 from ..specs.constraints import Switches
 from ..specs.spec import Spec
+from ..specs.writing import yaml_text
 from .map_text import map_text
 from .map_yaml import map_yaml_text
+from .model_input import model_document
 from .plots import save_figure, summary_figure
 from .stats import stats_text
 from .trajectory import Trajectory
@@ -51,13 +53,15 @@ def write_results(
 def write_mapping(
     folder: RunFolder, spec: Spec, mapping: Mapping, statistics: Statistics, prefix: str
 ) -> list[Path]:
-    """``.stats.txt``, ``.map.txt`` and ``.map.yaml`` of one mapping, in Timeloop's formats."""
+    """``.stats.txt``, ``.map.txt``, ``.map.yaml`` and a complete input for timeloop-model, of one mapping."""
     return [
         folder.write(f"{prefix}.stats.txt", stats_text(spec, statistics)),
         folder.write(f"{prefix}.map.txt", map_text(spec, mapping, statistics)),
         folder.write(
             f"{prefix}.map.yaml", map_yaml_text(spec, mapping, complete=_needs_all(spec, mapping)) + "\n"
         ),
+        # All in one, without the constraints that timeloop-model would hold against it: `timeloop-model FILE`.
+        folder.write(f"{prefix}.model.yaml", yaml_text(model_document(spec, mapping))),
     ]
 
 
