@@ -76,7 +76,8 @@ def test_lean_and_full_evaluation_agree(seed):
         assert 0 < result.utilization <= 1
         got = computed(result, spec)
         assert compare(got, got) == []
-        # Only network figures may be negative: bypass rescales traffic, but not the partition that is subtracted.
+        # Only network traffic may be negative: bypass rescales it, but not the partition that is subtracted. Fills
+        # below the first updates wrap, as unsigned counts do in the real program.
         assert all(number >= 0 for key in ("compute", "levels") for number in numbers(got[key]))
 
 

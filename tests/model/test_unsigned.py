@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from timeloop_marl.model.jit import plain
-from timeloop_marl.model.network import from_unsigned, to_unsigned
+from timeloop_marl.model.unsigned import divided, from_unsigned, to_unsigned
 
 CASES = [
     (0.0, 0),
@@ -41,3 +41,13 @@ def test_unsigned_to_double(count, compiled):
 def test_a_wrapped_count_loses_its_low_bits_with_the_next_entry():
     """-5 additions, then 3 more: 2^64 - 5 as a double is 2^64, and 2^64 + 3 converts to 0."""
     assert to_unsigned(from_unsigned(to_unsigned(-5.0)) + 3.0) == 0
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(
+    ("count", "block"), [(0, 4), (7, 4), (8, 4), (2**64 - 14, 1), (2**64 - 14, 4), (2**64 - 1, 3)]
+)
+def test_blocks_of_an_unsigned_count(count, block, compiled):
+    divide = divided if compiled else plain(divided)
+    bits = count - 2**64 if count >= 2**63 else count
+    assert divide(bits, block) == float(-(-count // block))

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from .jit import kernel
 from .layout import Tables, Workspace
-
-
-@kernel
-def vectors(words: int, block: int) -> float:
-    """Block accesses that ``words`` scalar accesses take."""
-    whole = words // block
-    return float(whole if words == whole * block else whole + 1)
+from .unsigned import divided, from_unsigned
 
 
 @kernel
@@ -50,12 +44,12 @@ def storage_energy(tables: Tables, work: Workspace, s: int, cycles: int) -> floa
     for p in range(spaces):
         cluster = (
             0.0
-            + vectors(work.reads[s, p], block) * tables.read_energy[s]
-            + vectors(work.fills[s, p], block) * tables.fill_energy[s]
-            + vectors(work.updates[s, p], block) * tables.update_energy[s]
+            + divided(work.reads[s, p], block) * tables.read_energy[s]
+            + divided(work.fills[s, p], block) * tables.fill_energy[s]
+            + divided(work.updates[s, p], block) * tables.update_energy[s]
         )
         work.access_energy[s, p] = cluster / ratio if work.rep[s] > 0 else 0.0
-        addresses = float(address_generations(tables, work, s, p))
+        addresses = from_unsigned(address_generations(tables, work, s, p))
         address = addresses * tables.address_energy[s] * float(clusters)
         total += (work.access_energy[s, p] * float(work.rep[s]) + address) + leakage / float(spaces)
     work.level_energy[s] = total

@@ -7,6 +7,7 @@ import numpy as np
 from .collapse import CYCLES, STEPS
 from .jit import kernel
 from .layout import Tables, Workspace
+from .unsigned import from_unsigned
 
 
 @kernel
@@ -29,7 +30,7 @@ def level_cycles(tables: Tables, work: Workspace, s: int) -> int:
     for p in range(tables.spaces):
         scale = tables.bandwidth_scale[s, p]
         reads = np.ceil(float(work.reads[s, p]) / spread)
-        writes = np.ceil(float(work.fills[s, p] + work.updates[s, p]) / spread)
+        writes = np.ceil(from_unsigned(work.fills[s, p] + work.updates[s, p]) / spread)
         work.demand_read[s, p] = (reads / steps) * scale
         work.demand_write[s, p] = (writes / steps) * scale
         read += work.demand_read[s, p]

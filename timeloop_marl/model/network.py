@@ -7,9 +7,7 @@ import math
 from .jit import kernel
 from .layout import Tables, Workspace
 from .networks import ANY_FACTOR, LEGACY, REDUCTION_TREE, SIMPLE_MULTICAST
-
-TWO_63 = 9223372036854775808.0
-LOWEST, HIGHEST = -(2**63), 2**63 - 1
+from .unsigned import from_unsigned, to_unsigned
 
 
 @kernel
@@ -88,26 +86,6 @@ def spatial_reductions(tables: Tables, work: Workspace, n: int, p: int) -> int:
         factor = float(entry_multicast(work, s, p, e) - 1)
         additions = to_unsigned(from_unsigned(additions) + factor * ingress(tables, work, n, p, e))
     return additions
-
-
-@kernel
-def to_unsigned(value: float) -> int:
-    """A double as 64-bit unsigned count the way x86-64 converts it, in the bits of a signed one.
-
-    Negative values wrap; what does not fit becomes the indefinite integer of the processor, from 2^64 on then 0.
-    """
-    if value < TWO_63:
-        return int(value) if value >= -TWO_63 else LOWEST
-    rest = value - TWO_63
-    return (int(rest) if rest < TWO_63 else LOWEST) ^ LOWEST
-
-
-@kernel
-def from_unsigned(bits: int) -> float:
-    """The count that these bits mean when they are read as unsigned, rounded once."""
-    if bits >= 0:
-        return float(bits)
-    return 2.0 * float(((bits >> 1) & HIGHEST) | (bits & 1))
 
 
 @kernel

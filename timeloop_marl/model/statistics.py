@@ -16,7 +16,6 @@ from .network import (
     entry_count,
     entry_hops,
     entry_multicast,
-    from_unsigned,
     ingress,
     link_energy,
     spatial_reductions,
@@ -33,6 +32,7 @@ from .outcome import (
     Statistics,
     TensorStatistics,
 )
+from .unsigned import from_unsigned
 
 # The kernels' own formulas as plain Python: one mapping is not worth compiling entry points for.
 _address_generations = plain(address_generations)
@@ -124,7 +124,7 @@ def _tensor(evaluated: Evaluated, s: int, p: int) -> TensorStatistics:
     tables, work = evaluated.tables, evaluated.work
     instances, clusters = int(work.rep[s]), int(_used_clusters(tables, work, s))
     addresses = int(_address_generations(tables, work, s, p))
-    address_energy = addresses * float(tables.address_energy[s])
+    address_energy = addresses % 2**64 * float(tables.address_energy[s])
     throttle = float(work.throttle[s])
     return TensorStatistics(
         kept=bool(work.keep[s, p]),
@@ -134,10 +134,10 @@ def _tensor(evaluated: Evaluated, s: int, p: int) -> TensorStatistics:
         instances=instances,
         clusters=clusters,
         reads=int(work.reads[s, p]),
-        fills=int(work.fills[s, p]),
+        fills=int(work.fills[s, p]) % 2**64,  # unsigned in the real program
         updates=int(work.updates[s, p]),
         temporal_reductions=int(work.reads[s, p]) if tables.read_write[p] else 0,
-        address_generations=addresses,
+        address_generations=addresses % 2**64,
         energy=float(work.access_energy[s, p]),
         energy_total=float(work.access_energy[s, p]) * instances,
         address_energy=address_energy,
