@@ -91,6 +91,24 @@ def test_rows_of_random_mappings_can_be_read_back(seed):
         assert again.keep == mapping.keep
 
 
+@pytest.mark.parametrize("seed", [5000256, 5000415, 5002765])
+def test_fills_wrap_instead_of_becoming_negative(seed):
+    """Strided hulls make tiles of which more words count as first writes than are ever fetched."""
+    spec, mappings, switches = random_case(seed)
+    evaluator = NativeEvaluator(spec, switches=switches)
+    results = [evaluator.statistics(mapping) for mapping in mappings]
+    fills = [
+        tensor.fills
+        for result in results
+        if isinstance(result, Statistics)
+        for level in result.levels
+        for tensor in level.tensors
+    ]
+    assert max(fills) > 2**63
+    outcome = evaluator(MappingBatch.of(mappings))
+    assert outcome.energy_pj.max() > 1e18
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_threads_and_plain_python_change_nothing(seed):
     spec, mappings, switches = random_case(seed)
