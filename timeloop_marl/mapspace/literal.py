@@ -24,6 +24,10 @@ class LiteralSpace:
         """Number of columns of a candidate row."""
         return self.inner.axes
 
+    def warm_up(self) -> None:
+        """Compile what the first candidates would, so that it is not counted as search time."""
+        self.inner.warm_up()
+
     def decode(self, candidates: Int64[ndarray, "m axes"]) -> MappingBatch:
         """The mappings that the rows stand for; unusable ones for infeasible rows."""
         batch = self.inner.decode(candidates)

@@ -1,0 +1,92 @@
+"""CMA-ES by pycma on a continuous relaxation of the axes (Hansen, arXiv 1604.00772; restarts: Auger, Hansen 2005)."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import cma
+import numpy as np
+from jaxtyping import Float64
+from numpy import ndarray
+
+from ...mapspace.axes import LearnersMapspace
+from ...objective import Objective
+from ..learner import Rows
+from .batches import BatchSearcher
+from .globals import GlobalState
+from .options import CmaOptions
+
+_WORST = 1e4  # instead of the logarithm of an infinite cost: pycma ranks, but wants finite numbers
+
+
+class CmaSearcher(BatchSearcher):
+    """One variable per axis, rounded (``rounding``), or one per value, the largest wins (``argmax``); then repair.
+
+    When pycma says that it has converged, it starts again from a random point with a larger population.
+    """
+
+    def __init__(self, space: LearnersMapspace, objective: Objective, seed: int, options: CmaOptions) -> None:
+        super().__init__(space, objective, seed)
+        self.options = options
+        self._state = GlobalState(seed)
+        self._firsts = np.concatenate([[0], np.cumsum(space.cardinalities)]).astype(np.int64)
+        self._population = options.population
+        if space.axes:
+            self._start()
+
+    def _start(self) -> None:
+        argmax = self.options.encoding == "argmax"
+        variables = int(self._firsts[-1]) if argmax else self.learners.axes
+        start = self.rng.normal(0, 0.1, variables) if argmax else self.rng.random(variables)
+        settings: dict[str, Any] = {"verbose": -9, "seed": np.nan, "CMA_diagonal": self.options.diagonal}
+        if not argmax:
+            settings["bounds"] = [0, 1]
+        if self._population:
+            settings["popsize"] = self._population
+        with self._quiet():
+            # One variable is more than pycma covers; a second one without effect does no harm.
+            start = np.append(start, 0.5) if variables == 1 else start
+            self._strategy = cma.CMAEvolutionStrategy(start, self.options.sigma, settings)
+        self._population = int(self._strategy.popsize)
+        self.batch = self._population
+
+    def _quiet(self) -> Any:
+        return _Quiet(self._state)
+
+    def _next_batch(self) -> Rows:
+        with self._quiet():
+            if self._strategy.stop():
+                self._population = int(self._population * self.options.growth)
+                self._start()
+            self._points = self._strategy.ask()
+        return self.learners.repair(self._decoded(np.array(self._points)), self.rng)[0]
+
+    def _decoded(self, points: Float64[ndarray, "m variables"]) -> Rows:
+        cardinalities = self.learners.cardinalities
+        if self.options.encoding == "rounding":
+            inside = np.clip(points[:, : self.learners.axes], 0.0, 1.0)
+            return np.minimum((inside * cardinalities).astype(np.int64), cardinalities - 1)
+        parts = zip(self._firsts[:-1], self._firsts[1:])
+        return np.stack([points[:, a:b].argmax(axis=1) for a, b in parts], axis=1).astype(np.int64)
+
+    def _batch_costs(self, costs: Float64[ndarray, "m"]) -> None:
+        finite = np.where(np.isfinite(costs), np.log(np.maximum(costs, 1e-300)), _WORST)
+        with self._quiet():
+            self._strategy.tell(self._points, finite.tolist())
+
+
+class _Quiet:
+    """The searcher's own random state, and none of pycma's advice on the screen."""
+
+    def __init__(self, state: GlobalState) -> None:
+        self._managers = (state.active(), warnings.catch_warnings())
+
+    def __enter__(self) -> None:
+        for manager in self._managers:
+            manager.__enter__()
+        warnings.simplefilter("ignore")
+
+    def __exit__(self, *error: Any) -> None:
+        for manager in reversed(self._managers):
+            manager.__exit__(*error)
