@@ -18,7 +18,7 @@ from .annealing import AnnealingOptions, AnnealingSearcher
 from .base import Searcher
 from .cross_entropy import CrossEntropyOptions, CrossEntropySearcher
 from .genetic import GeneticOptions, GeneticSearcher
-from .learner import LearnerSearcher
+from .library.catalog import OFFERS
 from .random import RandomSearcher
 from .timeloop.searcher import ALGORITHMS, TimeloopSearcher
 
@@ -35,9 +35,7 @@ class Entry:
     make: Callable[[Spec, int, Objective, Mapping[str, Option]], Searcher]
 
 
-def _learner(
-    make: Callable[[LearnersMapspace, Objective, int, Any], LearnerSearcher], kind: type[Any]
-) -> Any:
+def _learner(make: Callable[[LearnersMapspace, Objective, int, Any], Searcher], kind: type[Any]) -> Any:
     def factory(spec: Spec, seed: int, objective: Objective, options: Mapping[str, Option]) -> Searcher:
         return make(LearnersMapspace(spec), objective, seed, kind(**options))
 
@@ -104,6 +102,8 @@ def _entries() -> Iterable[Entry]:
         CrossEntropySearcher,
         CrossEntropyOptions,
     )
+    for offer in OFFERS:
+        yield _own(offer.name, offer.description, offer.make, offer.options)
     for algorithm in ALGORITHMS:
         name = "timeloop-" + algorithm.replace("_", "-")
         yield Entry(name, _TIMELOOP_DESCRIPTIONS[algorithm], _MAPPER_OPTIONS, _timeloop(algorithm))
@@ -150,6 +150,8 @@ def _lookup(name: str, known: Mapping[str, Any], what: str) -> Any:
 def _converted(key: str, value: object, default: Option) -> Option:
     kind = type(default)
     text = str(value).strip()
+    if kind is str:
+        return text
     if kind is bool:
         if text.lower() in ("true", "false", "1", "0", "yes", "no"):
             return text.lower() in ("true", "1", "yes")
