@@ -31,6 +31,7 @@ class LearnerSearcher(Searcher):
         self.rng = np.random.Generator(np.random.PCG64(seed))
         self._turns = Turns(type(self).__name__)
         self._seen: set[bytes] = set()
+        self._outcome: Outcome | None = None  # of the rows proposed last, when _learn is called
 
     @abstractmethod
     def _propose(self, n: int) -> Rows:
@@ -48,6 +49,7 @@ class LearnerSearcher(Searcher):
     def tell(self, candidates: Rows, outcome: Outcome) -> None:
         """Learn from the outcomes of the rows returned by the last ``ask``."""
         self._turns.told(candidates, outcome)
+        self._outcome = outcome
         self._learn(candidates, self.objective.costs(outcome))
 
     def fresh(self, make: Callable[[int], Rows], n: int, tries: int = 3) -> Rows:

@@ -19,6 +19,9 @@ from .base import Searcher
 from .cross_entropy import CrossEntropyOptions, CrossEntropySearcher
 from .genetic import GeneticOptions, GeneticSearcher
 from .library.catalog import OFFERS
+from .marl.options import MarlOptions
+from .marl.searcher import MarlSearcher
+from .nsga2 import Nsga2Options, Nsga2Searcher
 from .random import RandomSearcher
 from .timeloop.searcher import ALGORITHMS, TimeloopSearcher
 
@@ -91,6 +94,9 @@ _TIMELOOP_DESCRIPTIONS = {
 def _entries() -> Iterable[Entry]:
     yield Entry("random", "random feasible mappings, never the same twice", {}, _random)
     yield _own(
+        "marl", "clustered agents, credit by agent, and a critic that screens", MarlSearcher, MarlOptions
+    )
+    yield _own(
         "genetic", "genetic search with repair, restarts and no duplicates", GeneticSearcher, GeneticOptions
     )
     yield _own(
@@ -102,6 +108,7 @@ def _entries() -> Iterable[Entry]:
         CrossEntropySearcher,
         CrossEntropyOptions,
     )
+    yield _own("nsga2", "a front of cycles and energy (see --pareto)", Nsga2Searcher, Nsga2Options)
     for offer in OFFERS:
         yield _own(offer.name, offer.description, offer.make, offer.options)
     for algorithm in ALGORITHMS:

@@ -1,0 +1,117 @@
+"""Features by hand, prices recovered, predictions that rank unseen mappings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fakes import FakeEvaluator
+from machines import gemm, three_level
+
+from timeloop_marl.mapping import MappingBatch
+from timeloop_marl.mapspace.axes import LearnersMapspace
+from timeloop_marl.searchers.marl.critic import Critic, nonnegative
+from timeloop_marl.searchers.marl.features import FeatureMaker
+
+SPACE = LearnersMapspace(three_level(gemm(4, 6, 8)))  # A[M, K], B[K, N], Z[M, N]; 4 RFs under BUF, DRAM
+TILINGS, DIMS, STORES, SPACES = 4, 3, 3, 3
+
+
+def batch(loops: dict[int, dict[int, int]], order: dict[int, tuple[int, ...]]) -> MappingBatch:
+    """Factors by tiling level and dim; levels: RF, BUF spatial, BUF, DRAM."""
+    factors = np.ones((1, TILINGS, DIMS), np.int64)
+    for t, level in loops.items():
+        for d, f in level.items():
+            factors[0, t, d] = f
+    orders = np.tile(np.arange(DIMS, dtype=np.int8), (1, TILINGS, 1))
+    for t, chosen in order.items():
+        orders[0, t] = chosen
+    return MappingBatch(
+        factors, factors, orders, np.full((1, TILINGS), DIMS, np.int8), np.ones((1, STORES, SPACES), np.bool_)
+    )
+
+
+def logs(mapping: MappingBatch) -> dict[str, np.ndarray]:
+    found = 2.0 ** FeatureMaker(SPACE).of(mapping).logs[0][: 3 * STORES * SPACES].reshape(3, STORES, SPACES)
+    return dict(zip(("fill", "read", "volume"), found))
+
+
+def test_levels_are_as_the_tests_assume() -> None:
+    assert [level.spatial for level in SPACE.spec.architecture.tiling_levels] == [False, True, False, False]
+
+
+def test_words_by_hand() -> None:
+    """RF: M=2, K=2; array under BUF: N=2; BUF: K=4; DRAM: M=2 outside N=3."""
+    M, N, K = 0, 1, 2
+    mapping = batch({0: {M: 2, K: 2}, 1: {N: 2}, 2: {K: 4}, 3: {N: 3, M: 2}}, {3: (N, M, K)})
+    found = logs(mapping)
+    A, B, Z = 0, 1, 2
+    # Tiles at RF: A 2 x 2, B 2 x 1, Z 2 x 1; at BUF: A 2 x 8, B 8 x 2, Z 2 x 2.
+    np.testing.assert_allclose(found["volume"][:2], [[4, 2, 2], [16, 16, 4]])
+    # A at RF: 4 words, fetched for K=4 and all loops outside (N=3, M=2), two copies side by side (N=2).
+    assert found["fill"][0, A] == pytest.approx(4 * 4 * 6 * 2)
+    assert found["read"][1, A] == pytest.approx(4 * 4 * 6)  # one read serves both copies
+    # A at BUF: 16 words; N=3 just outside does not touch A, M=2 does.
+    assert found["fill"][1, A] == pytest.approx(16 * 2)
+    # Z at RF: 2 words; K=4 does not touch it; distinct words side by side.
+    assert found["fill"][0, Z] == pytest.approx(2 * 6 * 2)
+    assert found["read"][1, Z] == pytest.approx(2 * 6 * 2)
+    # B at BUF: 16 words for each N=3, and again for each M=2 outside of it.
+    assert found["fill"][1, B] == pytest.approx(16 * 6)
+
+
+def test_steps_are_the_temporal_iterations() -> None:
+    mapping = batch({0: {0: 2, 2: 2}, 1: {1: 2}, 2: {2: 4}, 3: {1: 3, 0: 2}}, {})
+    assert FeatureMaker(SPACE).of(mapping).steps[0] == pytest.approx(np.log(2 * 2 * 4 * 3 * 2))
+
+
+def test_bypassed_levels_move_no_words() -> None:
+    mapping = batch({0: {0: 4}, 3: {1: 6, 2: 8}}, {})
+    mapping.keep[0, 1, 0] = False
+    words = FeatureMaker(SPACE).of(mapping).words[0, :-1].reshape(2, STORES, SPACES)
+    assert (words[:, 1, 0] == 0).all()
+    assert words[1, 2, 0] > 0  # the outermost level serves RF directly
+
+
+def test_prices_are_recovered_and_never_negative() -> None:
+    rng = np.random.default_rng(0)
+    words, prices = rng.random((200, 6)), np.array([3.0, 0.0, 1.0, 0.5, 0.0, 2.0])
+    targets = words @ prices
+    found = nonnegative(words / targets[:, None], np.ones(200), np.zeros(6))
+    np.testing.assert_allclose(words @ found, targets, rtol=0.02)
+    assert (found >= 0).all()
+
+
+@pytest.mark.parametrize("trend", [False, True])
+@pytest.mark.parametrize("metric", ["edp", "energy", "delay", "last_level_accesses"])
+def test_unseen_mappings_are_ranked(metric: str, trend: bool) -> None:
+    outcome = FakeEvaluator((1,))(SPACE.decode(rows := SPACE.sample(300, np.random.default_rng(1))))
+    cycles = outcome.cycles.astype(float)
+    costs = {"edp": outcome.energy_pj * cycles, "energy": outcome.energy_pj, "delay": cycles}.get(
+        metric, 1.0 + outcome.energy_pj
+    )
+    critic = Critic(SPACE, metric, 400, trend)
+    for start in range(0, 200, 25):
+        critic.learn(
+            rows[start : start + 25], costs[start : start + 25], outcome.energy_pj[start : start + 25]
+        )
+    mean, deviation = critic.predict(rows[200:])
+    assert np.corrcoef(mean, np.log(costs[200:]))[0, 1] > 0.8
+    assert (deviation > 0).all()
+
+
+def test_memory_is_bounded_and_keeps_the_best() -> None:
+    rng = np.random.default_rng(2)
+    rows = SPACE.sample(120, rng)
+    costs = rng.random(120) + 1.0
+    costs[0] = 0.1
+    critic = Critic(SPACE, "cost", 40, True)
+    for start in range(0, 120, 10):
+        critic.learn(rows[start : start + 10], costs[start : start + 10], costs[start : start + 10])
+        assert len(critic._logs) <= 40
+    assert critic._logs.min() == pytest.approx(np.log(0.1))
+
+
+def test_nothing_valid_is_no_accident() -> None:
+    critic = Critic(SPACE, "edp", 40, True)
+    critic.learn(SPACE.sample(10, np.random.default_rng(3)), np.full(10, np.inf), np.zeros(10))
+    assert not critic.ready

@@ -1,0 +1,96 @@
+"""The team: credit goes to whom it belongs, regrouping keeps what was learnt, advantages mean what they say."""
+
+from __future__ import annotations
+
+import numpy as np
+from machines import gemm, three_level
+
+from timeloop_marl.mapspace.axes import LearnersMapspace
+from timeloop_marl.mapspace.learners.axis import AxisKind
+from timeloop_marl.mapspace.learners.tables import TEMPORAL
+from timeloop_marl.searchers.marl import credit
+from timeloop_marl.searchers.marl.agent import Learning
+from timeloop_marl.searchers.marl.grouping import by_dimension
+from timeloop_marl.searchers.marl.parallel import Workers
+from timeloop_marl.searchers.marl.team import Team
+
+SPACE = LearnersMapspace(three_level(gemm(16, 24, 40)))
+HOW = Learning(0.1, 0.2, 0.01, 2)
+
+
+def team(conditioning: str = "pairs", spatial: float = 0.0) -> Team:
+    return Team(SPACE, SPACE.groups(by_dimension), conditioning, spatial, Workers(1, "threading"))
+
+
+def test_only_credited_agents_learn() -> None:
+    made = team()
+    rows = SPACE.sample(8, np.random.default_rng(0))
+    advantage = np.zeros((8, len(made)))
+    advantage[:, 1] = np.linspace(-1, 1, 8)
+    before = [agent.bias.copy() for agent in made.agents]
+    made.learn(rows, advantage, HOW)
+    changed = [not np.array_equal(a, agent.bias) for a, agent in zip(before, made.agents)]
+    assert changed == [k == 1 for k in range(len(made))]
+
+
+def test_only_acting_agents_change_a_row() -> None:
+    made = team()
+    rows = SPACE.sample(50, np.random.default_rng(0))
+    acting = np.zeros((50, len(made)), np.bool_)
+    acting[:, 0] = True
+    moved = made.redraw(rows, acting, 1.0, np.random.default_rng(1), 0.1)
+    changed = made.changed(moved, rows)
+    assert changed[:, 0].any()
+    assert not changed[:, 1:].any()
+
+
+def test_regrouping_keeps_logits_and_pairs_that_stay_together() -> None:
+    made = team()
+    rng = np.random.default_rng(2)
+    for agent in made.agents:
+        agent.bias[:] = rng.normal(size=agent.bias.shape)
+        agent.pair[:] = rng.normal(size=agent.pair.shape)
+    rows = SPACE.sample(20, rng)
+    before = sum(agent.log_chance(rows[:, agent.axes]) for agent in made.agents)
+    made.regroup(made.groups[::-1])
+    after = sum(agent.log_chance(rows[:, agent.axes]) for agent in made.agents)
+    np.testing.assert_allclose(after, before)
+    made.regroup([tuple(range(SPACE.axes))])
+    joint = made.agents[0].log_chance(rows)
+    np.testing.assert_allclose(joint, before)  # pairs across the old groups start at zero
+
+
+def test_spatial_slots_are_likelier_at_the_start() -> None:
+    chosen = {}
+    for bias in (0.0, 2.0):
+        rows = team(spatial=bias).draw(400, np.random.default_rng(3), 0.0)
+        in_array = [
+            SPACE.tables.slot_side[np.array(SPACE.columns[a].slots)][rows[:, a]] != TEMPORAL
+            for a in SPACE.of_kind(AxisKind.FACTOR)
+            if SPACE.columns[a].factor == 2
+        ]
+        chosen[bias] = np.mean(in_array)
+    # Two of a factor 2's five slots are in the array: 2 / 5, and 2 e^2 / (2 e^2 + 3).
+    assert abs(chosen[0.0] - 0.4) < 0.03
+    assert abs(chosen[2.0] - 2 * np.e**2 / (2 * np.e**2 + 3)) < 0.03
+
+
+def test_ranks_run_from_one_to_minus_one_and_ties_share() -> None:
+    logs = np.array([3.0, 1.0, np.inf, 1.0, 2.0])
+    np.testing.assert_allclose(credit.ranked(logs, logs), [-0.5, 0.75, -1.0, 0.75, 0.0])
+
+
+def test_gains_have_the_sign_of_the_improvement() -> None:
+    gain = credit.gains(np.array([1.0, 2.0, 2.5, np.inf]), np.full(4, 2.0))
+    assert gain[0] > 0
+    assert gain[1] == 0
+    assert gain[2] < 0
+    assert gain[3] <= gain[2]
+
+
+def test_moves_credit_the_changed_and_whole_rows_everyone() -> None:
+    changed = np.array([[True, False], [False, False]])
+    out = credit.shared_out(
+        np.array([9.0, 0.5]), np.array([0.7, 9.0]), np.array([True, False]), changed, selective=True
+    )
+    np.testing.assert_array_equal(out, [[0.7, 0.0], [0.5, 0.5]])

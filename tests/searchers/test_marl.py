@@ -1,0 +1,131 @@
+"""The team of agents: the searchers' contract in every variant, workers, options, learning."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from contract import EDP, SPEC, SearcherContract, told_rows
+from fakes import FakeEvaluator
+
+from timeloop_marl.errors import UsageError
+from timeloop_marl.evaluators.native import NativeEvaluator
+from timeloop_marl.mapspace.axes import LearnersMapspace
+from timeloop_marl.objective import parse_objective
+from timeloop_marl.search_loop import Budget, search
+from timeloop_marl.searchers.marl.options import MarlOptions
+from timeloop_marl.searchers.marl.searcher import MarlSearcher
+from timeloop_marl.searchers.registry import make_searcher
+from timeloop_marl.specs.reading import load
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+VARIANTS = (
+    {"critic": False},
+    {"learn": False, "critic": False},
+    {"clusters": "each"},
+    {"clusters": "joint", "conditioning": "chain"},
+    {"clusters": "critic"},
+    {"clusters": "mutual", "agents": 3},
+    {"clusters": "random", "conditioning": "none"},
+    {"clusters": "level", "rank": False, "credit": False, "imitation": 0.0},
+    {"trend": False, "points": 64, "restart": 60},
+)
+
+
+class TestMarl(SearcherContract):
+    name = "marl"
+
+
+class TestMarlWithoutCritic(SearcherContract):
+    name = "marl"
+    options = {"critic": False, "clusters": "dimension"}  # noqa: RUF012
+
+
+@pytest.mark.parametrize("options", VARIANTS, ids=str)
+def test_every_ingredient_can_be_switched_off_and_stays_deterministic(options: dict[str, object]) -> None:
+    first, second = (
+        told_rows(make_searcher("marl", SPEC, 3, EDP, options), FakeEvaluator((1,), 7)) for _ in range(2)
+    )
+    assert first == second
+    assert len({tuple(row) for row in first}) == len(first)
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_workers_change_nothing(backend: str) -> None:
+    alone = told_rows(make_searcher("marl", SPEC, 4, EDP), FakeEvaluator((1,), 7), 160)
+    options = {"n_jobs": 2, "backend": backend}
+    assert told_rows(make_searcher("marl", SPEC, 4, EDP, options), FakeEvaluator((1,), 7), 160) == alone
+
+
+@pytest.mark.parametrize("metrics", ["energy", "delay", "last_level_accesses", "delay,energy"])
+def test_other_objectives(metrics: str) -> None:
+    objective = parse_objective(metrics, 3)
+
+    def mean_of(name: str) -> float:
+        costs = []
+        for seed in range(6):
+            searcher = make_searcher(name, SPEC, seed, objective)
+            result = search(searcher.space, searcher, FakeEvaluator((1,), 7), objective, Budget(samples=200))
+            costs.append(result.best[0].cost)
+        return float(np.mean(costs))
+
+    assert mean_of("marl") <= mean_of("random")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"clusters": "pearsn"}, "one of"),
+        ({"conditioning": "triples"}, "chain"),
+        ({"backend": "mpi"}, "loky"),
+        ({"n_jobs": 0}, "n_jobs"),
+        ({"full": 0.8, "moves": 0.8}, "both"),
+        ({"pool": 0}, "pool"),
+        ({"clusters": "given", "groups": "M:2,nonsense"}, "nonsense"),
+        ({"clusters": "given", "groups": "M:2;M:2"}, "twice"),
+    ],
+)
+def test_wrong_options_are_named(options: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        make_searcher("marl", SPEC, 1, EDP, options)
+
+
+def test_given_groups_are_the_agents() -> None:
+    space = LearnersMapspace(SPEC)
+    names = [axis.name for axis in space.columns]
+    options = MarlOptions(clusters="given", groups=f"{names[0]},{names[5]}; {names[1]}")
+    searcher = MarlSearcher(space, EDP, 1, options)
+    told_rows(searcher, FakeEvaluator((1,)), 150)
+    assert searcher.team.groups[:2] == ((0, 5), (1,))
+    assert sorted(a for group in searcher.team.groups for a in group) == list(range(space.axes))
+
+
+def test_clusters_partition_the_axes_and_change_with_what_is_learnt() -> None:
+    space = LearnersMapspace(SPEC)
+    searcher = MarlSearcher(space, EDP, 1, MarlOptions())
+    before = searcher.team.groups
+    told_rows(searcher, FakeEvaluator((1,)), 150)
+    after = searcher.team.groups
+    assert after != before
+    assert sorted(a for group in after for a in group) == list(range(space.axes))
+
+
+def test_finds_the_best_of_a_standard_machine_in_few_samples() -> None:
+    """A case of the exact model that 5,000 random feasible samples do not come within 10 % of."""
+    arch = GOLDEN / "inputs" / "arch" / "eyeriss_like"
+    names = ("arch_v03.yaml", "ERT.yaml", "ART.yaml", "constraints_v03.yaml")
+    problem = GOLDEN / "inputs" / "problems" / "resnet18_layer1.yaml"
+    spec = load([*(arch / name for name in names), problem])
+    objective = parse_objective("edp", len(spec.architecture.storage))
+    reached = []
+    for seed in range(3):
+        searcher = make_searcher("marl", spec, seed, objective)
+        result = search(searcher.space, searcher, NativeEvaluator(spec), objective, Budget(samples=400))
+        reached.append(result.best[0].cost)
+    assert np.median(reached) < 1.05 * 5.266e14
+
+
+def test_options_survive_json() -> None:
+    assert json.loads(json.dumps(MarlOptions().__dict__)) == MarlOptions().__dict__

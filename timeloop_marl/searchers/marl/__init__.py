@@ -1,0 +1,1 @@
+"""The decentralised team of reinforcement-learning agents."""

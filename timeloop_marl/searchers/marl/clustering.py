@@ -1,0 +1,179 @@
+"""Which axes belong together: signals between pairs of axes, and average-linkage clusters with their number chosen."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float64, Int64
+from numba import njit
+from numpy import ndarray
+
+SIGNALS = ("interaction", "pearson", "spearman", "mutual")
+_SWEEPS = 12
+
+
+def strengths(
+    signal: str,
+    rows: Int64[ndarray, "n axes"],
+    logs: Float64[ndarray, "n"],
+    cardinalities: Int64[ndarray, "axes"],
+) -> Float64[ndarray, "axes axes"]:
+    """Symmetric, non-negative strength of every pair of axes; zero diagonal.
+
+    Args:
+        signal: ``interaction``: share of the variance of log cost that the pair explains beyond an additive fit, less
+            what chance explains. ``pearson``, ``spearman``: size of the correlation of the values (not of the
+            cost). ``mutual``: mutual information of the values in nats, less its bias (Miller and Madow 1955).
+        logs: log cost of each row.
+    """
+    if signal == "interaction":
+        residual = additive_residual(rows, logs, cardinalities, _SWEEPS)
+        found = interactions(rows, residual, cardinalities, float(((logs - logs.mean()) ** 2).sum()))
+    elif signal == "mutual":
+        found = mutual_information(rows, cardinalities)
+    else:
+        values = rows.astype(np.float64)
+        if signal == "spearman":
+            values = np.stack([_ranks(column) for column in values.T], axis=1)
+        found = np.abs(_correlation(values))
+    np.fill_diagonal(found, 0.0)
+    return np.maximum(found, 0.0)
+
+
+def clusters(
+    strength: Float64[ndarray, "axes axes"], number: int, fewest: int = 4, most: int = 12
+) -> tuple[tuple[int, ...], ...]:
+    """Groups of axes by average linkage; ``number`` 0: the best mean silhouette between ``fewest`` and ``most``."""
+    axes = len(strength)
+    top = float(strength.max(initial=0.0))
+    distance = 1.0 - strength / top if top > 0 else np.ones((axes, axes))
+    np.fill_diagonal(distance, 0.0)
+    cuts = _average_linkage(distance)
+    if number > 0:
+        return _groups(cuts[min(number, axes)])
+    eligible = [k for k in range(fewest, most + 1) if k in cuts] or [axes]
+    scores = [_silhouette(distance, cuts[k]) for k in eligible]
+    return _groups(cuts[eligible[int(np.argmax(scores))]])
+
+
+def _groups(label: Int64[ndarray, "axes"]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(np.flatnonzero(label == g).tolist()) for g in np.unique(label))
+
+
+def _ranks(values: Float64[ndarray, "n"]) -> Float64[ndarray, "n"]:
+    """Average ranks: ties share theirs."""
+    _, inverse, count = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(count)
+    return (last - (count - 1) / 2.0)[inverse]
+
+
+def _correlation(values: Float64[ndarray, "n axes"]) -> Float64[ndarray, "axes axes"]:
+    centred = values - values.mean(axis=0)
+    size = np.sqrt((centred**2).sum(axis=0))
+    scaled = np.divide(centred, size, out=np.zeros_like(centred), where=size > 0)
+    # einsum without optimisation adds in one fixed order, unlike BLAS.
+    return np.einsum("ia,ib->ab", scaled, scaled, optimize=False)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def additive_residual(rows: ndarray, logs: ndarray, cardinalities: ndarray, sweeps: int) -> ndarray:
+    """What a sum of one effect per axis leaves of ``logs`` (backfitting, effects shrunk by one pseudo-sample)."""
+    n, axes = rows.shape
+    residual = logs - logs.mean()
+    effect = np.zeros((axes, cardinalities.max()))
+    for _ in range(sweeps):
+        for a in range(axes):
+            total = np.zeros(cardinalities[a])
+            count = np.ones(cardinalities[a])
+            for i in range(n):
+                total[rows[i, a]] += residual[i] + effect[a, rows[i, a]]
+                count[rows[i, a]] += 1.0
+            for i in range(n):
+                v = rows[i, a]
+                residual[i] += effect[a, v] - total[v] / count[v]
+            for v in range(cardinalities[a]):
+                effect[a, v] = total[v] / count[v]
+    return residual
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def interactions(rows: ndarray, residual: ndarray, cardinalities: ndarray, total_square: float) -> ndarray:
+    """Squares of the residual between the cells of each pair of axes, less those expected by chance, as a share."""
+    n, axes = rows.shape
+    found = np.zeros((axes, axes))
+    square = (residual * residual).sum()
+    if total_square <= 0.0:
+        return found
+    for a in range(axes):
+        for b in range(a):
+            width = cardinalities[b]
+            total = np.zeros(cardinalities[a] * width)
+            count = np.zeros(cardinalities[a] * width)
+            for i in range(n):
+                cell = rows[i, a] * width + rows[i, b]
+                total[cell] += residual[i]
+                count[cell] += 1.0
+            between, cells = 0.0, 0
+            for c in range(len(total)):
+                if count[c] > 0.0:
+                    between += total[c] * total[c] / count[c]
+                    cells += 1
+            found[a, b] = (between - square * (cells - 1.0) / n) / total_square
+            found[b, a] = found[a, b]
+    return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def mutual_information(rows: ndarray, cardinalities: ndarray) -> ndarray:
+    """Mutual information of the values of each pair of axes in nats, bias-corrected."""
+    n, axes = rows.shape
+    found = np.zeros((axes, axes))
+    for a in range(axes):
+        for b in range(a):
+            joint = np.zeros((cardinalities[a], cardinalities[b]))
+            for i in range(n):
+                joint[rows[i, a], rows[i, b]] += 1.0 / n
+            one, other = joint.sum(axis=1), joint.sum(axis=0)
+            total, cells = 0.0, 0
+            for v in range(cardinalities[a]):
+                for w in range(cardinalities[b]):
+                    if joint[v, w] > 0.0:
+                        total += joint[v, w] * np.log(joint[v, w] / (one[v] * other[w]))
+                        cells += 1
+            bias = (cells - (one > 0).sum() - (other > 0).sum() + 1.0) / (2.0 * n)
+            found[a, b] = total - bias
+            found[b, a] = found[a, b]
+    return found
+
+
+def _average_linkage(distance: Float64[ndarray, "axes axes"]) -> dict[int, Int64[ndarray, "axes"]]:
+    """Labels of every cut of the tree, by number of clusters; ties go to the lowest indices."""
+    axes = len(distance)
+    label = np.arange(axes)
+    cuts = {axes: label.copy()}
+    between = distance.astype(np.float64).copy()
+    np.fill_diagonal(between, np.inf)
+    size = np.ones(axes)
+    for k in range(axes - 1, 0, -1):
+        a, b = sorted(int(x) for x in divmod(int(np.argmin(between)), axes))
+        merged = (size[a] * between[a] + size[b] * between[b]) / (size[a] + size[b])
+        between[a, :], between[:, a] = merged, merged
+        between[b, :], between[:, b], between[a, a] = np.inf, np.inf, np.inf
+        size[a] += size[b]
+        label[label == b] = a
+        cuts[k] = label.copy()
+    return cuts
+
+
+def _silhouette(distance: Float64[ndarray, "axes axes"], label: Int64[ndarray, "axes"]) -> float:
+    """Mean silhouette width (Rousseeuw 1987); single members count 0."""
+    groups = np.unique(label)
+    mean = np.stack([distance[:, label == g].mean(axis=1) for g in groups], axis=1)
+    own = np.searchsorted(groups, label)
+    size = np.bincount(own)[own]
+    index = np.arange(len(label))
+    inside = mean[index, own] * size / np.maximum(size - 1, 1)
+    mean[index, own] = np.inf
+    outside = mean.min(axis=1)
+    larger = np.maximum(np.maximum(inside, outside), 1e-12)
+    width = np.where(size > 1, (outside - inside) / larger, 0.0)
+    return float(width.mean())

@@ -1,0 +1,47 @@
+"""Advantages: how good a row was, and which agents are told so."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float64
+from numpy import ndarray
+
+
+def ranked(logs: Float64[ndarray, "n"], recent: Float64[ndarray, "recent"]) -> Float64[ndarray, "n"]:
+    """1 for the lowest of ``recent`` log costs (which contain ``logs``) to -1 for the highest; +inf is the highest."""
+    if len(recent) < 2:
+        return np.zeros(len(logs))
+    order = np.sort(recent, kind="stable")
+    place = (np.searchsorted(order, logs, "left") + np.searchsorted(order, logs, "right") - 1) / 2.0
+    return 1.0 - 2.0 * place / (len(recent) - 1)
+
+
+def standardised(logs: Float64[ndarray, "n"], recent: Float64[ndarray, "recent"]) -> Float64[ndarray, "n"]:
+    """Standard deviations below the mean of the finite ``recent`` log costs, within -3 .. 3; invalid -3."""
+    finite = recent[np.isfinite(recent)]
+    if len(finite) < 2 or finite.std() == 0.0:
+        return np.where(np.isfinite(logs), 0.0, -3.0)
+    return np.clip((finite.mean() - logs) / finite.std(), -3.0, 3.0)
+
+
+def gains(logs: Float64[ndarray, "n"], before: Float64[ndarray, "n"]) -> Float64[ndarray, "n"]:
+    """Improvement over the row that was changed, -1 .. 1, in units of the batch's median change."""
+    change = np.where(np.isfinite(logs), before - logs, -np.inf)
+    finite = np.abs(change[np.isfinite(change)])
+    unit = float(np.median(finite)) if len(finite) else 0.0
+    if unit <= 0.0:
+        return np.sign(change)
+    return np.tanh(np.clip(change / unit, -50.0, 50.0))
+
+
+def shared_out(
+    full: Float64[ndarray, "n"],
+    moved: Float64[ndarray, "n"],
+    is_move: Bool[ndarray, "n"],
+    changed: Bool[ndarray, "n agents"],
+    selective: bool,
+) -> Float64[ndarray, "n agents"]:
+    """Advantage of every agent: of whole rows to all, of moves to those whose choices changed (``selective``)."""
+    value = np.where(is_move, moved, full)[:, None]
+    told = changed | ~is_move[:, None] if selective else np.ones_like(changed)
+    return np.where(told, value, 0.0)

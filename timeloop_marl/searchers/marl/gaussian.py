@@ -1,0 +1,161 @@
+"""Gaussian process with a Matérn-3/2 kernel, grown point by point; loops instead of BLAS: the same bits everywhere.
+
+Rasmussen and Williams, Gaussian Processes for Machine Learning, sections 2.3 and 4.2. BLAS libraries split sums by the
+number of threads, which would change traces; here every sum has one order, and the long loops still run in vector
+units because they go over independent points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float64
+from numba import njit
+from numpy import ndarray
+
+_ROOT3 = np.sqrt(3.0)
+
+
+@dataclass
+class GaussianProcess:
+    """Zero-mean process of unit signal variance, scaled afterwards; inputs are already scaled by the caller.
+
+    Args:
+        capacity: most points.
+        features: inputs per point.
+        length: length scale of the kernel, in units of the inputs.
+        noise: variance of the noise relative to the signal's.
+    """
+
+    capacity: int
+    features: int
+    length: float
+    noise: float
+    count: int = 0
+    points: Float64[ndarray, "features capacity"] = field(init=False)
+    upper: Float64[ndarray, "capacity capacity"] = field(init=False)  # transposed Cholesky factor
+    weights: Float64[ndarray, "capacity"] = field(init=False)
+    scale: float = 1.0  # standard deviation of the signal
+
+    def __post_init__(self) -> None:
+        self.points = np.zeros((self.features, self.capacity))
+        self.upper = np.zeros((self.capacity, self.capacity))
+        self.weights = np.zeros(self.capacity)
+
+    def add(self, points: Float64[ndarray, "m features"]) -> None:
+        """More points, without their values; O(count^2) each."""
+        append(self.points, self.upper, self.count, points, self.length, self.noise)
+        self.count += len(points)
+
+    def fit(self, values: Float64[ndarray, "count"]) -> float:
+        """Values of all points; returns the log marginal likelihood at the best signal variance."""
+        n = self.count
+        likelihood, self.scale = solve(self.upper, n, values, self.weights)
+        return float(likelihood)
+
+    def predict(
+        self, points: Float64[ndarray, "m features"], deviations: bool = True
+    ) -> tuple[Float64[ndarray, "m"], Float64[ndarray, "m"]]:
+        """Mean and standard deviation (zeros if not asked for)."""
+        mean, deviation = np.zeros(len(points)), np.zeros(len(points))
+        predict(
+            self.points,
+            self.upper,
+            self.weights,
+            self.count,
+            points,
+            self.length,
+            deviations,
+            mean,
+            deviation,
+        )
+        return mean, deviation * self.scale
+
+
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def _kernel(points: ndarray, n: int, x: ndarray, length: float, out: ndarray) -> None:
+    out[:n] = 0.0
+    for f in range(points.shape[0]):
+        here = x[f]
+        line = points[f]
+        for j in range(n):
+            gap = line[j] - here
+            out[j] += gap * gap
+    for j in range(n):
+        r = _ROOT3 * np.sqrt(out[j]) / length
+        out[j] = (1.0 + r) * np.exp(-r)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def _forward(upper: ndarray, n: int, b: ndarray) -> None:
+    """Solve upper.T z = b in place, column by column (each step is one long independent loop)."""
+    for j in range(n):
+        z = b[j] / upper[j, j]
+        b[j] = z
+        line = upper[j]
+        for i in range(j + 1, n):
+            b[i] -= z * line[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def append(points: ndarray, upper: ndarray, count: int, more: ndarray, length: float, noise: float) -> None:
+    """Extend the Cholesky factor by the rows of ``more``."""
+    column = np.empty(points.shape[1])
+    for i in range(more.shape[0]):
+        n = count + i
+        _kernel(points, n, more[i], length, column)
+        _forward(upper, n, column)
+        rest = 1.0 + noise
+        for j in range(n):
+            rest -= column[j] * column[j]
+            upper[j, n] = column[j]
+        upper[n, n] = np.sqrt(max(rest, 1e-10))
+        for f in range(points.shape[0]):
+            points[f, n] = more[i, f]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def solve(upper: ndarray, n: int, values: ndarray, weights: ndarray) -> tuple[float, float]:
+    """weights = K^-1 values; log marginal likelihood and signal deviation that maximise it."""
+    column = values.copy()
+    _forward(upper, n, column)
+    square, log_det = 0.0, 0.0
+    for j in range(n):
+        square += column[j] * column[j]
+        log_det += np.log(upper[j, j])
+    for j in range(n - 1, -1, -1):
+        total = column[j]
+        for i in range(j + 1, n):
+            total -= upper[j, i] * weights[i]
+        weights[j] = total / upper[j, j]
+    variance = max(square / max(n, 1), 1e-12)
+    return -0.5 * n * np.log(variance) - log_det, np.sqrt(variance)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def predict(
+    points: ndarray,
+    upper: ndarray,
+    weights: ndarray,
+    n: int,
+    queries: ndarray,
+    length: float,
+    deviations: bool,
+    mean: ndarray,
+    deviation: ndarray,
+) -> None:
+    """Posterior mean and relative deviation of every query."""
+    column = np.empty(max(n, 1))
+    for i in range(queries.shape[0]):
+        _kernel(points, n, queries[i], length, column)
+        total = 0.0
+        for j in range(n):
+            total += column[j] * weights[j]
+        mean[i] = total
+        if deviations:
+            _forward(upper, n, column)
+            rest = 1.0
+            for j in range(n):
+                rest -= column[j] * column[j]
+            deviation[i] = np.sqrt(max(rest, 1e-10))

@@ -1,0 +1,76 @@
+"""Options of the team; every ingredient can be switched off by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...errors import UsageError
+from ..checks import at_least, share
+from .agent import CONDITIONING
+from .grouping import GROUPINGS, SIGNALS_OF_TEAM
+from .parallel import BACKENDS
+
+
+@dataclass(frozen=True)
+class MarlOptions:
+    """Options of ``MarlSearcher``. Shares and chances 0 .. 1; ``restart`` and ``handover`` in samples (0 = never)."""
+
+    batch: int = 16
+    # Who decides what
+    clusters: str = "interaction"  # one of grouping.GROUPINGS
+    agents: int = 0  # number of clusters, 0 = chosen by silhouette
+    groups: str = ""  # for clusters=given: axis names, comma within a group, semicolon between groups
+    recluster: bool = True  # regroup whenever the samples have doubled
+    conditioning: str = "pairs"  # within an agent: none, chain, pairs
+    # How it proposes
+    full: float = 0.25  # share of candidates from all policies together
+    moves: float = 0.35  # share of block moves: a few agents act on an elite; the rest are local moves
+    acting: float = 1.5  # mean number of agents that act in a block move, beside the first
+    redraw: float = 0.5  # chance that an acting agent's axis is drawn anew
+    explore: float = 0.02
+    explore_moves: float = 0.15
+    spatial: float = 1.0  # logits added to slots in arrays at the start
+    handover: int = 3000  # from here on local moves take half of what the agents propose
+    # How it learns
+    learn: bool = True
+    credit: bool = True  # only agents whose choices changed against the elite are credited
+    rank: bool = True  # advantages by rank; else standardised log cost
+    rate: float = 0.1
+    entropy: float = 0.01
+    clip: float = 0.2
+    epochs: int = 2
+    elites: int = 32
+    imitation: float = 0.5  # advantage of the elites in self-imitation, 0 = off
+    restart: int = 2000
+    # Critic
+    critic: bool = True
+    trend: bool = True  # moved words as the critic's trend
+    points: int = 400  # samples that the critic remembers
+    pool: int = 12  # candidates screened per sample
+    rounds: int = 3  # times the best of the pool are moved on before the choice
+    optimism: float = 1.0  # standard deviations below the mean
+    # How it runs
+    n_jobs: int = 1
+    backend: str = "threading"
+
+    def __post_init__(self) -> None:
+        at_least(
+            1, batch=self.batch, epochs=self.epochs, elites=self.elites, pool=self.pool, points=self.points
+        )
+        at_least(1, rounds=self.rounds)
+        at_least(0, agents=self.agents, acting=self.acting, handover=self.handover, restart=self.restart)
+        at_least(0, imitation=self.imitation, optimism=self.optimism, spatial=self.spatial, rate=self.rate)
+        at_least(0, entropy=self.entropy, clip=self.clip)
+        share(full=self.full, moves=self.moves, redraw=self.redraw, both=self.full + self.moves)
+        share(explore=self.explore, explore_moves=self.explore_moves)
+        one_of("clusters", self.clusters, (*GROUPINGS, *SIGNALS_OF_TEAM))
+        one_of("conditioning", self.conditioning, CONDITIONING)
+        one_of("backend", self.backend, BACKENDS)
+        if self.n_jobs == 0:
+            raise UsageError("option n_jobs must not be 0: 1 = this thread, -1 = all cores")
+
+
+def one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    """Raise ``UsageError`` if ``value`` is not one of ``known``."""
+    if value not in known:
+        raise UsageError(f"option {name}: unknown value {value!r}; one of {', '.join(known)}")

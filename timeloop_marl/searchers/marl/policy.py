@@ -1,0 +1,161 @@
+"""Kernels of an agent's policy: an autoregressive categorical distribution given by tables of logits.
+
+Axis j of the agent has the logits ``bias[j, v] + sum over its parents q of pair[q, w, v]``, w being the value that the
+parent took. Without parents the axes are independent.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def _chances(
+    bias: np.ndarray,
+    pair: np.ndarray,
+    first: np.ndarray,
+    parent: np.ndarray,
+    count: int,
+    row: np.ndarray,
+    j: int,
+    out: np.ndarray,
+) -> None:
+    """Probabilities of the values of axis j beside the values that its parents have in ``row``."""
+    top = -1e300
+    for v in range(count):
+        z = bias[j, v]
+        for q in range(first[j], first[j + 1]):
+            z += pair[q, row[parent[q]], v]
+        out[v] = z
+        top = max(top, z)
+    total = 0.0
+    for v in range(count):
+        out[v] = np.exp(out[v] - top)
+        total += out[v]
+    for v in range(count):
+        out[v] /= total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def draw(
+    bias: np.ndarray,
+    pair: np.ndarray,
+    first: np.ndarray,
+    parent: np.ndarray,
+    counts: np.ndarray,
+    uniform: np.ndarray,
+    explore: float,
+    stay: np.ndarray,
+    rows: np.ndarray,
+) -> None:
+    """Draw rows (n, axes) in place from ``uniform``; where ``stay`` holds, the value that is there remains.
+
+    With chance ``explore`` an axis is drawn uniformly instead.
+    """
+    chances = np.empty(bias.shape[1])
+    for i in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
+            if stay[i, j]:
+                continue
+            count = counts[j]
+            u = uniform[i, j]
+            if u < explore:
+                rows[i, j] = min(count - 1, int(u / explore * count))
+                continue
+            u = (u - explore) / (1.0 - explore)
+            _chances(bias, pair, first, parent, count, rows[i], j, chances)
+            v = 0
+            while v < count - 1 and u >= chances[v]:
+                u -= chances[v]
+                v += 1
+            rows[i, j] = v
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def log_chance(
+    bias: np.ndarray,
+    pair: np.ndarray,
+    first: np.ndarray,
+    parent: np.ndarray,
+    counts: np.ndarray,
+    rows: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """out[i]: natural logarithm of the probability of row i."""
+    chances = np.empty(bias.shape[1])
+    for i in range(rows.shape[0]):
+        total = 0.0
+        for j in range(rows.shape[1]):
+            _chances(bias, pair, first, parent, counts[j], rows[i], j, chances)
+            total += np.log(max(chances[rows[i, j]], 1e-300))
+        out[i] = total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def gradient(
+    bias: np.ndarray,
+    pair: np.ndarray,
+    first: np.ndarray,
+    parent: np.ndarray,
+    counts: np.ndarray,
+    rows: np.ndarray,
+    advantage: np.ndarray,
+    before: np.ndarray,
+    clip: float,
+    entropy: float,
+    d_bias: np.ndarray,
+    d_pair: np.ndarray,
+) -> float:
+    """Ascent direction of the clipped objective (Schulman et al. 2017, eq. 7) plus ``entropy`` times the entropy.
+
+    Args:
+        before: log-probabilities of the rows when they were drawn; rows of zero advantage do not count.
+
+    Returns:
+        Mean entropy per axis in nats.
+    """
+    n, k = rows.shape
+    chances = np.empty((k, bias.shape[1]))
+    used, disorder = 0, 0.0
+    for i in range(n):
+        if advantage[i] == 0.0:
+            continue
+        used += 1
+        total = 0.0
+        for j in range(k):
+            _chances(bias, pair, first, parent, counts[j], rows[i], j, chances[j])
+            total += np.log(max(chances[j, rows[i, j]], 1e-300))
+        ratio = np.exp(min(total - before[i], 20.0))
+        pull = advantage[i] * ratio
+        if (advantage[i] > 0.0 and ratio > 1.0 + clip) or (advantage[i] < 0.0 and ratio < 1.0 - clip):
+            pull = 0.0
+        for j in range(k):
+            spread = 0.0
+            for v in range(counts[j]):
+                spread -= chances[j, v] * np.log(max(chances[j, v], 1e-300))
+            disorder += spread / k
+            for v in range(counts[j]):
+                p = chances[j, v]
+                step = pull * ((1.0 if v == rows[i, j] else 0.0) - p)
+                step -= entropy * p * (np.log(max(p, 1e-300)) + spread)
+                d_bias[j, v] += step
+                for q in range(first[j], first[j + 1]):
+                    d_pair[q, rows[i, parent[q]], v] += step
+    if used > 0:
+        d_bias /= used
+        d_pair /= used
+        disorder /= used
+    return disorder
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def adam(
+    table: np.ndarray, slope: np.ndarray, mean: np.ndarray, square: np.ndarray, rate: float, step: int
+) -> None:
+    """One ascent step on flat arrays (Kingma and Ba 2015, algorithm 1; decays 0.9 and 0.99)."""
+    up, down = 1.0 - 0.9**step, 1.0 - 0.99**step
+    for i in range(table.shape[0]):
+        mean[i] = 0.9 * mean[i] + 0.1 * slope[i]
+        square[i] = 0.99 * square[i] + 0.01 * slope[i] * slope[i]
+        table[i] += rate * (mean[i] / up) / (np.sqrt(square[i] / down) + 1e-3)

@@ -1,0 +1,256 @@
+"""``marl``: clustered agents with policies of their own, credit by agent, and a critic that screens what they propose.
+
+The three ideas of Krishnan et al. (arXiv 2507.16249): a decentralised team, clusters from an analysis of the mapping
+parameters, agents that learn in parallel. docs/marl.md lists what is added here and what each addition is worth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+from numpy import ndarray
+
+from ...mapspace.axes import LearnersMapspace
+from ...objective import Objective
+from ..learner import LearnerSearcher, Rows
+from . import credit
+from .agent import Learning
+from .clustering import SIGNALS, clusters, strengths
+from .critic import Critic
+from .grouping import SIGNALS_OF_TEAM, Groups, fixed_groups
+from .options import MarlOptions
+from .parallel import Workers
+from .team import Team
+
+_FIRST_CLUSTERING = 64  # samples
+_REMEMBERED = 4096  # newest samples that clusters are computed from
+_RECENT = 64  # log costs that ranks are taken among
+_IMAGINED = 1024  # rows whose predicted cost shows the critic's interactions
+_TOURNAMENT = 2
+_LESSER = 0.02  # weight of each further metric in what the critic predicts
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Repaired rows and where they come from: the row they were moved from (itself if none) and its log cost (nan)."""
+
+    rows: Rows
+    origin: Rows
+    before: Float64[ndarray, "n"]
+
+    def __getitem__(self, index: Int64[ndarray, "k"]) -> Candidates:
+        return Candidates(self.rows[index], self.origin[index], self.before[index])
+
+
+def _blended(table: Float64[ndarray, "m metrics"]) -> Float64[ndarray, "m"]:
+    """One smooth cost for the critic: later metrics at a small weight, else it would be blind to them."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = (np.log(np.maximum(table, 1e-300)) * _LESSER ** np.arange(table.shape[1])).sum(axis=1)
+    return np.where(np.isfinite(table).all(axis=1), np.exp(logs), np.inf)
+
+
+def _joined(parts: list[Candidates]) -> Candidates:
+    return Candidates(
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.origin for part in parts]),
+        np.concatenate([part.before for part in parts]),
+    )
+
+
+class MarlSearcher(LearnerSearcher):
+    """Rounds of: the team proposes many candidates, the critic picks a batch, its costs teach team and critic."""
+
+    def __init__(
+        self, space: LearnersMapspace, objective: Objective, seed: int, options: MarlOptions
+    ) -> None:
+        super().__init__(space, objective, seed)
+        self.options, self.batch = options, options.batch
+        self._workers = Workers(options.n_jobs, options.backend)
+        self._how = Learning(options.rate, options.clip, options.entropy, options.epochs)
+        self._groups: Groups = fixed_groups(
+            space, options.clusters, options.agents, options.groups, np.random.default_rng(seed)
+        )
+        metric = objective.metrics[0]
+        self.critic = Critic(space, metric, options.points, options.trend) if options.critic else None
+        self._told, self._next_clustering = 0, _FIRST_CLUSTERING
+        self._rows: Rows = np.zeros((0, space.axes), np.int64)
+        self._logs: Float64[ndarray, "n"] = np.zeros(0)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Agents that know nothing, and no elites; critic, clusters and what was proposed stay."""
+        options = self.options
+        self.team = Team(self.space, self._groups, options.conditioning, options.spatial, self._workers)
+        self._elites: Rows = np.zeros((0, self.space.axes), np.int64)
+        self._elite_logs: Float64[ndarray, "elites"] = np.zeros(0)
+        self._recent: Float64[ndarray, "recent"] = np.zeros(0)
+        self._best, self._stagnant = np.inf, 0
+        self._asked: Candidates | None = None
+
+    # Proposing
+
+    def _propose(self, n: int) -> Rows:
+        chosen = self._screened(n)
+        if len(chosen.rows) < n:
+            more = self.fresh_random(n - len(chosen.rows))
+            chosen = _joined([chosen, Candidates(more, more, np.full(len(more), np.nan))])
+        self._asked = chosen
+        return chosen.rows
+
+    def _screened(self, n: int) -> Candidates:
+        """At most n new rows: the best of a pool in the critic's eyes."""
+        critic = self.critic
+        if critic is None or not critic.ready:
+            return self._taken(self._unseen(self._pool(2 * n)), np.arange(n))
+        count = max(1, n * self.options.pool // self.options.rounds)
+        pool = self._unseen(self._pool(count))
+        hope = self._hope(pool)
+        for _ in range(self.options.rounds - 1):
+            if not len(pool.rows):
+                break
+            ahead = pool[np.argsort(hope, kind="stable")[: max(1, count // 4)]]
+            start = self.rng.integers(0, len(ahead.rows), count)
+            moved = self._unseen(self._moved(ahead[start]), pool.rows)
+            pool, hope = _joined([pool, moved]), np.concatenate([hope, self._hope(moved)])
+        return self._taken(pool, np.argsort(hope, kind="stable")[:n])
+
+    def _taken(self, pool: Candidates, index: Int64[ndarray, "k"]) -> Candidates:
+        chosen = pool[index[index < len(pool.rows)]]
+        for key in self.space.keys(chosen.rows):
+            self._remember(key)
+        return chosen
+
+    def _hope(self, pool: Candidates) -> Float64[ndarray, "n"]:
+        if self.critic is None or not len(pool.rows):
+            return np.zeros(len(pool.rows))
+        mean, deviation = self.critic.predict(pool.rows, self.options.optimism > 0)
+        return mean - self.options.optimism * deviation
+
+    def _pool(self, count: int) -> Candidates:
+        """Whole rows, block moves and local moves in the shares of the options; only whole rows without elites."""
+        shares = np.array([self.options.full, self.options.moves, 1 - self.options.full - self.options.moves])
+        if self.options.handover and self._told >= self.options.handover:
+            shares = 0.5 * shares + np.array([0.0, 0.0, 0.5])
+        if not len(self._elites) or not len(self.team):
+            shares = np.array([1.0, 0.0, 0.0])
+        kind = self.rng.choice(3, size=count, p=shares / shares.sum())
+        whole, block, local = (int((kind == k).sum()) for k in range(3))
+        parts = []
+        if whole:
+            rows = self._repaired(self.team.draw(whole, self.rng, self.options.explore))
+            parts.append(Candidates(rows, rows, np.full(len(rows), np.nan)))
+        if block:
+            parts.append(self._acted(self._parents(block)))
+        if local:
+            parts.append(self._moved(self._parents(local)))
+        return _joined(parts)
+
+    def _parents(self, count: int) -> Candidates:
+        """Elites, the better the likelier."""
+        index = self.rng.integers(0, len(self._elites), (count, _TOURNAMENT)).min(axis=1)
+        return Candidates(self._elites[index], self._elites[index], self._elite_logs[index])
+
+    def _acted(self, parents: Candidates) -> Candidates:
+        """Block moves: a few agents decide anew."""
+        n, agents = len(parents.rows), len(self.team)
+        number = np.minimum(1 + self.rng.poisson(self.options.acting, n), agents)
+        turn = np.argsort(self.rng.random((n, agents)), axis=1, kind="stable").argsort(axis=1, kind="stable")
+        rows = self.team.redraw(
+            parents.rows, turn < number[:, None], self.options.redraw, self.rng, self.options.explore_moves
+        )
+        # One changed axis is served first by the repair: else the move would bounce off a full buffer.
+        urgency = self.rng.random(rows.shape) * (rows != parents.rows)
+        first = np.where(urgency.any(axis=1), urgency.argmax(axis=1), -1)
+        return Candidates(self.space.repair(rows, self.rng, first)[0], parents.origin, parents.before)
+
+    def _moved(self, parents: Candidates) -> Candidates:
+        """One or two local moves away."""
+        steps = 1 + self.rng.poisson(0.5, len(parents.rows))
+        return Candidates(self.space.moved(parents.rows, self.rng, steps), parents.origin, parents.before)
+
+    def _repaired(self, rows: Rows) -> Rows:
+        return self.space.repair(rows, self.rng)[0]
+
+    def _unseen(self, pool: Candidates, others: Rows | None = None) -> Candidates:
+        """Without rows proposed before, repetitions, and ``others``."""
+        known = set() if others is None else set(self.space.keys(others))
+        index = []
+        for i, key in enumerate(self.space.keys(pool.rows)):
+            if key not in known and key not in self._seen:
+                known.add(key)
+                index.append(i)
+        return pool[np.array(index, np.int64)]
+
+    # Learning
+
+    def _learn(self, rows: Rows, costs: Float64[ndarray, "m"]) -> None:
+        asked = self._asked
+        if asked is None or self._outcome is None:
+            return
+        with np.errstate(divide="ignore"):
+            logs = np.log(costs)
+        if self.critic is not None:
+            self.critic.learn(rows, _blended(self.objective.table(self._outcome)), self._outcome.energy_pj)
+        self._told += len(rows)
+        self._rows = np.concatenate([self._rows, rows])[-_REMEMBERED:]
+        self._logs = np.concatenate([self._logs, logs])[-_REMEMBERED:]
+        self._recent = np.concatenate([self._recent, logs])[-_RECENT - len(logs) :]
+        if self.options.learn and len(self.team):
+            self._teach(asked, logs)
+        self._update_elites(rows, logs)
+        self._regroup()
+        low = float(logs.min())
+        self._stagnant = 0 if low < self._best else self._stagnant + len(rows)
+        self._best = min(self._best, low)
+        if self.options.restart and self._stagnant >= self.options.restart:
+            self._begin()
+
+    def _teach(self, asked: Candidates, logs: Float64[ndarray, "m"]) -> None:
+        judge = credit.ranked if self.options.rank else credit.standardised
+        is_move = ~np.isnan(asked.before)
+        moved = np.zeros(len(logs))
+        moved[is_move] = credit.gains(logs[is_move], asked.before[is_move])
+        advantage = credit.shared_out(
+            judge(logs, self._recent),
+            moved,
+            is_move,
+            self.team.changed(asked.rows, asked.origin),
+            self.options.credit,
+        )
+        rows = asked.rows
+        if self.options.imitation > 0 and len(self._elites):
+            rows = np.concatenate([rows, self._elites])
+            shape = (len(self._elites), len(self.team))
+            advantage = np.concatenate([advantage, np.full(shape, self.options.imitation)])
+        self.team.learn(rows, advantage, self._how)
+
+    def _update_elites(self, rows: Rows, logs: Float64[ndarray, "m"]) -> None:
+        every, all_logs = np.concatenate([self._elites, rows]), np.concatenate([self._elite_logs, logs])
+        keep = np.argsort(all_logs, kind="stable")[: self.options.elites]
+        keep = keep[np.isfinite(all_logs[keep])]
+        self._elites, self._elite_logs = every[keep], all_logs[keep]
+
+    def _regroup(self) -> None:
+        """New clusters whenever the samples have doubled."""
+        options = self.options
+        if options.clusters not in SIGNALS_OF_TEAM or self._told < self._next_clustering:
+            return
+        self._next_clustering = 2 * self._told if options.recluster else np.iinfo(np.int64).max
+        strength = self._strengths()
+        if strength is not None:
+            self._groups = clusters(strength, options.agents)
+            self.team.regroup(self._groups)
+
+    def _strengths(self) -> Float64[ndarray, "axes axes"] | None:
+        finite = np.isfinite(self._logs)
+        if self.space.axes < 2 or not finite.any():
+            return None
+        if self.options.clusters in SIGNALS:
+            rows, logs = self._rows[finite], self._logs[finite]
+            return strengths(self.options.clusters, rows, logs, self.space.cardinalities)
+        if self.critic is None or not self.critic.ready:
+            return None
+        rows = self.space.sample(_IMAGINED, self.rng)
+        return strengths("interaction", rows, self.critic.predict(rows, False)[0], self.space.cardinalities)

@@ -1,0 +1,147 @@
+"""The team: agents over disjoint groups of axes, which draw, learn and are regrouped together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+from numpy import ndarray
+
+from ...mapspace.axes import LearnersMapspace
+from ...mapspace.learners.axis import AxisKind
+from ...mapspace.learners.tables import TEMPORAL
+from .agent import Agent, Learning
+from .parallel import Workers
+
+Rows = Int64[ndarray, "n axes"]
+
+
+class Team:
+    """Agents that together decide every axis of a row.
+
+    Args:
+        groups: axes of each agent; together every axis once.
+        spatial: logits added at the start to slots in arrays, so that the arrays are used from the first sample on.
+    """
+
+    def __init__(
+        self,
+        space: LearnersMapspace,
+        groups: Sequence[Sequence[int]],
+        conditioning: str,
+        spatial: float,
+        workers: Workers,
+    ) -> None:
+        self.space, self.conditioning, self.workers = space, conditioning, workers
+        self._start = initial_logits(space, spatial)
+        self.agents = [self._hired(group, self._start) for group in groups]
+
+    def _hired(self, group: Sequence[int], bias: Float64[ndarray, "axes values"]) -> Agent:
+        axes = np.array(sorted(group), np.int64)
+        counts = self.space.cardinalities[axes]
+        return Agent(axes, counts, bias[axes, : int(counts.max(initial=1))].copy(), self.conditioning)
+
+    def __len__(self) -> int:
+        return len(self.agents)
+
+    @property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """Axes of each agent."""
+        return tuple(tuple(agent.axes.tolist()) for agent in self.agents)
+
+    @property
+    def parameters(self) -> int:
+        """Logits of all agents."""
+        return sum(agent.parameters for agent in self.agents)
+
+    def draw(self, n: int, rng: np.random.Generator, explore: float) -> Rows:
+        """n rows, every agent drawing for itself; not repaired."""
+        uniform = rng.random((n, self.space.axes))
+        drawn = self.workers.map(_draw, [(agent, uniform[:, agent.axes], explore) for agent in self.agents])
+        rows = np.zeros((n, self.space.axes), np.int64)
+        for agent, chosen in zip(self.agents, drawn):
+            rows[:, agent.axes] = chosen
+        return rows
+
+    def redraw(
+        self,
+        rows: Rows,
+        acting: Bool[ndarray, "n agents"],
+        share: float,
+        rng: np.random.Generator,
+        explore: float,
+    ) -> Rows:
+        """``rows`` with the acting agents' choices drawn anew, each axis with chance ``share``; not repaired."""
+        uniform = rng.random((len(rows), self.space.axes))
+        stay = rng.random((len(rows), self.space.axes)) >= share
+        calls = []
+        who = [np.flatnonzero(acting[:, k]) for k in range(len(self.agents))]
+        for agent, index in zip(self.agents, who):
+            at = np.ix_(index, agent.axes)
+            calls.append((agent, uniform[at], explore, rows[at], stay[at]))
+        out = rows.copy()
+        for agent, index, chosen in zip(self.agents, who, self.workers.map(_redraw, calls)):
+            out[np.ix_(index, agent.axes)] = chosen
+        return out
+
+    def changed(self, rows: Rows, others: Rows) -> Bool[ndarray, "n agents"]:
+        """Whose choices differ between two sets of rows."""
+        different = rows != others
+        return np.stack([different[:, agent.axes].any(axis=1) for agent in self.agents], axis=1)
+
+    def learn(self, rows: Rows, advantage: Float64[ndarray, "n agents"], how: Learning) -> None:
+        """Every agent learns from its own column of advantages, by itself."""
+        calls = [
+            (agent, np.ascontiguousarray(rows[:, agent.axes]), np.ascontiguousarray(advantage[:, k]), how)
+            for k, agent in enumerate(self.agents)
+        ]
+        self.agents = self.workers.map(_learn, calls)
+
+    def regroup(self, groups: Sequence[Sequence[int]]) -> None:
+        """New agents that keep what was learnt: logits of every axis, and pairs that stay in one agent."""
+        bias = self._start.copy()
+        pairs: dict[tuple[int, int], Float64[ndarray, "values values"]] = {}
+        for agent in self.agents:
+            bias[agent.axes, : agent.bias.shape[1]] = agent.bias
+            for child in range(len(agent.axes)):
+                for q in range(agent.first[child], agent.first[child + 1]):
+                    pairs[int(agent.axes[agent.parent[q]]), int(agent.axes[child])] = agent.pair[q]
+        self.agents = [self._hired(group, bias) for group in groups]
+        for agent in self.agents:
+            for child in range(len(agent.axes)):
+                for q in range(agent.first[child], agent.first[child + 1]):
+                    old = pairs.get((int(agent.axes[agent.parent[q]]), int(agent.axes[child])))
+                    if old is not None:
+                        size = min(len(old), agent.pair.shape[1])
+                        agent.pair[q, :size, :size] = old[:size, :size]
+
+
+def initial_logits(space: LearnersMapspace, spatial: float) -> Float64[ndarray, "axes values"]:
+    """Uniform but for ``spatial`` more on the slots in arrays."""
+    bias = np.zeros((space.axes, int(space.cardinalities.max(initial=1))))
+    for a, axis in enumerate(space.columns):
+        if axis.kind is AxisKind.FACTOR:
+            sides = space.tables.slot_side[list(axis.slots)]
+            bias[a, : axis.cardinality] = spatial * (sides != TEMPORAL)
+    return bias
+
+
+def _draw(agent: Agent, uniform: Float64[ndarray, "n k"], explore: float) -> Int64[ndarray, "n k"]:
+    return agent.draw(uniform, explore)
+
+
+def _redraw(
+    agent: Agent,
+    uniform: Float64[ndarray, "n k"],
+    explore: float,
+    rows: Int64[ndarray, "n k"],
+    stay: Bool[ndarray, "n k"],
+) -> Int64[ndarray, "n k"]:
+    return agent.draw(uniform, explore, rows, stay)
+
+
+def _learn(
+    agent: Agent, rows: Int64[ndarray, "n k"], advantage: Float64[ndarray, "n"], how: Learning
+) -> Agent:
+    return agent.learn(rows, advantage, how)
