@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
+from .evaluation import EvaluatorChoice, make_evaluator, timeloop_evaluator
+from .evaluators.base import Evaluator
 from .evaluators.native import NativeEvaluator
+from .evaluators.timeloop.figures import Measured
 from .mapping import Mapping as LoopNest
 from .mapspace.diagnosis import require_feasible
 from .model.outcome import Rejection, Statistics
@@ -90,6 +93,7 @@ def search(
     resume: bool = False,
     threads: int = 1,
     top: int = 1,
+    evaluator: EvaluatorChoice | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_compile: Callable[[str], None] | None = None,
     **choices: Any,
@@ -103,12 +107,14 @@ def search(
         resume: go on with the search in ``output``.
         threads: evaluate on so many threads; results do not depend on it.
         top: how many distinct best mappings to keep.
+        evaluator: the native model if there is none, or the real timeloop-model.
         on_progress: called after every batch.
         on_compile: told in one line when the cost model is compiled first; that takes tens of seconds.
         choices: settings by name, e.g. ``samples=500, searcher="annealing"``.
 
     Raises:
-        UsageError: unknown searcher or objective, or a folder that cannot be used.
+        UsageError: unknown searcher or objective, a folder that cannot be used, or no timeloop-model where it is asked.
+        BackendError: timeloop-model crashed or hung; what was evaluated until then is in the trace and the cache.
         InfeasibleError: the constraints leave no mapping.
     """
     if not isinstance(spec, Spec):
@@ -120,10 +126,15 @@ def search(
     require_feasible(spec)
     objective = parse_objective(settings.objective, len(spec.architecture.storage))
     searcher = make_searcher(settings.searcher, spec, settings.seed, objective, settings.options)
-    evaluator = NativeEvaluator(
-        spec, accesses=objective.needs_accesses, threads=threads, precheck=searcher.precheck
+    choice = evaluator or EvaluatorChoice()
+    evaluate_batch = make_evaluator(
+        spec,
+        choice,
+        accesses=objective.needs_accesses,
+        precheck=searcher.precheck,
+        threads=threads,
+        on_compile=on_compile,
     )
-    evaluator.warm_up(on_compile)
     searcher.space.warm_up()
     trace = None
     if output is not None:
@@ -135,21 +146,22 @@ def search(
             seed=settings.seed,
             options=settings.options,
             objective=objective,
-            evaluator=evaluator.name,
+            evaluator=evaluate_batch.name,
         )
         trace = TraceFile(folder.trace, identity, resume)
     found = run_search(
         searcher.space,
         searcher,
-        evaluator,
+        evaluate_batch,
         objective,
         Budget(**settings.limits),
+        largest_batch=choice.largest_batch,
         trace=trace,
         top=top,
         on_progress=on_progress,
     )
-    statistics = tuple(_valid(evaluator, best.mapping) for best in found.best)
-    result = Result(spec, settings, found, statistics, evaluator.name)
+    name, statistics = _judged(spec, choice, evaluate_batch, [best.mapping for best in found.best])
+    result = Result(spec, settings, found, statistics, name)
     if output is not None and result.found:
         result.write(output)
     return result
@@ -190,8 +202,21 @@ def expand(files: str | Path | Sequence[str | Path]) -> list[Path]:
     return found
 
 
-def _valid(evaluator: NativeEvaluator, mapping: LoopNest) -> Statistics:
-    statistics = evaluator.statistics(mapping)
+def _judged(
+    spec: Spec, choice: EvaluatorChoice, evaluator: Evaluator, mappings: Sequence[LoopNest]
+) -> tuple[str, tuple[Statistics, ...]]:
+    """All figures of the mappings, and the evaluator's name with the precision of its energies."""
+    if choice.kind == "native":
+        return evaluator.name, tuple(_valid(evaluator.statistics(mapping)) for mapping in mappings)
+    program = timeloop_evaluator(spec, choice)
+    measured = [program.measure(mapping) for mapping in mappings]
+    full = all(isinstance(found, Measured) and found.full for found in measured)
+    digits = "doubles in full" if full else "doubles as printed, two decimals"
+    figures = (found.statistics if isinstance(found, Measured) else found for found in measured)
+    return f"{evaluator.name}, {digits}", tuple(_valid(found) for found in figures)
+
+
+def _valid(statistics: Statistics | Rejection) -> Statistics:
     if isinstance(statistics, Rejection):
         raise AssertionError(f"a mapping counted as valid is rejected: {statistics.message}")
     return statistics

@@ -54,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_search(commands)
     _add_evaluate(commands)
     _add_info(commands)
+    _add_verify(commands)
+    _add_compare(commands)
     commands.add_parser("searchers", help="list the searchers and their options")
     commands.add_parser(
         "model", help="drop-in for timeloop-model: same arguments, same files", add_help=False
@@ -129,9 +131,95 @@ def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     parser.add_argument("--top", type=_count, default=1, metavar="K", help="write the K best mappings")
     parser.add_argument(
+        "--evaluator",
+        choices=("native", "timeloop"),
+        help="native model (default) or the real timeloop-model",
+    )
+    parser.add_argument(
+        "--verify",
+        type=_count,
+        metavar="K",
+        help="evaluate the K best mappings with the real timeloop-model, too, and report every differing figure",
+    )
+    _add_program(parser)
+    parser.add_argument(
+        "--cache",
+        metavar="FILE",
+        help="mappings that timeloop-model has evaluated, shared by all runs; 'none' = no such file "
+        "(default: in the user's cache folder, or TIMELOOP_MARL_CACHE)",
+    )
+    parser.add_argument(
+        "--pareto", action="store_true", help="all mappings that no other beats in every figure, not one best"
+    )
+    parser.add_argument(
+        "--figures", metavar="A,B[,C]", help="of --pareto: cycles,energy (default), and buffer: on-chip words"
+    )
+    parser.add_argument(
         "--resume", action="store_true", help="go on with the run in -o DIR; FILES may be left out"
     )
     parser.add_argument("--quiet", action="store_true", help="no progress, only the result")
+
+
+def _add_program(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="calls of timeloop-model at the same time (same result; -1 = all)",
+    )
+    parser.add_argument(
+        "--timeloop-model", metavar="PROGRAM", help="the program, if it is not timeloop-model on the path"
+    )
+    parser.add_argument(
+        "--call-seconds", type=_positive, metavar="S", help="time limit of one call of it (default 60)"
+    )
+    parser.add_argument(
+        "--on-crash", choices=("stop", "skip"), help="stop (default) or count the sample as failed and go on"
+    )
+
+
+def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "verify",
+        help="compare the native model with the installed timeloop-model on random mappings",
+        description="Draw random mappings of the mapspace of FILES, evaluate them with the native model and with the "
+        "installed timeloop-model, and compare every figure. Exit 1 if any differs.",
+    )
+    _add_files(parser)
+    parser.add_argument(
+        "--samples", type=_count, default=100, metavar="N", help="mappings to draw (%(default)s)"
+    )
+    parser.add_argument("--seed", type=_seed, default=1, metavar="S", help="seed of the draw (%(default)s)")
+    parser.add_argument("-o", "--output", metavar="DIR", help="folder for verify.json")
+    _add_program(parser)
+
+
+def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "compare",
+        help="our search against Timeloop's five mappers on the same files",
+        description="Search FILES with our searchers and with Timeloop's mappers, at the same number of samples and in "
+        "the same time; table, plots, winning loop nests side by side.",
+    )
+    _add_files(parser)
+    parser.add_argument(
+        "-o", "--output", default="timeloop-marl-compare", metavar="DIR", help="output folder (%(default)s)"
+    )
+    parser.add_argument(
+        "--searchers", metavar="NAME[,NAME…]", help="ours: see 'timeloop-marl searchers' (default: genetic)"
+    )
+    parser.add_argument(
+        "--objective", metavar="NAME[,NAME…]", help="edp (default), energy, delay, … or a list by priority"
+    )
+    parser.add_argument(
+        "--samples", type=_count, metavar="N", help="samples each, valid or not (default 2000)"
+    )
+    parser.add_argument("--seconds", type=_positive, metavar="S", help="wall clock each (default 10)")
+    parser.add_argument("--seeds", type=_count, default=5, metavar="K", help="runs of ours (%(default)s)")
+    parser.add_argument(
+        "--timeloop-mapper", metavar="PROGRAM", help="the program, if it is not timeloop-mapper on the path"
+    )
+    _add_program(parser)
 
 
 def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -66,6 +66,12 @@ class UsageError(TimeloopMarlError):
     """The call itself is wrong: an unknown searcher, a malformed budget, a missing file."""
 
 
+class BackendError(TimeloopMarlError):
+    """A real Timeloop program crashed, hung or wrote what cannot be understood; says how to run it again by hand."""
+
+    exit_code = 3
+
+
 def shorten(value: object, limit: int = 120) -> str:
     """``repr`` of a value, cut to ``limit`` characters."""
     try:

@@ -75,6 +75,7 @@ def search(
     *,
     trace: TraceFile | None = None,
     top: int = 1,
+    largest_batch: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> SearchResult:
     """Run a search to the end of its budget.
@@ -82,6 +83,7 @@ def search(
     Args:
         space: decodes the searcher's rows.
         top: how many distinct best mappings to return.
+        largest_batch: ask for at most so many at once, for evaluators that take their time.
         on_progress: called after every batch, replayed ones included.
 
     Returns:
@@ -96,6 +98,7 @@ def search(
     loop = _Loop(
         space, searcher, evaluator, objective, budget or Budget(), Tally(space, objective, top), on_progress
     )
+    loop.largest_batch = largest_batch
     with _record(trace) as record, _interrupts() as interrupted:
         if record is not None and record.reader is not None:
             loop.replay(record.reader)
@@ -179,6 +182,7 @@ class _Loop:
     ) -> None:
         self.space, self.searcher, self.evaluator = space, searcher, evaluator
         self.objective, self.budget, self.tally, self.on_progress = objective, budget, tally, on_progress
+        self.largest_batch: int | None = None
 
     def replay(self, reader: TraceReader) -> None:
         """Bring the searcher to the state in which the recorded search ended, evaluating nothing."""
@@ -212,7 +216,7 @@ class _Loop:
             self._count(rows, outcome, elapsed, replayed=False)
 
     def _batch_size(self) -> int:
-        size = self.searcher.batch
+        size = min(self.searcher.batch, self.largest_batch or self.searcher.batch)
         if self.budget.samples is not None:
             size = min(size, self.budget.samples - self.tally.samples)
         if self.budget.valid_samples is not None:

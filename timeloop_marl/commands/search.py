@@ -20,6 +20,8 @@ from ..settings import Settings, read_settings
 from ..specs.spec import Spec
 from ..specs.writing import document as document_of
 from ..specs.writing import yaml_text
+from . import front
+from .backend import evaluator_choice, report_verification, verify_found
 from .inputs import parse_values, print_notices, read_inputs
 from .progress import ProgressLine
 from .screen import console
@@ -27,7 +29,7 @@ from .screen import console
 _SETTINGS = (
     "searcher", "objective", "samples", "valid_samples", "seconds", "target", "stagnation", "seed",
 )  # fmt: skip
-_RECORDED = ("files", "values", "rules", *_SETTINGS, "option", "top")
+_RECORDED = ("files", "values", "rules", *_SETTINGS, "option", "top", "pareto", "figures")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -40,6 +42,10 @@ def run(options: argparse.Namespace) -> int:
     document, spec = read_inputs(options)
     print_notices(spec)
     settings = read_settings(document).updated(_choices(options))
+    if options.pareto:
+        settings = front.chosen(settings, document, options)
+    elif options.figures:
+        raise UsageError("--figures only goes with --pareto")
     _print_findings(spec)
     folder.create()
     with folder.locked():
@@ -50,8 +56,14 @@ def run(options: argparse.Namespace) -> int:
         if not folder.started or not options.resume:
             folder.write(INPUTS, yaml_text(document_of(spec)))
             folder.write_manifest({"arguments": {name: getattr(options, name) for name in _RECORDED}})
+        if options.pareto:
+            return front.run(folder, spec, settings, options, None if options.quiet else _say)
         result = _search(folder, spec, settings, options)
-    return _finish(folder, result, options)
+    code = _finish(folder, result, options)
+    if options.verify and result.found:
+        mappings = [found.mapping for found in result.search.best[: options.verify]]
+        code = max(code, 0 if report_verification(verify_found(spec, mappings, options), folder) else 1)
+    return code
 
 
 def _search(folder: RunFolder, spec: Spec, settings: Settings, options: argparse.Namespace) -> Result:
@@ -65,7 +77,8 @@ def _search(folder: RunFolder, spec: Spec, settings: Settings, options: argparse
             output=folder.path,
             resume=options.resume,
             threads=options.threads,
-            top=options.top,
+            top=max(options.top, options.verify or 0),
+            evaluator=evaluator_choice(options),
             on_progress=on_progress,
             on_compile=None if options.quiet else _say,
         )
@@ -102,7 +115,7 @@ def _recall(folder: RunFolder, options: argparse.Namespace) -> None:
     recorded = folder.read_manifest().get("arguments", {})
     for name in _RECORDED:
         given = getattr(options, name)
-        if name in recorded and (given is None or given == [] or name in ("rules", "top")):
+        if name in recorded and (given is None or given == [] or name in ("rules", "top", "pareto")):
             setattr(options, name, recorded[name])
 
 

@@ -11,6 +11,10 @@ from ..model.outcome import Outcome, Rejection, Statistics
 from .base import Evaluator
 
 
+PARTS = 8
+"""Parts of a batch for each worker."""
+
+
 class ParallelEvaluator:
     """Evaluates parts of a batch at the same time, in order.
 
@@ -30,7 +34,9 @@ class ParallelEvaluator:
 
     def __call__(self, mappings: MappingBatch) -> Outcome:
         """Outcomes of all rows, in order."""
-        parts = [part for part in np.array_split(np.arange(len(mappings)), self._workers) if len(part)]
+        # Several parts each: slow rows do not hold up the others.
+        wanted = self._workers if self._workers == 1 else PARTS * self._workers
+        parts = [part for part in np.array_split(np.arange(len(mappings)), wanted) if len(part)]
         if len(parts) < 2:
             return self._evaluator(mappings)
         outcomes = joblib.Parallel(self._workers, backend=self._backend)(

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..mapping import Mapping
 from ..model.outcome import Statistics
+from ..model_input import model_document
 from ..run_folder import RunFolder
 from ..search_result import SearchResult
 from ..settings import Settings
@@ -20,7 +21,6 @@ from ..specs.spec import Spec
 from ..specs.writing import yaml_text
 from .map_text import map_text
 from .map_yaml import map_yaml_text
-from .model_input import model_document
 from .plots import save_figure, summary_figure
 from .stats import stats_text
 from .trajectory import Trajectory

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..mapping import Mapping
-from ..mapping_yaml import directives
-from ..specs.spec import Spec
-from ..specs.writing import document
+from .mapping import Mapping
+from .mapping_yaml import directives
+from .specs.spec import Spec
+from .specs.writing import document
 
 
 def model_document(spec: Spec, mapping: Mapping) -> dict[str, Any]:

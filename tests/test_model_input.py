@@ -19,7 +19,7 @@ from timeloop_marl.mapping import Mapping
 from timeloop_marl.mapping_yaml import read_mapping
 from timeloop_marl.model.outcome import Rejection, Statistics
 from timeloop_marl.report.map_text import map_text
-from timeloop_marl.report.model_input import model_document
+from timeloop_marl.model_input import model_document
 from timeloop_marl.report.stats import stats_text
 from timeloop_marl.report.tensella import tensella_text
 from timeloop_marl.rows.encoding import row_mapping
@@ -30,7 +30,7 @@ from timeloop_marl.specs.loading import load_document
 from timeloop_marl.specs.spec import Spec
 from timeloop_marl.specs.writing import yaml_text
 
-GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+GOLDEN = Path(__file__).resolve().parent / "golden"
 EVERY = {"part0": 150, "part1": 150, "part1b": 40, "part2": 150, "links": 30, "imperfect": 60}
 
 

@@ -1,0 +1,79 @@
+"""``timeloop-marl search --pareto``: a front instead of a single best."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.table import Table
+
+from ..pareto import FRONT_SEARCHER, Front, search_front
+from ..run_folder import RunFolder
+from ..search_result import Progress
+from ..searchers.figures import UNITS, figure_names
+from ..settings import SECTION, Settings
+from ..specs.document import Document
+from ..specs.spec import Spec
+from .progress import ProgressLine
+from .screen import console
+
+_SHOWN = 30  # members on the screen; all are in front.json
+
+
+def chosen(settings: Settings, document: Document, options: argparse.Namespace) -> Settings:
+    """The settings, with the searcher made for fronts unless the user names another one."""
+    named = options.searcher or not document.root().child(SECTION).child("searcher").absent
+    return settings if named else settings.updated({"searcher": FRONT_SEARCHER})
+
+
+def run(
+    folder: RunFolder,
+    spec: Spec,
+    settings: Settings,
+    options: argparse.Namespace,
+    on_compile: Callable[[str], None] | None,
+) -> int:
+    """Search and print the front; 0 if a valid mapping was found, 1 if not."""
+    errors = Console(stderr=True)
+
+    def begin(on_progress: Callable[[Progress], None] | None) -> Front:
+        return search_front(
+            spec,
+            figures=figure_names(options.figures or "cycles,energy"),
+            settings=settings,
+            output=folder.path,
+            resume=options.resume,
+            threads=options.threads,
+            on_progress=on_progress,
+            on_compile=on_compile,
+        )
+
+    if errors.is_terminal and not options.quiet:
+        with ProgressLine(errors, settings) as line:
+            front = begin(line.update)
+    else:
+        front = begin(None)
+    search = front.search
+    print(
+        f"{search.samples:,} samples, {search.valid:,} valid, {search.seconds:.1f} s: {search.reason.value} "
+        f"({settings.searcher}, seed {settings.seed}; {front.evaluator})"
+    )
+    print(f"{len(front.members)} mappings on the front; hypervolume {front.hypervolume():.6g}")
+    if not options.quiet and front.members:
+        console().print(_table(front))
+    print(f"results in {folder.path}")
+    return 0 if front.members else 1
+
+
+def _table(front: Front) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    titles = [name if UNITS[name] == name else f"{name} [{UNITS[name]}]" for name in front.figures]
+    for title in ("", *titles, "EDP [pJ·cycles]", "utilisation"):
+        table.add_column(title, justify="right")
+    for number, member in enumerate(front.members[:_SHOWN], 1):
+        figures = (f"{value:,.0f}" for value in member.figures)
+        table.add_row(str(number), *figures, f"{member.found.edp:.4g}", f"{member.found.utilization:.1%}")
+    if len(front.members) > _SHOWN:
+        table.add_row("…")
+    return table

@@ -1,0 +1,124 @@
+"""Which evaluator a command uses: the native model, or the real timeloop-model with its workers and its cache."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import UsageError
+from .evaluators.base import Evaluator
+from .evaluators.cache import CachedEvaluator, OutcomeCache
+from .evaluators.native import NativeEvaluator
+from .evaluators.parallel import ParallelEvaluator
+from .evaluators.timeloop import MODEL, OnCrash, TimeloopEvaluator
+from .run_identity import spec_fingerprint
+from .specs.constraints import Constraints
+from .specs.mapper import MapperOptions
+from .specs.spec import Spec
+
+KINDS = ("native", "timeloop")
+LARGEST_BATCH = 64
+"""Mappings evaluated between two looks at the clock and the trace when each takes a program run."""
+
+
+@dataclass(frozen=True)
+class EvaluatorChoice:
+    """How mappings are evaluated.
+
+    Attributes:
+        kind: ``native`` or ``timeloop``.
+        jobs: evaluations at the same time; below 0 as in joblib. The result does not depend on it.
+        program: name or file of timeloop-model.
+        seconds: time limit of one call of it.
+        on_crash: ``stop`` or ``skip`` when a call crashes or hangs.
+        cache: file of evaluated mappings, shared by all runs; ``None`` = none.
+    """
+
+    kind: str = "native"
+    jobs: int = 1
+    program: str = MODEL
+    seconds: float | None = 60.0
+    on_crash: str = OnCrash.STOP.value
+    cache: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise UsageError(f"unknown evaluator {self.kind!r}: expected {' or '.join(KINDS)}")
+        if self.on_crash not in [entry.value for entry in OnCrash]:
+            raise UsageError(f"on_crash: expected stop or skip, got {self.on_crash!r}")
+        if self.jobs == 0:
+            raise UsageError("jobs must not be 0: a number of workers, or -1 for one per processor")
+
+    @property
+    def largest_batch(self) -> int | None:
+        """Most mappings to ask for at once; the same for any number of jobs, so that they change nothing."""
+        return LARGEST_BATCH if self.kind == "timeloop" else None
+
+
+def default_cache() -> Path:
+    """The file of evaluated mappings: ``TIMELOOP_MARL_CACHE``, or one in the user's cache folder."""
+    given = os.environ.get("TIMELOOP_MARL_CACHE")
+    if given:
+        return Path(given)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "timeloop-marl" / "outcomes.sqlite"
+
+
+def make_evaluator(
+    spec: Spec,
+    choice: EvaluatorChoice,
+    *,
+    accesses: bool = False,
+    precheck: bool = False,
+    threads: int = 1,
+    on_compile: Callable[[str], None] | None = None,
+) -> Evaluator:
+    """The evaluator, ready to run.
+
+    Args:
+        accesses: also fill ``Outcome.accesses``.
+        precheck: as the mapper does (``NativeEvaluator``).
+        threads: threads of the native model.
+        on_compile: told in one line when the native model is compiled first.
+
+    Raises:
+        UsageError: there is no timeloop-model, or the cache cannot be used.
+    """
+    if choice.kind == "native":
+        native = NativeEvaluator(
+            spec, accesses=accesses, threads=max(threads, _workers(choice.jobs)), precheck=precheck
+        )
+        native.warm_up(on_compile)
+        return native
+    real: Evaluator = timeloop_evaluator(spec, choice, accesses=accesses)
+    if choice.cache is not None:
+        identity = timeloop_identity(spec, real.name if accesses else f"{real.name} lean", real)
+        real = CachedEvaluator(real, OutcomeCache(choice.cache), identity)
+    return ParallelEvaluator(real, choice.jobs) if choice.jobs != 1 else real
+
+
+def timeloop_evaluator(spec: Spec, choice: EvaluatorChoice, *, accesses: bool = False) -> TimeloopEvaluator:
+    """The bare program as an evaluator, whatever ``choice.kind`` says."""
+    return TimeloopEvaluator(
+        spec,
+        program=choice.program,
+        accesses=accesses,
+        seconds=choice.seconds,
+        on_crash=OnCrash(choice.on_crash),
+    )
+
+
+def timeloop_identity(spec: Spec, what: str, evaluator: object) -> str:
+    """What the outcomes of the real program depend on beside the mapping: all of the input, and the program itself."""
+    switches = Constraints(switches=spec.constraints.switches)
+    costs = dataclasses.replace(spec, constraints=switches, mapper=MapperOptions())
+    program = evaluator.program.fingerprint if isinstance(evaluator, TimeloopEvaluator) else ""
+    return hashlib.sha256(f"{spec_fingerprint(costs)} {what} {program}".encode()).hexdigest()
+
+
+def _workers(jobs: int) -> int:
+    return jobs if jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + jobs)

@@ -1,0 +1,156 @@
+"""Running a Timeloop program: found on the path, no shell, a time limit, its own process group."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import BackendError, UsageError
+
+MODEL, MAPPER = "timeloop-model", "timeloop-mapper"
+
+
+@dataclass(frozen=True)
+class Program:
+    """An installed program. ``fingerprint``: SHA-256 over it and the Timeloop libraries beside it."""
+
+    path: Path
+    fingerprint: str
+
+    @property
+    def name(self) -> str:
+        """What outputs call it: Timeloop's programs know no --version."""
+        return f"{self.path.name} (sha256 {self.fingerprint[:12]})"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished call. ``exit``: the exit status, below 0 for a signal, ``None`` after the time limit."""
+
+    command: tuple[str, ...]
+    folder: Path
+    exit: int | None
+    stdout: str
+    stderr: str
+
+    @property
+    def by_hand(self) -> str:
+        """The command line that does the same in a shell."""
+        return f"cd {shlex.quote(str(self.folder))} && {shlex.join(self.command)}"
+
+    @property
+    def ending(self) -> str:
+        """How the program ended, in words."""
+        if self.exit is None:
+            return "did not end within its time limit and was killed"
+        if self.exit < 0:
+            return f"was killed by {_signal_name(-self.exit)}"
+        return f"ended with exit status {self.exit}"
+
+
+def find_program(name: str | Path = MODEL) -> Program:
+    """A program by name (on the path) or by file name.
+
+    Raises:
+        UsageError: there is none, or it cannot be read.
+    """
+    found = shutil.which(str(name))
+    if found is None:
+        raise UsageError(
+            f"{name}: not found on the path (or not executable): install Timeloop, use its Docker image "
+            "(docs/docker.md), or give the program's file name with --timeloop-model"
+        )
+    path = Path(found).resolve()
+    digest = hashlib.sha256()
+    try:
+        for file in (path, *_libraries(path)):
+            digest.update(file.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{error.filename}: cannot read: {error.strerror}") from error
+    return Program(Path(found).absolute(), digest.hexdigest())
+
+
+def run_program(
+    command: Sequence[str], folder: Path, environ: Mapping[str, str], seconds: float | None
+) -> Run:
+    """Run a command in a folder, standard input closed; after ``seconds`` it and all its children are killed.
+
+    Raises:
+        BackendError: it could not be started.
+    """
+    try:
+        # A session of its own: Ctrl-C at the terminal ends our search in order, not the evaluation under way.
+        process = subprocess.Popen(
+            list(command),
+            cwd=folder,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise BackendError(f"{command[0]}: cannot be started: {error.strerror or error}") from error
+    try:
+        stdout, stderr = process.communicate(timeout=seconds)
+        status: int | None = process.returncode
+    except subprocess.TimeoutExpired:
+        _kill(process)
+        stdout, stderr = process.communicate()
+        status = None
+    except BaseException:
+        _kill(process)
+        process.communicate()
+        raise
+    return Run(tuple(command), folder, status, _text(stdout), _text(stderr))
+
+
+def timeloop_environment(
+    environ: Mapping[str, str], *, link_transfers: bool, first_read_elision: bool
+) -> dict[str, str]:
+    """The variables a Timeloop program is started with: every figure printed, in the usual format, same cost model.
+
+    Other ``TIMELOOP_*`` variables are dropped: they would change results behind the native model's back.
+    """
+    kept = {name: value for name, value in environ.items() if not name.startswith("TIMELOOP_")}
+    kept["TIMELOOP_HIDE_INCONSEQUENTIAL_STATS"] = "0"
+    if not link_transfers:
+        kept["TIMELOOP_DISABLE_LINK_TRANSFERS"] = "1"
+    if not first_read_elision:
+        kept["TIMELOOP_ENABLE_FIRST_READ_ELISION"] = "0"
+    return kept
+
+
+def _libraries(program: Path) -> list[Path]:
+    """Shared libraries of Timeloop in the usual places: a thin program may stay the same while they change."""
+    folders = [program.parent, program.parent.parent / "lib"]
+    folders += [Path(entry) for entry in os.environ.get("LD_LIBRARY_PATH", "").split(":") if entry]
+    found = {
+        file.resolve() for folder in folders for file in folder.glob("libtimeloop*.so*") if file.is_file()
+    }
+    return sorted(found)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        process.kill()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", errors="replace")
