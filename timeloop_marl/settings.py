@@ -25,7 +25,7 @@ class Settings:
     stagnation, a search ends after ``DEFAULT_SAMPLES`` samples.
     """
 
-    searcher: str = "genetic"
+    searcher: str = "marl"
     objective: str = "edp"
     samples: int | None = None
     valid_samples: int | None = None
@@ -87,7 +87,7 @@ def _value(name: str, node: Node) -> object:
         return ",".join(str(entry) for entry in value)
     if name in ("searcher", "objective"):
         if not isinstance(value, str):
-            node.fail("not a name", expected="a name, e.g. edp or genetic")
+            node.fail("not a name", expected="a name, e.g. edp or marl")
         return value
     kinds = (int, float) if name in _NUMBERS else (int,)
     least = 0 if name == "seed" else 1 if name in _COUNTS else None

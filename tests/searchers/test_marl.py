@@ -16,11 +16,13 @@ from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.search_loop import Budget, search
 from timeloop_marl.searchers.marl.options import MarlOptions
+from timeloop_marl.searchers.marl.paper import PaperOptions, PaperSearcher
 from timeloop_marl.searchers.marl.searcher import MarlSearcher
 from timeloop_marl.searchers.registry import make_searcher
 from timeloop_marl.specs.reading import load
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+ROOT = Path(__file__).parent.parent.parent
+GOLDEN = ROOT / "tests" / "golden"
 VARIANTS = (
     {"critic": False},
     {"learn": False, "critic": False},
@@ -41,6 +43,22 @@ class TestMarl(SearcherContract):
 class TestMarlWithoutCritic(SearcherContract):
     name = "marl"
     options = {"critic": False, "clusters": "dimension"}  # noqa: RUF012
+
+
+class TestPaper(SearcherContract):
+    name = "marl-paper"
+    options = {"warmup": 64}  # noqa: RUF012
+    bounded = False  # infeasible rows are meant to come
+
+
+class TestSingleAgentRepaired(SearcherContract):
+    name = "single-agent"
+
+
+class TestSingleAgentPenalised(SearcherContract):
+    name = "single-agent"
+    options = {"form": "penalised"}  # noqa: RUF012
+    bounded = False
 
 
 @pytest.mark.parametrize("options", VARIANTS, ids=str)
@@ -90,6 +108,29 @@ def test_other_objectives(metrics: str) -> None:
 def test_wrong_options_are_named(options: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         make_searcher("marl", SPEC, 1, EDP, options)
+
+
+def test_the_paper_starts_with_one_agent_per_parameter_and_clusters_after_the_warmup() -> None:
+    space = LearnersMapspace(SPEC)
+    searcher = PaperSearcher(space, EDP, 1, PaperOptions(warmup=96))
+    told_rows(searcher, FakeEvaluator((1,), 7), 64)
+    assert searcher.team.groups == tuple((a,) for a in range(space.axes))
+    told_rows(searcher, FakeEvaluator((1,), 7), 64)
+    assert 1 < len(searcher.team) < space.axes
+
+
+@pytest.mark.parametrize("name", ["marl-paper", "single-agent"])
+def test_penalised_learners_leave_the_infeasible_region(name: str) -> None:
+    """The share of feasible proposals grows though nothing is repaired."""
+    options = {"form": "penalised"} if name == "single-agent" else {}
+    spec = load([*sorted((ROOT / "arch" / "small_toy").glob("*.yaml")), ROOT / "problems/resnet18/fc.yaml"])
+    space = LearnersMapspace(spec)
+    objective = parse_objective("edp", len(spec.architecture.storage))
+    searcher = make_searcher(name, spec, 1, objective, options)
+    evaluator = NativeEvaluator(spec)
+    rows = np.array(told_rows(searcher, evaluator, 4000))
+    feasible = space.feasible(rows)
+    assert feasible[-500:].mean() > 2 * feasible[:500].mean() + 0.1
 
 
 def test_given_groups_are_the_agents() -> None:

@@ -20,9 +20,11 @@ from .cross_entropy import CrossEntropyOptions, CrossEntropySearcher
 from .genetic import GeneticOptions, GeneticSearcher
 from .library.catalog import OFFERS
 from .marl.options import MarlOptions
+from .marl.paper import PaperOptions, PaperSearcher
 from .marl.searcher import MarlSearcher
 from .nsga2 import Nsga2Options, Nsga2Searcher
 from .random import RandomSearcher
+from .single_agent import SingleAgentOptions, SingleAgentSearcher
 from .timeloop.searcher import ALGORITHMS, TimeloopSearcher
 
 Option = bool | int | float | str
@@ -95,6 +97,18 @@ def _entries() -> Iterable[Entry]:
     yield Entry("random", "random feasible mappings, never the same twice", {}, _random)
     yield _own(
         "marl", "clustered agents, credit by agent, and a critic that screens", MarlSearcher, MarlOptions
+    )
+    yield _own(
+        "marl-paper",
+        "the published method as its abstract describes it: penalised, unrepaired",
+        PaperSearcher,
+        PaperOptions,
+    )
+    yield _own(
+        "single-agent",
+        "one policy over all axes, the baseline of the team",
+        SingleAgentSearcher,
+        SingleAgentOptions,
     )
     yield _own(
         "genetic", "genetic search with repair, restarts and no duplicates", GeneticSearcher, GeneticOptions

@@ -73,10 +73,21 @@ def test_average_linkage_by_hand() -> None:
     """Distances 0-1: 0, 2-3: 0.4; {0, 1} to 4: mean of 0.5 and 0.9 = 0.7; nothing else is near."""
     strength = np.zeros((5, 5))
     for a, b, s in ((0, 1, 1.0), (2, 3, 0.6), (0, 4, 0.5), (1, 4, 0.1)):
-        strength[a, b] = strength[b, a] = s
+        strength[a, b] = strength[b, a] = s**2
     assert clusters(strength, 4) == ((0, 1), (2,), (3,), (4,))
     assert clusters(strength, 3) == ((0, 1), (2, 3), (4,))
     assert clusters(strength, 2) == ((0, 1, 4), (2, 3))
+
+
+def test_no_cluster_grows_beyond_the_limit() -> None:
+    """One axis that interacts with all others would draw them all in."""
+    strength = np.zeros((30, 30))
+    strength[0, :] = strength[:, 0] = 1.0
+    strength[1:, 1:] = 0.5
+    np.fill_diagonal(strength, 0.0)
+    groups = clusters(strength, 0, members=8)
+    assert max(len(group) for group in groups) <= 8
+    assert sorted(a for group in groups for a in group) == list(range(30))
 
 
 def test_no_signal_at_all_still_gives_a_partition() -> None:

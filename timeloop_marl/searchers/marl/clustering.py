@@ -9,6 +9,7 @@ from numpy import ndarray
 
 SIGNALS = ("interaction", "pearson", "spearman", "mutual")
 _SWEEPS = 12
+LARGEST = 12  # axes per cluster
 
 
 def strengths(
@@ -40,17 +41,26 @@ def strengths(
 
 
 def clusters(
-    strength: Float64[ndarray, "axes axes"], number: int, fewest: int = 4, most: int = 12
+    strength: Float64[ndarray, "axes axes"], number: int, members: int = LARGEST
 ) -> tuple[tuple[int, ...], ...]:
-    """Groups of axes by average linkage; ``number`` 0: the best mean silhouette between ``fewest`` and ``most``."""
+    """Groups of axes by average linkage, none larger than ``members``.
+
+    Without that limit one group swallows nearly all axes (the strongest axes interact with everything), and its policy
+    is too large to learn from the samples there are.
+
+    Args:
+        number: of groups, or the nearest that the limit allows; 0: the best mean silhouette among the cuts between
+            four groups and one group for every two axes.
+    """
     axes = len(strength)
     top = float(strength.max(initial=0.0))
-    distance = 1.0 - strength / top if top > 0 else np.ones((axes, axes))
+    # The root brings out the weaker pairs: a few strong ones would leave all others at a distance of almost 1.
+    distance = 1.0 - np.sqrt(strength / top) if top > 0 else np.ones((axes, axes))
     np.fill_diagonal(distance, 0.0)
-    cuts = _average_linkage(distance)
+    cuts = _average_linkage(distance, max(members, -(-axes // number) if number else 1))
     if number > 0:
-        return _groups(cuts[min(number, axes)])
-    eligible = [k for k in range(fewest, most + 1) if k in cuts] or [axes]
+        return _groups(cuts[min(cuts, key=lambda k: (abs(k - number), k))])
+    eligible = [k for k in range(4, max(axes // 2, 4) + 1) if k in cuts] or [min(cuts)]
     scores = [_silhouette(distance, cuts[k]) for k in eligible]
     return _groups(cuts[eligible[int(np.argmax(scores))]])
 
@@ -145,8 +155,13 @@ def mutual_information(rows: ndarray, cardinalities: ndarray) -> ndarray:
     return found
 
 
-def _average_linkage(distance: Float64[ndarray, "axes axes"]) -> dict[int, Int64[ndarray, "axes"]]:
-    """Labels of every cut of the tree, by number of clusters; ties go to the lowest indices."""
+def _average_linkage(
+    distance: Float64[ndarray, "axes axes"], members: int
+) -> dict[int, Int64[ndarray, "axes"]]:
+    """Labels of every cut of the tree, by number of clusters; ties go to the lowest indices.
+
+    Merges that would make a cluster larger than ``members`` are left out: the tree may end before one cluster.
+    """
     axes = len(distance)
     label = np.arange(axes)
     cuts = {axes: label.copy()}
@@ -154,6 +169,9 @@ def _average_linkage(distance: Float64[ndarray, "axes axes"]) -> dict[int, Int64
     np.fill_diagonal(between, np.inf)
     size = np.ones(axes)
     for k in range(axes - 1, 0, -1):
+        between[size[:, None] + size > members] = np.inf
+        if not np.isfinite(between).any():
+            break
         a, b = sorted(int(x) for x in divmod(int(np.argmin(between)), axes))
         merged = (size[a] * between[a] + size[b] * between[b]) / (size[a] + size[b])
         between[a, :], between[:, a] = merged, merged

@@ -51,6 +51,11 @@ class Critic:
         """Whether it has seen enough to predict."""
         return self._process is not None
 
+    def forget(self) -> None:
+        """All samples; what a word costs is remembered."""
+        self._data, self._process, self._tuned = None, None, 0
+        self._logs, self._energies = np.zeros(0), np.zeros(0)
+
     def learn(
         self,
         rows: Int64[ndarray, "m axes"],
@@ -77,7 +82,7 @@ class Critic:
         self, rows: Int64[ndarray, "m axes"], deviations: bool = True
     ) -> tuple[Float64[ndarray, "m"], Float64[ndarray, "m"]]:
         """Mean and standard deviation of log cost."""
-        if self._process is None:
+        if self._process is None or not len(rows):
             return np.zeros(len(rows)), np.zeros(len(rows))
         features = self.make(rows)
         mean, deviation = self._process.predict(self._scaled(features), deviations)

@@ -15,7 +15,7 @@ from .parallel import BACKENDS
 class MarlOptions:
     """Options of ``MarlSearcher``. Shares and chances 0 .. 1; ``restart`` and ``handover`` in samples (0 = never)."""
 
-    batch: int = 16
+    batch: int = 8  # doubled after 512 samples
     # Who decides what
     clusters: str = "interaction"  # one of grouping.GROUPINGS
     agents: int = 0  # number of clusters, 0 = chosen by silhouette
@@ -23,7 +23,7 @@ class MarlOptions:
     recluster: bool = True  # regroup whenever the samples have doubled
     conditioning: str = "pairs"  # within an agent: none, chain, pairs
     # How it proposes
-    full: float = 0.25  # share of candidates from all policies together
+    full: float = 0.15  # share of candidates from all policies together
     moves: float = 0.35  # share of block moves: a few agents act on an elite; the rest are local moves
     acting: float = 1.5  # mean number of agents that act in a block move, beside the first
     redraw: float = 0.5  # chance that an acting agent's axis is drawn anew
@@ -41,12 +41,12 @@ class MarlOptions:
     epochs: int = 2
     elites: int = 32
     imitation: float = 0.5  # advantage of the elites in self-imitation, 0 = off
-    restart: int = 2000
+    restart: int = 200  # samples without improvement that end an epoch; the longer the later
     # Critic
     critic: bool = True
     trend: bool = True  # moved words as the critic's trend
     points: int = 400  # samples that the critic remembers
-    pool: int = 12  # candidates screened per sample
+    pool: int = 12  # candidates screened per sample; up to four times as many at the start, half at the end
     rounds: int = 3  # times the best of the pool are moved on before the choice
     optimism: float = 1.0  # standard deviations below the mean
     # How it runs

@@ -25,10 +25,13 @@ from .parallel import Workers
 from .team import Team
 
 _FIRST_CLUSTERING = 64  # samples
+_EARLY = 512  # samples; then batches grow twofold, for speed
 _REMEMBERED = 4096  # newest samples that clusters are computed from
 _RECENT = 64  # log costs that ranks are taken among
 _IMAGINED = 1024  # rows whose predicted cost shows the critic's interactions
 _TOURNAMENT = 2
+_HANDED_ON = 8  # best rows of an epoch that later ones may start from
+_LADDER = (0.0, 1.0, 0.5, 2.0, 1.0, 3.0, 0.5, 1.5)  # optimism by place in the batch, relative to the option
 _LESSER = 0.02  # weight of each further metric in what the critic predicts
 
 
@@ -77,17 +80,52 @@ class MarlSearcher(LearnerSearcher):
         self._told, self._next_clustering = 0, _FIRST_CLUSTERING
         self._rows: Rows = np.zeros((0, space.axes), np.int64)
         self._logs: Float64[ndarray, "n"] = np.zeros(0)
+        self._energies: Float64[ndarray, "n"] = np.zeros(0)
+        self._past: Rows = np.zeros((0, space.axes), np.int64)  # best rows of the epochs that are over
+        self._past_logs: Float64[ndarray, "past"] = np.zeros(0)
+        self._asked: Candidates | None = None
+        self._epoch = 0
         self._begin()
 
     def _begin(self) -> None:
-        """Agents that know nothing, and no elites; critic, clusters and what was proposed stay."""
+        """An epoch: agents that know nothing, no elites, no recollections; clusters and what was proposed stay."""
         options = self.options
         self.team = Team(self.space, self._groups, options.conditioning, options.spatial, self._workers)
         self._elites: Rows = np.zeros((0, self.space.axes), np.int64)
         self._elite_logs: Float64[ndarray, "elites"] = np.zeros(0)
         self._recent: Float64[ndarray, "recent"] = np.zeros(0)
         self._best, self._stagnant = np.inf, 0
-        self._asked: Candidates | None = None
+        if self.critic is not None:
+            self.critic.forget()
+
+    def _restart(self) -> None:
+        """Epochs from scratch, which end in basins of their own, take turns with epochs that join what all found."""
+        order = np.argsort(self._elite_logs, kind="stable")[:_HANDED_ON]
+        self._past = np.concatenate([self._past, self._elites[order]])
+        self._past_logs = np.concatenate([self._past_logs, self._elite_logs[order]])
+        best = np.argsort(self._past_logs, kind="stable")[:_REMEMBERED]
+        self._past, self._past_logs = self._past[best], self._past_logs[best]
+        self._epoch += 1
+        self._begin()
+        if self._epoch % 2 == 0:
+            self._update_elites(self._past, self._past_logs)
+            self._best = float(self._past_logs[0]) if len(self._past_logs) else np.inf
+            self._recall()
+
+    def _recall(self) -> None:
+        """The critic learns the best samples of all epochs anew, and some of the others."""
+        if self.critic is None:
+            return
+        order = np.argsort(self._logs, kind="stable")
+        best, others = np.split(order, [self.options.points // 2])
+        some = self.rng.permutation(others)[: self.options.points // 4]
+        index = np.sort(np.concatenate([best, some]))
+        self.critic.learn(self._rows[index], np.exp(self._logs[index]), self._energies[index])
+
+    @property
+    def _patience(self) -> int:
+        """Samples without improvement that end the epoch; later epochs may take longer."""
+        return self.options.restart * (1 + self._epoch // 4)
 
     # Proposing
 
@@ -104,17 +142,37 @@ class MarlSearcher(LearnerSearcher):
         critic = self.critic
         if critic is None or not critic.ready:
             return self._taken(self._unseen(self._pool(2 * n)), np.arange(n))
-        count = max(1, n * self.options.pool // self.options.rounds)
+        count = max(n, int(n * self._pool_factor() / self.options.rounds))
         pool = self._unseen(self._pool(count))
-        hope = self._hope(pool)
+        mean = critic.predict(pool.rows, False)[0]
         for _ in range(self.options.rounds - 1):
             if not len(pool.rows):
                 break
-            ahead = pool[np.argsort(hope, kind="stable")[: max(1, count // 4)]]
+            ahead = pool[np.argsort(mean, kind="stable")[: max(n, count // 4)]]
             start = self.rng.integers(0, len(ahead.rows), count)
             moved = self._unseen(self._moved(ahead[start]), pool.rows)
-            pool, hope = _joined([pool, moved]), np.concatenate([hope, self._hope(moved)])
-        return self._taken(pool, np.argsort(hope, kind="stable")[:n])
+            pool, mean = _joined([pool, moved]), np.concatenate([mean, critic.predict(moved.rows, False)[0]])
+        # Deviations cost most of a prediction: only for those with a chance.
+        chance = np.argsort(mean, kind="stable")[: max(4 * n, len(mean) // 4)]
+        deviation = critic.predict(pool.rows[chance], True)[1]
+        return self._taken(pool, chance[self._picked(mean[chance], deviation, n)])
+
+    def _pool_factor(self) -> float:
+        """Candidates per sample: more while samples are few, when predictions are cheap and choices matter most."""
+        return self.options.pool * float(np.clip(self.options.points / max(self._told, 1), 0.5, 4.0))
+
+    def _picked(
+        self, mean: Float64[ndarray, "k"], deviation: Float64[ndarray, "k"], n: int
+    ) -> Int64[ndarray, "n"]:
+        """The n lowest bounds, each place of the batch with an optimism of its own, so that they do not crowd."""
+        picked: list[int] = []
+        bound_mean = mean.copy()
+        for place in range(min(n, len(mean))):
+            optimism = self.options.optimism * _LADDER[place % len(_LADDER)]
+            best = int(np.argmin(bound_mean - optimism * deviation))
+            picked.append(best)
+            bound_mean[best] = np.inf
+        return np.array(picked, np.int64)
 
     def _taken(self, pool: Candidates, index: Int64[ndarray, "k"]) -> Candidates:
         chosen = pool[index[index < len(pool.rows)]]
@@ -194,8 +252,10 @@ class MarlSearcher(LearnerSearcher):
         if self.critic is not None:
             self.critic.learn(rows, _blended(self.objective.table(self._outcome)), self._outcome.energy_pj)
         self._told += len(rows)
+        self.batch = self.options.batch if self._told < _EARLY else 2 * self.options.batch
         self._rows = np.concatenate([self._rows, rows])[-_REMEMBERED:]
         self._logs = np.concatenate([self._logs, logs])[-_REMEMBERED:]
+        self._energies = np.concatenate([self._energies, self._outcome.energy_pj])[-_REMEMBERED:]
         self._recent = np.concatenate([self._recent, logs])[-_RECENT - len(logs) :]
         if self.options.learn and len(self.team):
             self._teach(asked, logs)
@@ -204,8 +264,8 @@ class MarlSearcher(LearnerSearcher):
         low = float(logs.min())
         self._stagnant = 0 if low < self._best else self._stagnant + len(rows)
         self._best = min(self._best, low)
-        if self.options.restart and self._stagnant >= self.options.restart:
-            self._begin()
+        if self.options.restart and self._stagnant >= self._patience:
+            self._restart()
 
     def _teach(self, asked: Candidates, logs: Float64[ndarray, "m"]) -> None:
         judge = credit.ranked if self.options.rank else credit.standardised
