@@ -20,7 +20,7 @@ from .plot_nest import ROW, draw_nest, nest_rows
 from .trajectory import Trajectory
 from .units import energy_text
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
     "axes.titlesize": 10.5,
@@ -51,7 +51,7 @@ def summary_figure(
     bars = 0.3 * len(component_energies(spec, statistics)) + 1.1
     curves = min(max(_CURVES_LEAST, nest - bars), _CURVES_MOST) if courses else 0.0
     height = max(nest, bars + curves) + _HEAD + 0.2
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         FigureCanvasAgg(figure)
         _write_headline(figure, spec, statistics, title)
@@ -96,7 +96,7 @@ def _draw_right(
 
 def save_figure(figure: Figure, path: Path | BinaryIO) -> None:
     """Write a figure as its file ending says (.png, .svg or .pdf); a stream gets a PNG."""
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure.savefig(path, dpi=150)
 
 

@@ -40,20 +40,13 @@ class GeneticSearcher(LearnerSearcher):
     ) -> None:
         super().__init__(space, objective, seed)
         self.options, self.batch = options, options.offspring
-        self._blocks = self._gene_blocks()
+        self._blocks = gene_blocks(space)
         self._forget()
 
     def _forget(self) -> None:
         self._rows: Rows = np.zeros((0, self.space.axes), np.int64)
         self._costs: Float64[ndarray, "n"] = np.zeros(0)
         self._best, self._stagnant, self._born = np.inf, 0, 0
-
-    def _gene_blocks(self) -> Int64[ndarray, "axes"]:
-        """Axes inherited together: factors of a dimension, loop order of a level, bypasses of a data space."""
-        block = np.zeros(self.space.axes, np.int64)
-        for number, group in enumerate(self.space.groups(_inherited_with)):
-            block[list(group)] = number
-        return block
 
     def _propose(self, n: int) -> Rows:
         if self._born < self.options.population:
@@ -77,7 +70,7 @@ class GeneticSearcher(LearnerSearcher):
     def _children(self, n: int) -> Rows:
         mothers, fathers = self._parents(n), self._parents(n)
         mixed = self.rng.random(n) < self.options.crossover
-        children = np.where(self._from_father(n) & mixed[:, None], fathers, mothers)
+        children = crossed(self._blocks, mothers, fathers, mixed, self.rng)
         moves = self.rng.poisson(self.options.mutations, n)
         return self.space.moved(children, self.rng, np.where(mixed, moves, np.maximum(moves, 1)))
 
@@ -86,8 +79,25 @@ class GeneticSearcher(LearnerSearcher):
         drawn = self.rng.integers(0, len(self._rows), (n, self.options.tournament))
         return self._rows[drawn.min(axis=1)]
 
-    def _from_father(self, n: int) -> Bool[ndarray, "n axes"]:
-        return (self.rng.random((n, int(self._blocks.max(initial=0)) + 1)) < 0.5)[:, self._blocks]
+
+def gene_blocks(space: LearnersMapspace) -> Int64[ndarray, "axes"]:
+    """Axes inherited together: factors of a dimension, loop order of a level, bypasses of a data space."""
+    block = np.zeros(space.axes, np.int64)
+    for number, group in enumerate(space.groups(_inherited_with)):
+        block[list(group)] = number
+    return block
+
+
+def crossed(
+    blocks: Int64[ndarray, "axes"],
+    mothers: Rows,
+    fathers: Rows,
+    mixed: Bool[ndarray, "m"],
+    rng: np.random.Generator,
+) -> Rows:
+    """The mothers; where ``mixed``, with every block from the father by a toss."""
+    father = (rng.random((len(mothers), int(blocks.max(initial=0)) + 1)) < 0.5)[:, blocks]
+    return np.where(father & mixed[:, None], fathers, mothers)
 
 
 def _inherited_with(axis: Axis) -> tuple[AxisKind, int | None]:

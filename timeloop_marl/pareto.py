@@ -1,0 +1,257 @@
+"""Search for a front instead of a single best: the mappings that nothing found beats in every figure."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64
+from numpy import ndarray
+
+from .errors import UsageError
+from .evaluators.base import Evaluator
+from .evaluators.native import NativeEvaluator
+from .mapspace.diagnosis import require_feasible
+from .model.outcome import Outcome, Rejection, Statistics
+from .nondominated import Archive, hypervolume, non_dominated
+from .objective import Objective, parse_objective
+from .report.plot_front import front_figure
+from .report.plots import save_figure
+from .report.results import write_mapping
+from .run_folder import RunFolder
+from .run_identity import run_identity
+from .search_loop import Budget, TraceFile
+from .search_loop import search as run_search
+from .search_result import Found, Progress, SearchResult
+from .searchers.base import Searcher
+from .searchers.figures import UNITS, Figures, figure_names
+from .searchers.registry import make_searcher
+from .searchers.scalarised import ScalarisedSearcher, weightings
+from .settings import Settings
+from .specs.spec import Spec
+
+__all__ = ["FRONT_SEARCHER", "Front", "Member", "hypervolume", "non_dominated", "search_front"]
+
+FRONT_SEARCHER = "nsga2"  # seeks a whole front by itself; any other is run once per weighting
+_MARGIN = 1.1  # of the default reference point beyond the worst figures of the front
+
+
+@dataclass(frozen=True)
+class Member:
+    """A mapping on the front: its figures (in the order of ``Front.figures``) and all its statistics."""
+
+    found: Found
+    figures: tuple[float, ...]
+    statistics: Statistics
+
+
+@dataclass(frozen=True)
+class Front:
+    """A finished search for a front; members sorted by the first figure."""
+
+    spec: Spec
+    settings: Settings
+    figures: tuple[str, ...]
+    members: tuple[Member, ...]
+    search: SearchResult
+    evaluator: str
+
+    @property
+    def points(self) -> ndarray:
+        """The figures of all members, (members, figures)."""
+        return np.array([member.figures for member in self.members]).reshape(-1, len(self.figures))
+
+    @property
+    def reference(self) -> tuple[float, ...]:
+        """Default corner of the hypervolume: a tenth beyond the worst figures on the front."""
+        return tuple(float(worst) * _MARGIN for worst in self.points.max(axis=0)) if self.members else ()
+
+    def hypervolume(self, reference: Sequence[float] | None = None) -> float:
+        """Exact volume that the front dominates up to a reference point (default ``reference``).
+
+        Two of them compare only if the reference is the same.
+        """
+        if not self.members:
+            return 0.0
+        return hypervolume(self.points, self.reference if reference is None else reference)
+
+    def write(self, folder: str | Path) -> list[Path]:
+        """``front.json``, ``front.png`` and under ``front/`` the result files of every member, numbered as there."""
+        target = RunFolder(folder)
+        target.create()
+        inside = RunFolder(target.path / "front")
+        inside.create()
+        digits = len(str(len(self.members)))
+        written = [target.write("front.json", json.dumps(self._summary(digits), indent=2) + "\n")]
+        for number, member in enumerate(self.members, 1):
+            name = f"{number:0{digits}}"
+            written += write_mapping(inside, self.spec, member.found.mapping, member.statistics, name)
+        if self.members:
+            buffer = io.BytesIO()
+            save_figure(front_figure(self.points, self.figures, UNITS, self.spec.problem.name), buffer)
+            written.append(target.write("front.png", buffer.getvalue()))
+        return written
+
+    def _summary(self, digits: int) -> dict[str, Any]:
+        return {
+            "problem": self.spec.problem.name,
+            "figures": {name: UNITS[name] for name in self.figures},
+            "searcher": self.settings.searcher,
+            "seed": self.settings.seed,
+            "evaluator": self.evaluator,
+            "samples": self.search.samples,
+            "valid": self.search.valid,
+            "stopped": self.search.reason.value,
+            "hypervolume": self.hypervolume(),
+            "reference": list(self.reference),
+            "members": [
+                {
+                    "files": f"front/{number:0{digits}}",
+                    "sample": member.found.sample,
+                    **dict(zip(self.figures, member.figures)),
+                    "edp": member.found.edp,
+                    "utilization": member.found.utilization,
+                }
+                for number, member in enumerate(self.members, 1)
+            ],
+        }
+
+
+def search_front(
+    spec: Spec,
+    *,
+    figures: str | Sequence[str] = ("cycles", "energy"),
+    settings: Settings | None = None,
+    runs: int = 9,
+    output: str | Path | None = None,
+    resume: bool = False,
+    threads: int = 1,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_compile: Callable[[str], None] | None = None,
+) -> Front:
+    """Search for the mappings that are best in several figures at once, within one budget.
+
+    Args:
+        figures: two or three of ``cycles``, ``energy``, ``buffer`` (on-chip words needed).
+        settings: searcher, budget, seed; default ``FRONT_SEARCHER``. Its objective only matters for the progress shown.
+        runs: weightings among which any other searcher shares the budget out.
+        output, resume, threads, on_progress, on_compile: as for ``search``.
+
+    Raises:
+        UsageError: unknown figures or searcher, or a folder that cannot be used.
+        InfeasibleError: the constraints leave no mapping.
+    """
+    names = figure_names(figures)
+    settings = settings or Settings(searcher=FRONT_SEARCHER)
+    if runs < 2:
+        raise UsageError(f"runs must be at least 2, got {runs}")
+    require_feasible(spec)
+    objective = parse_objective(settings.objective, len(spec.architecture.storage))
+    keeper = _Keeper(spec, _searcher(spec, settings, names, runs, objective), names)
+    evaluator = NativeEvaluator(
+        spec, accesses=objective.needs_accesses, threads=threads, precheck=keeper.precheck
+    )
+    evaluator.warm_up(on_compile)
+    keeper.space.warm_up()
+    trace = None
+    if output is not None:
+        folder = RunFolder(output)
+        folder.create()
+        trace = TraceFile(folder.trace, _identity(spec, settings, names, runs, objective, evaluator), resume)
+    found = run_search(
+        keeper.space,
+        keeper,
+        evaluator,
+        objective,
+        Budget(**settings.limits),
+        trace=trace,
+        on_progress=on_progress,
+    )
+    front = Front(spec, settings, names, _members(keeper, evaluator), found, evaluator.name)
+    if output is not None:
+        front.write(output)
+    return front
+
+
+def _identity(
+    spec: Spec,
+    settings: Settings,
+    names: Sequence[str],
+    runs: int,
+    objective: Objective,
+    evaluator: Evaluator,
+) -> dict[str, Any]:
+    identity = run_identity(
+        spec,
+        searcher=settings.searcher,
+        seed=settings.seed,
+        options=settings.options,
+        objective=objective,
+        evaluator=evaluator.name,
+    )
+    return {**identity, "front": list(names), "runs": runs}
+
+
+def _searcher(
+    spec: Spec, settings: Settings, names: Sequence[str], runs: int, objective: Objective
+) -> Searcher:
+    if settings.searcher == FRONT_SEARCHER:
+        options = {**settings.options, "figures": ",".join(names)}
+        return make_searcher(FRONT_SEARCHER, spec, settings.seed, objective, options)
+    energy = dataclasses.replace(objective, metrics=("energy",))
+    weights = weightings(runs, len(names))
+    return ScalarisedSearcher(
+        lambda i: make_searcher(settings.searcher, spec, settings.seed + i, energy, settings.options),
+        weights,
+        lambda first: Figures(spec, first.space, names),
+    )
+
+
+class _Keeper(Searcher):
+    """Keeps the front of everything that its searcher is told, also when a recorded search is replayed."""
+
+    def __init__(self, spec: Spec, searcher: Searcher, names: Sequence[str]) -> None:
+        self._searcher = searcher
+        self.space, self.batch, self.precheck = searcher.space, searcher.batch, searcher.precheck
+        self._figures = Figures(spec, searcher.space, names)
+        self._samples = 0
+        self.archive = Archive(len(names), 1 + searcher.space.axes)
+
+    def ask(self, n: int) -> Int64[ndarray, "m axes"]:
+        """What the searcher proposes."""
+        return self._searcher.ask(n)
+
+    def tell(self, candidates: Int64[ndarray, "m axes"], outcome: Outcome) -> None:
+        """Keep what is on the front, and tell the searcher."""
+        numbers = np.arange(self._samples + 1, self._samples + len(candidates) + 1)
+        self._samples += len(candidates)
+        self.archive.add(self._figures(candidates, outcome), np.column_stack([numbers, candidates]))
+        self._searcher.tell(candidates, outcome)
+
+
+def _members(keeper: _Keeper, evaluator: NativeEvaluator) -> tuple[Member, ...]:
+    archive = keeper.archive
+    members = []
+    for i in np.lexsort(archive.points.T[::-1]):
+        row = archive.tags[i, 1:]
+        mapping = keeper.space.decode(row[None])[0]
+        statistics = evaluator.statistics(mapping)
+        if isinstance(statistics, Rejection):
+            raise AssertionError(f"a mapping counted as valid is rejected: {statistics.message}")
+        found = Found(
+            mapping=mapping,
+            candidate=tuple(int(x) for x in row),
+            sample=int(archive.tags[i, 0]),
+            cost=statistics.energy_pj * statistics.cycles,
+            cycles=statistics.cycles,
+            energy_pj=statistics.energy_pj,
+            utilization=statistics.utilization,
+        )
+        members.append(Member(found, tuple(float(x) for x in archive.points[i]), statistics))
+    return tuple(members)
