@@ -265,10 +265,10 @@ CHILD = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-import test_search
+import test_search_loop
 from fakes import FakeEvaluator
-result = test_search.run(
-    test_search.Budget(samples=2000), evaluator=FakeEvaluator((1,), 7, seconds=float(sys.argv[4])),
+result = test_search_loop.run(
+    test_search_loop.Budget(samples=2000), evaluator=FakeEvaluator((1,), 7, seconds=float(sys.argv[4])),
     name=sys.argv[3], path=Path(sys.argv[2]), resume=True,
 )
 print(result.samples, result.best[0].cost, result.best[0].sample)

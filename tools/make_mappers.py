@@ -9,14 +9,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from timeloop_marl.searchers.registry import SEARCHERS
+
 ROOT = Path(__file__).resolve().parent.parent
 BUDGETS = {"2k": 2_000, "20k": 20_000, "200k": 200_000}
-OWN = {
-    "random": "Random feasible mappings, never the same twice",
-    "genetic": "Genetic search with repair and restarts",
-    "annealing": "Simulated annealing, several chains",
-    "cross-entropy": "Cross-entropy method, a distribution per axis",
-}
+OWN = {name: entry.description for name, entry in SEARCHERS.items() if not name.startswith("timeloop-")}
 TIMELOOP = ("random", "random_pruned", "linear_pruned", "hybrid")
 VALID = 10_000
 UNLIMITED = 4_000_000_000  # a count that no run reaches; 0 would mean "at once" for Timeloop's timeout
@@ -26,7 +23,7 @@ HINT = "docs/searchers.md"
 def own(name: str, samples: int) -> str:
     """Settings of one of our searchers."""
     return (
-        f"# {OWN[name]}: {samples} samples, valid or not. Options: {HINT}.\n"
+        f"# {name}: {OWN[name]}; {samples} samples, valid or not. Options: {HINT}.\n"
         "timeloop_marl:\n"
         f"  searcher: {name}\n"
         "  objective: edp\n"

@@ -204,7 +204,7 @@ def surrogate_free(value: Any) -> bool:
 def test_text_is_read_as_it_was(tmp_path_factory: pytest.TempPathFactory, data: dict[str, Any]) -> None:
     text = yaml_text(data)
     assert (yaml.safe_load(text) or {}) == data
-    assert "&" not in text.replace("'", "").split() and "\t" not in text
+    assert not any(getattr(event, "anchor", None) for event in yaml.parse(text)) and "\t" not in text
     path = tmp_path_factory.getbasetemp() / "value.yaml"
     path.write_bytes(text.encode())
     if "<<" not in text:  # a merge key even in quotes

@@ -6,7 +6,6 @@ back. Limits act on single factors, so they only lower the counts and the order 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from ..errors import UnsupportedFeatureError
+from ..specs.primes import divisors
 
 LARGEST_LIST = 2**62
 
@@ -50,12 +50,12 @@ class FactorCounts:
 
 def timeloop_divisors(number: int) -> list[int]:
     """Divisors in the order of the mapspace: 12 -> 1, 12, 2, 6, 3, 4."""
+    ascending = divisors(number)
     found: list[int] = []
-    for small in range(1, math.isqrt(number) + 1):
-        if number % small == 0:
-            found.append(small)
-            if small != number // small:
-                found.append(number // small)
+    for small, large in zip(ascending, reversed(ascending)):
+        if small > large:
+            break
+        found += [small] if small == large else [small, large]
     return found
 
 

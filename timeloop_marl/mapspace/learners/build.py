@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from ...errors import InfeasibleError
 from ...specs.constraints import LoopConstraint
+from ...specs.primes import prime_factors
 from ...specs.spec import Spec
 from .axis import Axis, AxisKind
 from .tables import TEMPORAL, Tables, X, Y
@@ -35,18 +36,6 @@ class Item:
     dim: int
     slots: tuple[int, ...]
     fixed_at: int = -1  # tiling level of a fixed spatial factor whose side is open
-
-
-def prime_factors(n: int) -> list[int]:
-    """Prime factors in ascending order, with repetition; 1 has none."""
-    factors: list[int] = []
-    p = 2
-    while p * p <= n:
-        while n % p == 0:
-            factors.append(p)
-            n //= p
-        p += 1
-    return [*factors, n] if n > 1 else factors
 
 
 class Builder:

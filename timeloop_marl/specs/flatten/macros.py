@@ -7,6 +7,7 @@ from typing import Any
 
 from ..document import Origin
 from ..marked import Seq, error_at
+from ..primes import prime_factors
 from .factors import Factor, read_factors, unique
 from .nodes import Branch, Level, Parallel
 from .wishes import Loops, Workload
@@ -134,7 +135,7 @@ def best_factors(bounds: dict[str, int], capacity: int, origin: Origin) -> dict[
                 used = (part * (turns - 1) + value % part) / turns
                 if used > best[0]:
                     best = (used, {dim: part})
-            for prime in _primes(value):
+            for prime in dict.fromkeys(prime_factors(value)):
                 if prime > room:
                     continue
                 rest = (*values[:index], value // prime, *values[index + 1 :])
@@ -146,19 +147,6 @@ def best_factors(bounds: dict[str, int], capacity: int, origin: Origin) -> dict[
 
     chosen = search(tuple(bounds.values()), capacity)[1]
     return {dim: chosen.get(dim, 1) for dim in dims}
-
-
-def _primes(value: int) -> list[int]:
-    """The distinct prime factors of ``value``, ascending; large remainders count as prime."""
-    primes: list[int] = []
-    divisor = 2
-    while divisor * divisor <= value and divisor < 1 << 16:
-        if value % divisor == 0:
-            primes.append(divisor)
-            while value % divisor == 0:
-                value //= divisor
-        divisor += 1
-    return [*primes, value] if value > 1 else primes
 
 
 def spread_over_branches(parallels: Iterable[Parallel], workload: Workload) -> None:
