@@ -23,6 +23,7 @@ from typing import Any
 import joblib
 import numpy as np
 
+from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.search_loop import Budget, search
@@ -204,6 +205,21 @@ def _by_pair(runs: Sequence[Run], searcher: str, pairs: Sequence[str]) -> Iterab
         yield pair, [e for e in runs if e["pair"] == pair and e["searcher"] == searcher]
 
 
+def usable(names: Iterable[str], pair: str) -> list[str]:
+    """Those whose libraries are installed."""
+    spec = read(pair)
+    objective = parse_objective("edp", len(spec.architecture.storage))
+    found = []
+    for name in names:
+        try:
+            make_searcher(name, spec, 1, objective)
+        except UsageError as error:
+            print(f"left out: {error}")
+        else:
+            found.append(name)
+    return found
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -219,6 +235,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--update-best", action="store_true", help=f"write lower costs to {BEST_KNOWN.name}")
     given = parser.parse_args()
     given.pairs = given.pairs or list(SETS[given.set])
+    given.searchers = given.searchers or usable(SEARCHERS, given.pairs[0])
     return given
 
 

@@ -133,6 +133,14 @@ def test_penalised_learners_leave_the_infeasible_region(name: str) -> None:
     assert feasible[-500:].mean() > 2 * feasible[:500].mean() + 0.1
 
 
+def test_batches_larger_than_the_critics_memory() -> None:
+    searcher = make_searcher("marl", SPEC, 1, EDP, {"points": 32})
+    for n in (400, 3, 300):
+        rows = searcher.ask(n)
+        assert len(rows) == n
+        searcher.tell(rows, FakeEvaluator((1,), 7)(searcher.space.decode(rows)))
+
+
 def test_given_groups_are_the_agents() -> None:
     space = LearnersMapspace(SPEC)
     names = [axis.name for axis in space.columns]

@@ -42,8 +42,9 @@ class Critic:
         self._prices: Float64[ndarray, "parts"] = np.zeros(0)
         self._process: GaussianProcess | None = None
         self._centre = 0.0
-        self._shift: Float64[ndarray, "features"] = np.zeros(0)
-        self._stretch: Float64[ndarray, "features"] = np.zeros(0)
+        self._varying: Int64[ndarray, "inputs"] = np.zeros(0, np.int64)
+        self._shift: Float64[ndarray, "inputs"] = np.zeros(0)
+        self._stretch: Float64[ndarray, "inputs"] = np.zeros(0)
         self._tuned = 0  # number of samples at which the kernel was chosen last
 
     @property
@@ -117,16 +118,16 @@ class Critic:
         process.fit(residual - self._centre)
 
     def _rebuild(self, data: Features) -> None:
-        self._shift = data.logs.mean(axis=0)
         deviation = data.logs.std(axis=0)
-        varies = deviation > 1e-9
-        root = np.sqrt(max(1, int(varies.sum())))
-        self._stretch = np.where(varies, 1.0 / np.where(varies, np.maximum(deviation, 0.25), 1.0), 0.0) / root
+        self._varying = np.flatnonzero(deviation > 1e-9)  # the others would only cost time
+        self._shift = data.logs[:, self._varying].mean(axis=0)
+        root = np.sqrt(max(1, len(self._varying)))
+        self._stretch = 1.0 / (np.maximum(deviation[self._varying], 0.25) * root)
         if self._tuned == 0 or len(self._logs) >= 2 * self._tuned:
             self._parameters = self._chosen(data)
             self._tuned = len(self._logs)
         length, noise = self._parameters
-        self._process = GaussianProcess(self.capacity + 256, data.logs.shape[1], length, noise)
+        self._process = GaussianProcess(self.capacity + 256, len(self._varying), length, noise)
 
     def _chosen(self, data: Features) -> tuple[float, float]:
         """Length scale and noise of the largest marginal likelihood on the newest points."""
@@ -144,8 +145,8 @@ class Critic:
                     best, chosen = likelihood, (length, noise)
         return chosen
 
-    def _scaled(self, features: Features) -> Float64[ndarray, "m features"]:
-        return (features.logs - self._shift) * self._stretch
+    def _scaled(self, features: Features) -> Float64[ndarray, "m inputs"]:
+        return (features.logs[:, self._varying] - self._shift) * self._stretch
 
     def _trend(self, features: Features) -> Float64[ndarray, "m"]:
         trend = np.zeros(len(features.steps))

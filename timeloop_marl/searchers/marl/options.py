@@ -48,16 +48,15 @@ class MarlOptions:
     points: int = 400  # samples that the critic remembers
     pool: int = 12  # candidates screened per sample; up to four times as many at the start, half at the end
     rounds: int = 3  # times the best of the pool are moved on before the choice
-    optimism: float = 1.0  # standard deviations below the mean
+    optimism: float = 2.0  # standard deviations below the mean
     # How it runs
     n_jobs: int = 1
     backend: str = "threading"
 
     def __post_init__(self) -> None:
-        at_least(
-            1, batch=self.batch, epochs=self.epochs, elites=self.elites, pool=self.pool, points=self.points
-        )
+        at_least(1, batch=self.batch, epochs=self.epochs, elites=self.elites, pool=self.pool)
         at_least(1, rounds=self.rounds)
+        at_least(16, points=self.points)
         at_least(0, agents=self.agents, acting=self.acting, handover=self.handover, restart=self.restart)
         at_least(0, imitation=self.imitation, optimism=self.optimism, spatial=self.spatial, rate=self.rate)
         at_least(0, entropy=self.entropy, clip=self.clip)
