@@ -15,8 +15,8 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from .errors import UsageError
+from .evaluation import EvaluatorChoice, make_evaluator
 from .evaluators.base import Evaluator
-from .evaluators.native import NativeEvaluator
 from .mapspace.diagnosis import require_feasible
 from .model.outcome import Outcome, Rejection, Statistics
 from .nondominated import Archive, hypervolume, non_dominated
@@ -132,6 +132,7 @@ def search_front(
     output: str | Path | None = None,
     resume: bool = False,
     threads: int = 1,
+    evaluator: EvaluatorChoice | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_compile: Callable[[str], None] | None = None,
 ) -> Front:
@@ -141,11 +142,12 @@ def search_front(
         figures: two or three of ``cycles``, ``energy``, ``buffer`` (on-chip words needed).
         settings: searcher, budget, seed; default ``FRONT_SEARCHER``. Its objective only matters for the progress shown.
         runs: weightings among which any other searcher shares the budget out.
-        output, resume, threads, on_progress, on_compile: as for ``search``.
+        output, resume, threads, evaluator, on_progress, on_compile: as for ``search``.
 
     Raises:
         UsageError: unknown figures or searcher, or a folder that cannot be used.
         InfeasibleError: the constraints leave no mapping.
+        BackendError: timeloop-model crashed or hung.
     """
     names = figure_names(figures)
     settings = settings or Settings(searcher=FRONT_SEARCHER)
@@ -154,26 +156,32 @@ def search_front(
     require_feasible(spec)
     objective = parse_objective(settings.objective, len(spec.architecture.storage))
     keeper = _Keeper(spec, _searcher(spec, settings, names, runs, objective), names)
-    evaluator = NativeEvaluator(
-        spec, accesses=objective.needs_accesses, threads=threads, precheck=keeper.precheck
+    choice = evaluator or EvaluatorChoice()
+    judge = make_evaluator(
+        spec,
+        choice,
+        accesses=objective.needs_accesses,
+        precheck=keeper.precheck,
+        threads=threads,
+        on_compile=on_compile,
     )
-    evaluator.warm_up(on_compile)
     keeper.space.warm_up()
     trace = None
     if output is not None:
         folder = RunFolder(output)
         folder.create()
-        trace = TraceFile(folder.trace, _identity(spec, settings, names, runs, objective, evaluator), resume)
+        trace = TraceFile(folder.trace, _identity(spec, settings, names, runs, objective, judge), resume)
     found = run_search(
         keeper.space,
         keeper,
-        evaluator,
+        judge,
         objective,
         Budget(**settings.limits),
         trace=trace,
+        largest_batch=choice.largest_batch,
         on_progress=on_progress,
     )
-    front = Front(spec, settings, names, _members(keeper, evaluator), found, evaluator.name)
+    front = Front(spec, settings, names, _members(keeper, judge), found, judge.name)
     if output is not None:
         front.write(output)
     return front
@@ -235,7 +243,7 @@ class _Keeper(Searcher):
         self._searcher.tell(candidates, outcome)
 
 
-def _members(keeper: _Keeper, evaluator: NativeEvaluator) -> tuple[Member, ...]:
+def _members(keeper: _Keeper, evaluator: Evaluator) -> tuple[Member, ...]:
     archive = keeper.archive
     members = []
     for i in np.lexsort(archive.points.T[::-1]):

@@ -45,9 +45,9 @@ class TestCma(SearcherContract):
     name = "cma-es"
 
 
-class TestCmaArgmax(SearcherContract):
+class TestCmaRounding(SearcherContract):
     name = "cma-es"
-    options = {"encoding": "argmax", "diagonal": True}  # noqa: RUF012
+    options = {"encoding": "rounding", "diagonal": False, "sigma": 0.3}  # noqa: RUF012
 
 
 class TestTpe(SearcherContract):

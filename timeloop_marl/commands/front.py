@@ -15,6 +15,7 @@ from ..searchers.figures import UNITS, figure_names
 from ..settings import SECTION, Settings
 from ..specs.document import Document
 from ..specs.spec import Spec
+from .backend import evaluator_choice, report_verification, verify_found
 from .progress import ProgressLine
 from .screen import console
 
@@ -45,6 +46,7 @@ def run(
             output=folder.path,
             resume=options.resume,
             threads=options.threads,
+            evaluator=evaluator_choice(options),
             on_progress=on_progress,
             on_compile=on_compile,
         )
@@ -63,6 +65,9 @@ def run(
     if not options.quiet and front.members:
         console().print(_table(front))
     print(f"results in {folder.path}")
+    if options.verify and front.members:
+        mappings = [member.found.mapping for member in front.members[: options.verify]]
+        return 0 if report_verification(verify_found(spec, mappings, options), folder) else 1
     return 0 if front.members else 1
 
 

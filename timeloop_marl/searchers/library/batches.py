@@ -14,7 +14,7 @@ from ...objective import Objective
 from ..base import Searcher, Space, Turns
 from ..learner import REMEMBERED, Rows
 
-PATIENCE = 20  # batches answered from memory alone before one is paid for all the same
+PATIENCE = 5  # batches answered from memory alone before one is paid for all the same
 
 
 class BatchSearcher(Searcher):

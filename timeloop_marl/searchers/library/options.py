@@ -17,10 +17,10 @@ FORMS = ("one-step", "sequential")
 class CmaOptions:
     """Options of ``cma-es``. ``population`` 0 = what pycma takes for the number of variables."""
 
-    population: int = 0
-    sigma: float = 0.3  # first step size; variables lie in 0 .. 1 (rounding) or start at 0 (argmax)
-    encoding: str = "rounding"
-    diagonal: bool = False  # separable: variances only
+    population: int = 32
+    sigma: float = 1.0  # first step size; variables start near 0 (argmax) or lie in 0 .. 1 (rounding: take 0.3)
+    encoding: str = "argmax"
+    diagonal: bool = True  # separable: variances only
     growth: float = 2.0  # of the population at a restart
 
     def __post_init__(self) -> None:
