@@ -3,8 +3,8 @@
 * ``yaml file=NAME`` is written to NAME in the document's own working folder;
 * ``sh run`` (or ``sh run exit=2``) is run there by bash and has to end with that status, without a traceback;
 * ``text shown`` right after it: each of its lines has to occur in what was printed (``…`` stands for anything);
-* ``python run`` is run by Python; with ``needs=MODULE`` only where that can be imported, else the test is skipped at the
-  end.
+* ``python run`` is run by Python; with ``needs=MODULE`` only where that can be imported: elsewhere the test ends
+  as skipped.
 
 The working folder has ``arch``, ``problems`` and ``mappers`` in it, as the root of the project does.
 """

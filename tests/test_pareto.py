@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from machines import gemm, three_level
+from programs import drop_in
 
 from timeloop_marl.cli import main
 from timeloop_marl.errors import UsageError
@@ -106,6 +107,22 @@ def test_the_command_line_with_another_searcher(tmp_path: Path, capsys: pytest.C
     out = ["-o", str(tmp_path / "out"), "--samples", "300", "--quiet", "--searcher", "annealing"]
     assert main(["search", *FILES, *out, "--pareto", "--figures", "energy,buffer"]) == 0
     assert "annealing" in capsys.readouterr().out
+
+
+def test_the_real_program_as_evaluator_finds_the_same_front(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMELOOP_MARL_CACHE", str(tmp_path / "cache.sqlite"))
+    program = drop_in(tmp_path)
+    common = ["search", *FILES, "--pareto", "--samples", "8", "--quiet"]
+    real = ["--evaluator", "timeloop", "--timeloop-model", str(program)]
+    assert main([*common, *real, "-o", str(tmp_path / "real")]) == 0
+    verified = ["--verify", "1", "--timeloop-model", str(program)]
+    assert main([*common, *verified, "-o", str(tmp_path / "native")]) == 0
+    fronts = [json.loads((tmp_path / name / "front.json").read_text()) for name in ("real", "native")]
+    keys = ("sample", "cycles")
+    assert len({json.dumps([[m[k] for k in keys] for m in front["members"]]) for front in fronts}) == 1
+    assert (tmp_path / "native" / "verify.json").exists()
 
 
 def test_figures_without_pareto_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -128,7 +128,7 @@ def search_front(
     *,
     figures: str | Sequence[str] = ("cycles", "energy"),
     settings: Settings | None = None,
-    runs: int = 9,
+    runs: int | None = None,
     output: str | Path | None = None,
     resume: bool = False,
     threads: int = 1,
@@ -141,7 +141,8 @@ def search_front(
     Args:
         figures: two or three of ``cycles``, ``energy``, ``buffer`` (on-chip words needed).
         settings: searcher, budget, seed; default ``FRONT_SEARCHER``. Its objective only matters for the progress shown.
-        runs: weightings among which any other searcher shares the budget out.
+        runs: weightings among which any other searcher shares the budget out; default 3 for two figures, 6 for three
+            (docs/searchers.md: more of them leave each too few samples).
         output, resume, threads, evaluator, on_progress, on_compile: as for ``search``.
 
     Raises:
@@ -151,6 +152,7 @@ def search_front(
     """
     names = figure_names(figures)
     settings = settings or Settings(searcher=FRONT_SEARCHER)
+    runs = {2: 3, 3: 6}[len(names)] if runs is None else runs
     if runs < 2:
         raise UsageError(f"runs must be at least 2, got {runs}")
     require_feasible(spec)
