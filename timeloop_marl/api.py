@@ -211,7 +211,7 @@ def _judged(
     program = timeloop_evaluator(spec, choice)
     measured = [program.measure(mapping) for mapping in mappings]
     full = all(isinstance(found, Measured) and found.full for found in measured)
-    digits = "doubles in full" if full else "doubles as printed, two decimals"
+    digits = "doubles in full" if full else "doubles of its parts as printed, two decimals"
     figures = (found.statistics if isinstance(found, Measured) else found for found in measured)
     return f"{evaluator.name}, {digits}", tuple(_valid(found) for found in figures)
 

@@ -10,7 +10,6 @@ from ..mapping import Mapping, MappingBatch
 from ..model.outcome import Outcome, Rejection, Statistics
 from .base import Evaluator
 
-
 PARTS = 8
 """Parts of a batch for each worker."""
 

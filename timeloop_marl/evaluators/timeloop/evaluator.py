@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping as Map
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
@@ -17,13 +19,15 @@ from ...model.outcome import Failure, Outcome, Rejection, Statistics
 from ...model_input import model_document
 from ...specs.spec import Spec
 from ...specs.writing import yaml_text
+from . import bindings
 from .archive import Archive, ArchiveError, read_archive
+from .bindings import Bindings
 from .failures import read_failure
 from .figures import Measured, measured
-from .program import MODEL, Program, Run, find_program, run_program, timeloop_environment
+from .program import INPUT, MODEL, Program, Run, find_program, timeloop_environment
 from .stats_text import StatsError, read_stats
+from .worker import RESULT
 
-INPUT = "input.yaml"
 KEPT = 10
 """Folders of crashed calls that are kept with ``OnCrash.SKIP``; later ones are removed."""
 
@@ -44,7 +48,7 @@ class TimeloopEvaluator:
 
     Args:
         spec: machine, problem, energies and options.
-        program: name or file of timeloop-model.
+        program: name or file of timeloop-model; pytimeloop stands in where it is not on the path.
         accesses: also fill ``Outcome.accesses``.
         seconds: time limit of a call; ``None`` = none.
         on_crash: stop or skip.
@@ -58,14 +62,14 @@ class TimeloopEvaluator:
         self,
         spec: Spec,
         *,
-        program: str | Path | Program = MODEL,
+        program: str | Path | Program | Bindings = MODEL,
         accesses: bool = False,
         seconds: float | None = 60.0,
         on_crash: OnCrash = OnCrash.STOP,
         scratch: str | Path | None = None,
     ) -> None:
         self.spec, self.accesses, self.seconds = spec, accesses, seconds
-        self.program = program if isinstance(program, Program) else find_program(program)
+        self.program = find_route(program) if isinstance(program, str | Path) else program
         self.on_crash, self.scratch = on_crash, scratch
         self.name = self.program.name
         self._machine: str | None = None
@@ -99,7 +103,7 @@ class TimeloopEvaluator:
         folder = self._folder()
         try:
             (folder / INPUT).write_text(self._input(mapping), encoding="utf-8")
-            run = run_program([str(self.program.path), INPUT], folder, self._environment(), self.seconds)
+            run = self.program.run(folder, self._environment(), self.seconds)
             result = self._result(run)
         except OSError as error:
             self._remove(folder)
@@ -143,7 +147,7 @@ class TimeloopEvaluator:
         stats, xml = (run.folder / f"{MODEL}.{kind}" for kind in ("stats.txt", "map+stats.xml"))
         try:
             text = read_stats(stats.read_text(encoding="utf-8"))
-            return measured(text, self._archive(xml), self.spec)
+            return _with_total(measured(text, self._archive(xml), self.spec), run.folder / RESULT)
         except FileNotFoundError as error:
             raise _crash(run, f"ended without writing {stats.name}") from error
         except (StatsError, ArchiveError, ValueError, KeyError) as error:
@@ -173,6 +177,27 @@ class TimeloopEvaluator:
 
     def _remove(self, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def find_route(name: str | Path) -> Program | Bindings:
+    """The program; where it was not named and is not on the path, pytimeloop if that is installed.
+
+    The program comes first because it writes all figures in full; the bindings give the total energy only.
+
+    Raises:
+        UsageError: there is neither.
+    """
+    if name == MODEL and shutil.which(MODEL) is None and bindings.importable():
+        return Bindings()
+    return find_program(name)
+
+
+def _with_total(found: Measured, result: Path) -> Measured:
+    """The total energy in full, where the bindings have given it."""
+    if not result.exists():
+        return found
+    energy = float.fromhex(json.loads(result.read_text(encoding="utf-8"))["energy"])
+    return replace(found, statistics=replace(found.statistics, energy_pj=energy))
 
 
 def outcome_of(results: list[Statistics | Rejection], spec: Spec, accesses: bool) -> Outcome:

@@ -15,6 +15,7 @@ from pathlib import Path
 from ...errors import BackendError, UsageError
 
 MODEL, MAPPER = "timeloop-model", "timeloop-mapper"
+INPUT = "input.yaml"
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ class Program:
     def name(self) -> str:
         """What outputs call it: Timeloop's programs know no --version."""
         return f"{self.path.name} (sha256 {self.fingerprint[:12]})"
+
+    def run(self, folder: Path, environ: Mapping[str, str], seconds: float | None) -> Run:
+        """Evaluate the ``input.yaml`` of a folder; ``BackendError`` if the program cannot be started."""
+        return run_program([str(self.path), INPUT], folder, environ, seconds)
 
 
 @dataclass(frozen=True)
