@@ -1,7 +1,17 @@
-"""Its presence puts this folder on the path: tests share ``machines`` and ``fakes``."""
+"""Its presence puts this folder on the path: tests share ``machines``, ``fakes`` and ``shell``."""
 
+from __future__ import annotations
+
+import pytest
 from hypothesis import settings
+from shell import Shell
 
 # The first call of a kernel loads or compiles it: times of single examples say nothing.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
+
+
+@pytest.fixture
+def shell(capsys: pytest.CaptureFixture[str]) -> Shell:
+    """The command line, run in this process."""
+    return Shell(capsys)

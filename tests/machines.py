@@ -60,7 +60,9 @@ def spec(
         Architecture(tuple(storage), mac),
         Energies(tuple(LevelEnergy(1.0, 2.0, 2.0) for _ in storage), 0.5),
         Constraints(
-            {TilingLevel(*key): rule for key, rule in (loops or {}).items()}, bypass, min_parallelism
+            {TilingLevel(*key): rule for key, rule in (loops or {}).items()},
+            bypass,
+            min_parallelism=min_parallelism,
         ),
     )
 

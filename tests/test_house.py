@@ -66,6 +66,7 @@ ROOMS = {
     "timeloop_marl.settings": "settings",
     "timeloop_marl.commands": "front",
     "timeloop_marl.api": "front",
+    "timeloop_marl.streams": "front",
     "timeloop_marl.evaluation": "front",
     "timeloop_marl.verification": "front",
     "timeloop_marl.rule_probes": "front",

@@ -8,21 +8,23 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import streams
 from .errors import TimeloopMarlError
 
 DROP_INS = ("model", "mapper")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 1 no valid mapping or differing rows, 2 wrong input."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    try:
-        if arguments and arguments[0] in DROP_INS:
-            return _drop_in(arguments[0], arguments[1:])
-        options = _parser().parse_args(arguments)
-        from . import commands
+    """Run one command.
 
-        return commands.run(options)
+    Returns:
+        The exit code: 0 done, 1 no valid mapping or differing rows, 2 wrong input or nowhere to write, 130 interrupted,
+        141 nobody reads the output any more.
+    """
+    streams.prepare()
+    try:
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()  # here, where a full disk or a closed pipe can still be answered
     except TimeloopMarlError as error:
         print(f"timeloop-marl: {error}", file=sys.stderr)
         return error.exit_code
@@ -30,9 +32,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("timeloop-marl: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`): end quietly, and keep Python from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.drop_output()  # the reader of our output has gone (`| head`): end quietly
         return 141
+    except OSError as error:
+        streams.drop_output()
+        print(
+            f"timeloop-marl: {error.filename or 'standard output'}: {error.strerror or error}",
+            file=sys.stderr,
+        )
+        return 2
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments and arguments[0] in DROP_INS:
+        return _drop_in(arguments[0], arguments[1:])
+    options = _parser().parse_args(arguments)
+    from . import commands
+
+    return commands.run(options)
 
 
 def _drop_in(name: str, arguments: Sequence[str]) -> int:
@@ -105,7 +123,12 @@ def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     _add_files(parser, optional=True)
     parser.add_argument(
-        "-o", "--output", default="timeloop-marl-out", metavar="DIR", help="output folder (%(default)s)"
+        "-o",
+        "--output",
+        default="timeloop-marl-out",
+        type=_name,
+        metavar="DIR",
+        help="output folder (%(default)s)",
     )
     parser.add_argument(
         "--objective", metavar="NAME[,NAME…]", help="edp (default), energy, delay, … or a list by priority"
@@ -120,7 +143,10 @@ def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("--valid-samples", type=_count, metavar="N", help="stop after N valid mappings")
     parser.add_argument("--seconds", type=_positive, metavar="S", help="stop after S seconds")
     parser.add_argument(
-        "--target", type=_positive, metavar="COST", help="stop when the objective is COST or lower"
+        "--target",
+        type=_positive,
+        metavar="COST",
+        help="stop when the objective is COST or lower (edp: pJ*cycles, energy: pJ, delay: cycles)",
     )
     parser.add_argument(
         "--stagnation", type=_count, metavar="N", help="stop after N samples without improvement"
@@ -237,7 +263,11 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     parser.add_argument("--inputs", metavar="DIR", help="folder with arch/ and problems/ that the rows name")
     parser.add_argument(
-        "-o", "--output", metavar="OUT", help="folder for the statistics; with --rows: file for the rows"
+        "-o",
+        "--output",
+        type=_name,
+        metavar="OUT",
+        help="folder for the statistics; with --rows: file for the rows",
     )
 
 
@@ -248,22 +278,42 @@ def _add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     _add_files(parser)
 
 
+def _integer(text: str) -> int:
+    """Also ``20_000`` and ``1e5``."""
+    try:
+        value = float(text)
+        if value.is_integer():
+            return int(value) if abs(value) < 2**53 else int(text)
+    except (ValueError, OverflowError):
+        pass
+    raise argparse.ArgumentTypeError(f"expected an integer, got {text!r}")
+
+
+def _name(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("expected a name, got nothing ('.' is the current folder)")
+    return text
+
+
 def _count(text: str) -> int:
-    value = int(text)
+    value = _integer(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return value
 
 
 def _positive(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
     if not value > 0:
         raise argparse.ArgumentTypeError("must be above 0")
     return value
 
 
 def _seed(text: str) -> int:
-    value = int(text)
+    value = _integer(text)
     if not 0 <= value < 2**63:
         raise argparse.ArgumentTypeError("must be between 0 and 2^63 - 1")
     return value

@@ -45,6 +45,10 @@ class RunFolder:
         """Make the folder, with one clear error if that is not possible."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise UsageError(
+                f"{self.path}: cannot make the output folder: a file is in its place; choose another with -o"
+            ) from None
         except OSError as error:
             raise UsageError(f"{self.path}: cannot make the output folder: {error.strerror}") from error
 
@@ -78,8 +82,10 @@ class RunFolder:
             record = json.loads(file.read_text())
         except FileNotFoundError:
             raise UsageError(f"{self.path}: there is no run to resume here ({MANIFEST} is missing)") from None
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{file}: not a readable run manifest: {error}") from error
+        except OSError as error:
+            raise UsageError(f"{file}: cannot read: {error.strerror}") from error
+        except (ValueError, RecursionError):
+            raise UsageError(f"{file}: not a readable run manifest; start anew in another folder") from None
         if not isinstance(record, dict) or record.get("manifest_version") != MANIFEST_VERSION:
             raise UsageError(f"{file}: not a manifest of this version of timeloop-marl")
         return record
@@ -89,7 +95,11 @@ class RunFolder:
         """Hold the folder: a second process that wants to write here gets a clear error instead of a mixed trace."""
         import fcntl
 
-        with (self.path / ".lock").open("w") as stream:
+        try:
+            stream = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise UsageError(f"{self.path}: cannot write into this folder: {error.strerror}") from error
+        with stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:

@@ -61,7 +61,7 @@ def test_every_draw_is_valid_for_every_problem(machine: str, constrained: bool) 
             check(spec, 1000)
         except InfeasibleError as error:
             # banked_wide demands 1 % of a buffer that the toy problems cannot fill even as a whole.
-            assert "must use at least" in str(error)
+            assert "min_utilization 0.01 cannot be reached" in str(error)
             assert machine == "banked_wide"
             continue
         checked += 1

@@ -132,3 +132,44 @@ def test_no_valid_mapping_exists_where_an_error_is_found(machine: Spec) -> None:
     batch = space.decode(space.sample(np.random.default_rng(0), 3000))
     valid = (space.construction_failures(batch) < 0) & (space.capacity_failures(batch) < 0)
     assert not (found and valid.any())
+
+
+def test_a_fixed_factor_that_inner_loops_cut_down_is_no_error() -> None:
+    """M=3 over a bound of 4 on a mesh of 2 x 2: with a loop of 2 inside, 2 are left for the array."""
+    machine = three_level(PROBLEM, {(1, True): rule(fixed={0: 3})})
+    assert errors(machine) == []
+    (found,) = errors(three_level(PROBLEM, {(1, True): rule(fixed={0: 3}), (0, False): rule(fixed={0: 1})}))
+    assert found.level == "BUF (spatial)" and "M3" in found.found
+
+
+def test_a_prime_that_fits_no_mesh() -> None:
+    """Timeloop lists factorisations, none of which fits: K = 7 can only be spatial, on a mesh of 2 x 2."""
+    rules = {(s, False): rule(fixed={2: 1}) for s in range(3)}
+    machine = three_level(gemm(4, 2, 7), rules)
+    assert TimeloopMapspace(machine).factorization_sizes[2] == 1
+    (found,) = errors(machine)
+    assert "the factor 7 of K (bound 7) fits no tiling level" in found.problem and "free K" in found.remedy
+
+
+def test_contradicting_limits_of_one_level_are_named_once() -> None:
+    machine = three_level(PROBLEM, {(0, False): rule(minimum={0: 4}, maximum={0: 2})})
+    (found,) = errors(machine)
+    assert found.problem == "M>=4 contradicts M<=2" and found.level == "RF (temporal)"
+
+
+def test_messages_say_where_a_bypass_was_asked_for() -> None:
+    strings = (("X", "X", "1"), ("0", "0", "0"), ("X", "X", "1"))
+    base = three_level(PROBLEM)
+    sources = {(1, s): f"c.yaml: targets[{s}].bypass" for s in range(3)}
+    constraints = replace(base.constraints, bypass=strings, bypass_sources=sources)
+    (found,) = errors(replace(base, constraints=constraints))
+    assert found.source == "; ".join(sources.values())
+
+
+def test_an_unreachable_parallelism_names_its_source() -> None:
+    machine = three_level(PROBLEM, {(1, True): rule(fixed={0: 1, 1: 1, 2: 1})})
+    constraints = replace(
+        machine.constraints, min_parallelism=0.5, parallelism_source="c.yaml: targets[4].min"
+    )
+    (found,) = errors(replace(machine, constraints=constraints))
+    assert found.source == "c.yaml: targets[4].min"

@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from ..errors import UsageError
+from ..api import expand
+from ..errors import MappingError, UsageError
 from ..evaluators.native import NativeEvaluator
 from ..mapping import Mapping
 from ..mapping_yaml import read_mapping
@@ -20,7 +21,7 @@ from ..specs.constraints import Switches
 from ..specs.document import Document
 from ..specs.loading import load_document
 from ..specs.spec import Spec
-from .inputs import print_notices, read_inputs
+from .inputs import parse_values, print_notices, read_inputs
 from .screen import console
 
 
@@ -76,14 +77,30 @@ def _mapping(options: argparse.Namespace, document: Document, spec: Spec) -> tup
         node = load_document([file], style="timeloop").root().child("mapping")
         if node.absent:
             raise UsageError(f"{file}: no 'mapping' section")
-    mapping, switches, warnings = read_mapping(node, spec)
+    try:
+        mapping, switches, warnings = read_mapping(node, spec)
+    except MappingError as error:
+        if file is not None or _has_mapping(options):
+            raise
+        # v0.4: constraints can be a whole mapping. These are none, and most likely were not meant to be.
+        raise UsageError(
+            f"no mapping: give one with --mapping, or a 'mapping' section in FILES (the constraints alone are none: "
+            f"{error.problem})"
+        ) from error
     for warning in warnings:
         print(f"notice: {warning}", file=sys.stderr)
     return mapping, switches
 
 
+def _has_mapping(options: argparse.Namespace) -> bool:
+    values = parse_values(options.values, "--set")
+    return not load_document(expand(options.files), jinja_data=values).root().child("mapping").absent
+
+
 def _map_text(path: Path, spec: Spec) -> Mapping:
     try:
         return read_map_text(path.read_text(encoding="utf-8"), spec, str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot read: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: not a text file") from None

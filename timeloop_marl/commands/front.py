@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ..pareto import FRONT_SEARCHER, Front, search_front
 from ..run_folder import RunFolder
-from ..search_result import Progress
+from ..search_result import Progress, StopReason
 from ..searchers.figures import UNITS, figure_names
 from ..settings import SECTION, Settings
 from ..specs.document import Document
@@ -35,7 +35,7 @@ def run(
     options: argparse.Namespace,
     on_compile: Callable[[str], None] | None,
 ) -> int:
-    """Search and print the front; 0 if a valid mapping was found, 1 if not."""
+    """Search and print the front; 0 if a valid mapping was found, 1 if not, 130 if it was interrupted."""
     errors = Console(stderr=True)
 
     def begin(on_progress: Callable[[Progress], None] | None) -> Front:
@@ -68,6 +68,8 @@ def run(
     if options.verify and front.members:
         mappings = [member.found.mapping for member in front.members[: options.verify]]
         return 0 if report_verification(verify_found(spec, mappings, options), folder) else 1
+    if search.reason is StopReason.INTERRUPTED:
+        return 130
     return 0 if front.members else 1
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import re
+import sys
+from collections.abc import Sequence
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from ..evaluators.native import NativeEvaluator
@@ -18,7 +20,7 @@ from ..specs.architecture import StorageLevel
 from ..specs.constraints import LoopConstraint
 from ..specs.spec import Spec
 from .inputs import print_notices, read_inputs
-from .screen import console
+from .screen import Screen, console
 
 _PROBES = 2000
 
@@ -29,21 +31,24 @@ def run(options: argparse.Namespace) -> int:
     print_notices(spec)
     screen = console()
     _print_problem(screen, spec)
-    screen.print(_levels(spec))
-    screen.print(_constraints(spec))
+    screen.print("\nlevels, outermost first", _levels(spec))
+    screen.print("\nbandwidth and energy, per instance", _rates(spec))
+    if spec.constraints.loops:
+        screen.print("\nloop constraints (orders from the inside out)", _constraints(spec))
+    screen.print()
     findings = diagnose(spec)
     for finding in findings:
-        screen.print(f"{finding.severity.value}: {finding}", markup=False, highlight=False)
+        screen.print(f"{finding.severity.value}: {finding}")
     if any(finding.severity is Severity.ERROR for finding in findings):
         return 1
     _print_mapspace(screen, spec)
     return 0
 
 
-def _print_problem(screen: Console, spec: Spec) -> None:
+def _print_problem(screen: Screen, spec: Spec) -> None:
     problem = spec.problem
     bounds = " ".join(f"{name}={bound}" for name, bound in zip(problem.dims, problem.bounds))
-    screen.print(f"problem {problem.name}: {bounds}; {problem.operations:,} computes", highlight=False)
+    screen.print(f"problem {problem.name}: {bounds}; {problem.operations:,} computes")
     for space in problem.data_spaces:
         ranks = "][".join(
             "+".join(
@@ -52,45 +57,45 @@ def _print_problem(screen: Console, spec: Spec) -> None:
             )
             for rank in space.ranks
         )
-        screen.print(
-            f"  {space.name}[{ranks}]{' (read-write)' if space.read_write else ''}",
-            markup=False,
-            highlight=False,
-        )
-    screen.print(f"energies: {spec.energies.origin}", markup=False, highlight=False)
+        screen.print(f"  {space.name}[{ranks}]{' (read-write)' if space.read_write else ''}")
+    screen.print(f"energies: {spec.energies.origin}")
+
+
+def _table(titles: Sequence[str], folding: Sequence[str]) -> Table:
+    """A table in which only these columns are folded when the terminal is narrow."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in titles:
+        table.add_column(title, overflow="fold", no_wrap=title not in folding)
+    return table
 
 
 def _levels(spec: Spec) -> Table:
-    table = Table(
-        title="levels, outermost first", box=None, header_style="bold", pad_edge=False, title_justify="left"
+    table = _table(
+        ("level", "words", "bits", "instances", "mesh", "fan-out", "keeps (?: free)"), ("keeps (?: free)",)
     )
-    for title in (
-        "level",
-        "words",
-        "word bits",
-        "instances",
-        "mesh",
-        "fan-out",
-        "bandwidth r/w/shared",
-        "pJ r/w/u",
-        "keeps",
-    ):
-        table.add_column(title, overflow="fold")
     architecture = spec.architecture
     for s in reversed(range(len(architecture.storage))):
-        level, energy = architecture.storage[s], spec.energies.storage[s]
+        level = architecture.storage[s]
         size = "unlimited" if level.effective_size is None else f"{level.effective_size:,}"
         fanout = f"{architecture.fanout_x(s)}x{architecture.fanout_y(s)}"
         table.add_row(
             level.name, size, str(level.word_bits), str(level.instances), f"{level.mesh_x}x{level.mesh_y}",
-            "" if fanout == "1x1" else fanout, _bandwidth(level),
-            f"{energy.read:.4g}/{energy.fill:.4g}/{energy.update:.4g}", _keeps(spec, s),
+            "" if fanout == "1x1" else fanout, _keeps(spec, s),
         )  # fmt: skip
     compute = architecture.compute
-    table.add_row(
-        compute.name, "", str(compute.word_bits), str(compute.instances), f"{compute.mesh_x}x{compute.mesh_y}", "", "",
-        f"{spec.energies.compute:.4g}", "",
-    )  # fmt: skip
+    mesh = f"{compute.mesh_x}x{compute.mesh_y}"
+    table.add_row(compute.name, "", str(compute.word_bits), str(compute.instances), mesh, "", "")
+    return table
+
+
+def _rates(spec: Spec) -> Table:
+    """Bandwidths in words per cycle and instance, energies in pJ per access."""
+    table = _table(("level", "words/cycle read/write/shared", "pJ read/fill/update"), ())
+    for s in reversed(range(len(spec.architecture.storage))):
+        level, energy = spec.architecture.storage[s], spec.energies.storage[s]
+        energies = f"{energy.read:.4g}/{energy.fill:.4g}/{energy.update:.4g}"
+        table.add_row(level.name, _bandwidth(level), energies)
+    table.add_row(spec.architecture.compute.name, "", f"{spec.energies.compute:.4g}")
     return table
 
 
@@ -112,19 +117,21 @@ def _keeps(spec: Spec, s: int) -> str:
 
 
 def _constraints(spec: Spec) -> Table:
-    table = Table(
-        title="loop constraints", box=None, header_style="bold", pad_edge=False, title_justify="left"
-    )
-    for title in ("tiling level", "factors", "permutation (inner first)", "split", "from"):
-        table.add_column(title, overflow="fold")
+    table = _table(("tiling level", "factors", "order", "split", "from"), ("tiling level", "factors"))
     for tiling, rule in sorted(
         spec.constraints.loops.items(), key=lambda item: (-item[0].storage, item[0].spatial)
     ):
         table.add_row(
             level_label(spec.architecture, tiling), _factors(spec, rule), _permutation(spec, rule),
-            "" if rule.split is None else str(rule.split), rule.source,
+            "" if rule.split is None else str(rule.split), _place(rule.source),
         )  # fmt: skip
     return table
+
+
+def _place(source: str) -> str:
+    """``arch.yaml:17`` of ``arch/eyeriss_like/arch.yaml:17: architecture.nodes[3]``."""
+    lines = [re.sub(r"^(?:.*[/\\])?(.+?:\d+): .*$", r"\1", part) for part in source.split("; ")]
+    return " ".join(dict.fromkeys(lines))
 
 
 def _factors(spec: Spec, rule: LoopConstraint) -> str:
@@ -144,34 +151,31 @@ def _permutation(spec: Spec, rule: LoopConstraint) -> str:
     return f"{inner} … {outer}" if len(inner) + len(outer) < len(dims) else inner + outer
 
 
-def _print_mapspace(screen: Console, spec: Spec) -> None:
+def _print_mapspace(screen: Screen, spec: Spec) -> None:
     space = TimeloopMapspace(spec)
     sizes = space.sizes
     screen.print(
         f"Timeloop's mapspace: {space.size:.4g} mappings (factors {sizes.index_factorization:,} x orders "
-        f"{sizes.loop_permutation:,} x splits {sizes.spatial:,} x bypasses {sizes.datatype_bypass:,})",
-        highlight=False,
+        f"{sizes.loop_permutation:,} x splits {sizes.spatial:,} x bypasses {sizes.datatype_bypass:,})"
     )
     learners = LearnersMapspace(spec)
-    screen.print(f"learners' view: {learners.axes} axes, 10^{learners.log10_size:.1f} rows", highlight=False)
+    screen.print(f"learners' view: {learners.axes} axes, 10^{learners.log10_size:.1f} rows")
     evaluator = NativeEvaluator(spec)
-    evaluator.warm_up()
+    evaluator.warm_up(lambda text: print(text, file=sys.stderr, flush=True))
     rng = np.random.default_rng(0)
     blind = _valid_share(space, evaluator, rng)
     outcome = evaluator(learners.decode(learners.sample(_PROBES, rng)))
     ok = outcome.failure == Failure.OK
     screen.print(
-        f"valid: {blind:.2%} of Timeloop's random mappings, {ok.mean():.2%} of our random draws ({_PROBES} each)",
-        highlight=False,
+        f"valid: {blind:.2%} of Timeloop's random mappings, {ok.mean():.2%} of our random draws ({_PROBES} each)"
     )
     if ok.any():
         edp = outcome.energy_pj[ok] * outcome.cycles[ok]
         spread = float(np.median(edp) / edp.min())
         screen.print(
-            f"spread: the median random mapping has {spread:.3g} times the EDP of the best of {_PROBES}: "
-            f"{_difficulty(learners.log10_size, spread)}",
-            highlight=False,
+            f"spread: the median random mapping has {spread:.3g} times the EDP of the best of {_PROBES}"
         )
+        screen.print(f"expected difficulty: {_difficulty(learners.log10_size, spread)}")
 
 
 def _valid_share(space: TimeloopMapspace, evaluator: NativeEvaluator, rng: np.random.Generator) -> float:

@@ -19,8 +19,8 @@ class ProgressLine:
         self._limits = settings.limits
         self._objective = settings.objective
         self._bar = Bar(
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[text]}"),
+            BarColumn(bar_width=10),
+            TextColumn("{task.fields[text]}", markup=False),
             console=console,
             transient=True,
             refresh_per_second=5,
@@ -38,7 +38,11 @@ class ProgressLine:
 
     def update(self, progress: Progress) -> None:
         """Show a snapshot."""
-        self._bar.update(self._task, completed=self._share(progress), text=self._text(progress))
+        self._bar.update(self._task, total=1.0, completed=self._share(progress), text=self._text(progress))
+
+    def announce(self, text: str) -> None:
+        """Say what goes on before the first sample; the bar shows that something moves."""
+        self._bar.update(self._task, total=None, text=text)
 
     def _share(self, progress: Progress) -> float:
         done = {"samples": progress.samples, "valid_samples": progress.valid, "seconds": progress.seconds}
@@ -48,12 +52,20 @@ class ProgressLine:
         return min(1.0, max(shares, default=0.0))
 
     def _text(self, progress: Progress) -> str:
-        share = self._share(progress)
-        left = progress.seconds * (1 - share) / share if share > 0 else float("nan")
         best = f"best {self._objective} {progress.cost:.4g}" if progress.valid else "nothing valid yet"
-        replay = "replaying " if progress.replayed else ""
-        ending = f" · {left:.0f} s left" if left == left else ""
+        done = f"{progress.samples:,} samples"
+        if progress.replayed:
+            return f"replaying what was recorded: {done} · {best}"
+        share = self._share(progress)
+        if share == 1.0:
+            return f"{done} · {best} · writing the results"
+        left = f" · {_duration(progress.seconds * (1 - share) / share)}" if share > 0.0 else ""
         return (
-            f"{replay}{progress.samples:,} samples · {progress.samples_per_second:,.0f}/s · {best} · "
-            f"{progress.valid_share:.0%} valid{ending}"
+            f"{done} · {progress.samples_per_second:,.0f}/s · {best} · {progress.valid_share:.0%} valid{left}"
         )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s left"
+    return f"{seconds / 60:.0f} min left" if seconds < 6000 else f"{seconds / 3600:.1f} h left"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,7 @@ from ..errors import UsageError
 from ..mapspace.diagnosis import Severity, diagnose
 from ..report.terminal import result_view
 from ..run_folder import INPUTS, RunFolder
-from ..search_result import Progress
+from ..search_result import Progress, StopReason
 from ..settings import Settings, read_settings
 from ..specs.spec import Spec
 from ..specs.writing import document as document_of
@@ -33,7 +34,7 @@ _RECORDED = ("files", "values", "rules", *_SETTINGS, "option", "top", "pareto", 
 
 
 def run(options: argparse.Namespace) -> int:
-    """Search; 0 if a valid mapping was found, 1 if not."""
+    """Search; 0 if a valid mapping was found, 1 if not, 130 if it was interrupted."""
     folder = RunFolder(options.output)
     if options.resume and (folder.started or not options.files):
         _recall(folder, options)
@@ -70,7 +71,9 @@ def _search(folder: RunFolder, spec: Spec, settings: Settings, options: argparse
     errors = Console(stderr=True)
     visible = errors.is_terminal and not options.quiet
 
-    def begin(on_progress: Callable[[Progress], None] | None) -> Result:
+    def begin(
+        on_progress: Callable[[Progress], None] | None, on_compile: Callable[[str], None] | None
+    ) -> Result:
         return run_search(
             spec,
             settings=settings,
@@ -80,13 +83,13 @@ def _search(folder: RunFolder, spec: Spec, settings: Settings, options: argparse
             top=max(options.top, options.verify or 0),
             evaluator=evaluator_choice(options),
             on_progress=on_progress,
-            on_compile=None if options.quiet else _say,
+            on_compile=on_compile,
         )
 
     if not visible:
-        return begin(None)
+        return begin(None, None if options.quiet else _say)
     with ProgressLine(errors, settings) as line:
-        return begin(line.update)
+        return begin(line.update, line.announce)
 
 
 def _finish(folder: RunFolder, result: Result, options: argparse.Namespace) -> int:
@@ -96,18 +99,26 @@ def _finish(folder: RunFolder, result: Result, options: argparse.Namespace) -> i
             f"notice: {search.dropped_bytes} half-written bytes at the end of the trace were dropped",
             file=sys.stderr,
         )
+    noun = "sample" if search.samples == 1 else "samples"
     print(
-        f"{search.samples:,} samples, {search.valid:,} valid, {search.seconds:.1f} s: {search.reason.value} "
+        f"{search.samples:,} {noun}, {search.valid:,} valid, {search.seconds:.1f} s: {search.reason.value} "
         f"({result.settings.searcher}, seed {result.settings.seed}; {result.evaluator})"
     )
+    if search.reason is StopReason.INTERRUPTED:
+        again = f"timeloop-marl search --resume -o {shlex.quote(str(folder.path))}"
+        print(f"interrupted; nothing is lost, go on with: {again}", file=sys.stderr)
     if not result.found:
         failures = ", ".join(f"{failure.name.lower()} {count}" for failure, count in search.failures.items())
         print(f"no valid mapping was found; failures: {failures or 'none'}", file=sys.stderr)
-        return 1
+        return _code(search.reason, 1)
     if not options.quiet:
         console().print(result_view(result.spec, result.mapping, result.best))
     print(f"results in {folder.path}")
-    return 0
+    return _code(search.reason, 0)
+
+
+def _code(reason: StopReason, otherwise: int) -> int:
+    return 130 if reason is StopReason.INTERRUPTED else otherwise
 
 
 def _recall(folder: RunFolder, options: argparse.Namespace) -> None:

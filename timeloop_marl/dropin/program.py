@@ -81,6 +81,8 @@ def run_program(
     """
     try:
         return body(Program(parse_arguments(argv, cwd), environ, stdout, stderr, cwd))
+    except BrokenPipeError:
+        raise  # not an error: the reader has gone
     except OSError as error:
         stderr.write(f"timeloop-marl: {error.filename or 'output'}: {error.strerror or error}\n")
         return 2

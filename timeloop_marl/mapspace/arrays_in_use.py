@@ -37,7 +37,10 @@ def _factors(space: TimeloopMapspace, t: int, dim: int, released: bool) -> list[
     if released:
         return timeloop_divisors(bound)
     if dim in rule.fixed:
-        return [min(rule.fixed[dim], bound)]
+        largest = min(rule.fixed[dim], bound)
+        # Of several factors that cover more than the bound, the outer ones are cut to what is left of it.
+        cut = space.template == "ruby" or bool(space.counts[dim].given.imperfect)
+        return list(range(1, largest + 1)) if cut else [largest]
     least, most = rule.minimum.get(dim, 1), rule.maximum.get(dim, bound)
     # Imperfect fixed factors leave a remainder whose divisors need not divide the bound.
     left = bound if space.template == "ruby" else space.counts[dim].given.remainder
@@ -54,7 +57,8 @@ def parallelism_bounds(space: TimeloopMapspace) -> Iterator[Finding]:
         best *= reachable(space, t) / float(space.choices.fanout_x[t] * space.choices.fanout_y[t])
     if best < least:
         yield Finding(
-            Severity.ERROR, "the parallelism minimum cannot be reached", found=f"at most {best:g}",
+            Severity.ERROR, "the parallelism minimum cannot be reached",
+            source=space.constraints.parallelism_source, found=f"at most {best:g}",
             expected=f"at least {least:g}", remedy="lower it, or relax the spatial factor constraints",
         )  # fmt: skip
 

@@ -18,7 +18,7 @@ from numpy import ndarray
 from ..errors import MappingError, UsageError
 from ..mapping import Mapping, MappingBatch
 from ..specs.spec import Spec
-from .feasibility import check_constraints
+from .diagnosis import require_feasible
 from .learners import decoding, moves, repair
 from .learners.axis import Axis, AxisKind
 from .learners.build import Builder
@@ -34,7 +34,7 @@ class LearnersMapspace:
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        check_constraints(spec)
+        require_feasible(spec, "uber")
         self._builder = Builder(spec)
         self.tables = self._builder.tables
         self.columns: tuple[Axis, ...] = tuple(self._builder.axes)

@@ -23,7 +23,7 @@ def spatial_fits(space: TimeloopMapspace, t: int, factors: Mapping[int, int]) ->
 
 def _x_choices(space: TimeloopMapspace, t: int, used: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
     """The sets of used dims that can stand before the split: initial segments of prefix, free subset, suffix."""
-    pattern, split = space.patterns[t], int(space.choices.user_split[t])
+    pattern, split = space.patterns[t], min(int(space.choices.user_split[t]), space.dims)
     free = [d for d in pattern.free if d in used]
     units = len(pattern.free) - len(free)
 

@@ -153,7 +153,8 @@ def _bypass(mapping: Mapping, spec: Spec) -> Iterator[Violation]:
             wanted = spec.constraints.bypass[p][s] if spec.constraints.bypass else "X"
             if wanted != "X" and mapping.keep[s][p] != (wanted == "1"):
                 texts = ("kept", "bypassed") if wanted == "1" else ("bypassed", "kept")
-                yield Violation(Rule.BYPASS, level.name, space.name, *texts)
+                source = spec.constraints.bypass_sources.get((p, s), "")
+                yield Violation(Rule.BYPASS, level.name, space.name, *texts, source)
 
 
 def _totals(mapping: Mapping, spec: Spec) -> Iterator[Violation]:
@@ -167,7 +168,8 @@ def _totals(mapping: Mapping, spec: Spec) -> Iterator[Violation]:
             loops_used += sum(factor > 1 for factor in loops.factors)
     least, most = spec.constraints.min_parallelism, spec.mapper.max_temporal_loops_in_a_mapping
     if parallelism < least:
-        yield Violation(Rule.PARALLELISM, "", "", f"at least {least:g}", f"{parallelism:g}")
+        source = spec.constraints.parallelism_source
+        yield Violation(Rule.PARALLELISM, "", "", f"at least {least:g}", f"{parallelism:g}", source)
     if 0 < most < loops_used:
         yield Violation(Rule.TEMPORAL_LOOPS, "", "", f"at most {most}", str(loops_used))
 

@@ -78,4 +78,6 @@ def _sources(space: TimeloopMapspace, storage: int) -> str:
         for level in space.tiling_levels
         if level.storage <= storage
     ]
+    keeps = space.constraints.bypass_sources
+    sources += [keeps.get((p, storage), "") for p in range(len(space.problem.data_spaces))]
     return "; ".join(dict.fromkeys(source for source in sources if source))

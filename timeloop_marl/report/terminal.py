@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.bar import Bar
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -39,7 +40,7 @@ def figures_table(spec: Spec, statistics: Statistics) -> Table:
     )
     table.add_row("computes", f"{statistics.computes:,}")
     if spec.energies.origin:
-        table.add_row("energies", spec.energies.origin)
+        table.add_row("energies", Text(spec.energies.origin))
     return table
 
 
@@ -50,14 +51,13 @@ def energy_table(spec: Spec, statistics: Statistics) -> Table:
     largest = max((component.total for component in components), default=1.0)
     scale, unit = energy_unit(largest)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(f"energy [{unit}]".replace("[", r"\["), no_wrap=True)
+    table.add_column(Text(f"energy [{unit}]"), no_wrap=True)
     for part in (*parts, "total", "share"):
-        table.add_column(part, justify="right", no_wrap=True)
-    table.add_column(no_wrap=True)
+        table.add_column(Text(part), justify="right", no_wrap=True)
+    table.add_column(max_width=_BAR)  # gives way first on a narrow terminal
     for component in components:
         energies = [component.parts.get(part, 0.0) for part in parts]
         cells = [f"{energy / scale:.4g}" if energy else "" for energy in (*energies, component.total)]
-        bar = "█" * max(1, round(_BAR * component.total / largest))
         share = share_text(component.total, statistics.energy_pj)
-        table.add_row(component.name, *cells, share, Text(bar, style="cyan"))
+        table.add_row(Text(component.name), *cells, share, Bar(largest, 0.0, component.total, color="cyan"))
     return table

@@ -81,7 +81,12 @@ def read_permutation(
 
 def _dim(node: Node, name: str, problem: Problem) -> int:
     if name not in problem.dims:
-        node.fail(f"unknown dimension {name!r}", expected="one of " + ", ".join(problem.dims))
+        node.fail(
+            f"unknown dimension {name!r}",
+            expected="one of " + ", ".join(problem.dims),
+            remedy=f"use the letters of the problem {problem.name} here, or write the problem in the letters of this "
+            "file (a matrix product m x k by k x n with P = m, C = k, M = n fits the usual convolution machines)",
+        )
     return problem.dims.index(name)
 
 

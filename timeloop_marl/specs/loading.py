@@ -218,5 +218,5 @@ def _combined_value(mine: Any, other: Any, here: Origin, there: Origin) -> Any:
         "two files give different values for one key",
         value=other,
         expected=f"{mine!r}, as in {here.file}:{here.line}",
-        remedy="keep one of them (one machine and one problem at a time)",
+        remedy="give one machine and one problem at a time (a folder stands for all YAML files in it)",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from ..errors import SpecError
 from .architecture import Architecture, ComputeLevel, StorageLevel, UserNetwork
 from .components import Component, read_compute, read_network
 from .document import Node
@@ -42,6 +43,11 @@ def read_architecture(reading: Reading, node: Node) -> Architecture:
         SpecError: neither form, no or two compute components, meshes that do not divide, duplicate names.
         UnsupportedFeatureError: sparse optimisations in a component.
     """
+    if node.absent:
+        raise SpecError(
+            "no architecture in the input files",
+            remedy="add a file with architecture:, e.g. a folder of arch/",
+        )
     if not isinstance(node.value, Mapping):
         node.fail("no architecture", expected="a map", remedy="add an architecture file")
     if not node.child("nodes").absent:

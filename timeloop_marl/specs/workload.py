@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import yaml
 
-from ..errors import UnsupportedFeatureError
+from ..errors import SpecError, UnsupportedFeatureError
 from .document import Document, Node, Origin
 from .problem import DataSpace, Problem, Term
 from .scalars import INT64_MAX, Reading, nearest
@@ -31,6 +31,10 @@ def read_problem(reading: Reading, node: Node) -> Problem:
         SpecError: missing or non-positive bounds, unknown dims, malformed projections.
         UnsupportedFeatureError: ``flatten``.
     """
+    if node.absent:
+        raise SpecError(
+            "no problem in the input files", remedy="add a file with problem:, e.g. one of problems/"
+        )
     if not isinstance(node.value, Mapping):
         node.fail("no problem", expected="a map with shape and instance", remedy="add a problem file")
     shape = _shape_node(reading, node)
@@ -136,7 +140,11 @@ def _dimensions(reading: Reading, shape: Node) -> tuple[str, ...]:
                 "not a dimension name", expected="one letter (quote Y and N if YAML takes them as truth)"
             )
         if name in dims:
-            element.fail("dimension declared twice", expected="distinct letters")
+            element.fail(
+                "dimension declared twice",
+                expected="distinct letters",
+                remedy="write it once; lists of several files are joined, so give one problem at a time",
+            )
         dims.append(name)
     return tuple(dims)
 
@@ -170,7 +178,9 @@ def _bound(reading: Reading, instance: Node, dim: str) -> int:
     bound = reading.integer(node, minimum=1)
     if bound is None:
         node.fail(
-            f"no bound for dimension {dim}", expected="an integer >= 1", remedy=f"add {dim}: to the instance"
+            f"no bound for dimension {dim}",
+            expected="an integer >= 1",
+            remedy=f"write {dim}: under problem.instance (mind the spelling of instance)",
         )
     return bound
 

@@ -39,7 +39,8 @@ class Literal:
         if size <= 2**64:
             return self.uniform(size - 1)
         low = self.uniform(2**64 - 1)
-        return low + self.uniform(size // (2**64 - 1) - 1) * (2**64 - 1)
+        high = (size // (2**64 - 1) - 1) % 2**64  # a 64-bit number, which wraps for the size 2^128 - 1
+        return low + self.uniform(high) * (2**64 - 1)
 
 
 def numbers(size: int, count: int) -> list[int]:

@@ -28,7 +28,7 @@ class Uniform:
     def below(cls, size: int) -> Uniform:
         """The distribution over 0..size-1; sizes above 2^64 take a second draw for the high part."""
         if size > WORD + 1:
-            return cls(np.array([1, WORD, size // WORD - 1], np.uint64))
+            return cls(np.array([1, WORD, (size // WORD - 1) & WORD], np.uint64))
         return cls(np.array([0, max(size, 1) - 1, 0], np.uint64))
 
 

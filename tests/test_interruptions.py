@@ -1,0 +1,102 @@
+"""Searches that are killed, interrupted, moved or started twice: nothing is lost, nothing is mixed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from shell import CONV, EYERISS, FC, ROOT, TOY, Shell, outcome
+
+
+def begin(run: Path, samples: int, *flags: str) -> subprocess.Popen[bytes]:
+    command = [
+        sys.executable, "-m", "timeloop_marl", "search", EYERISS, CONV, "-o", str(run),
+        "--samples", str(samples), "--seed", "3", *flags,
+    ]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+
+
+def wait_for(trace: Path, size: int) -> None:
+    """Until the trace has grown to ``size`` bytes."""
+    end = time.monotonic() + 240
+    while not (trace.exists() and trace.stat().st_size >= size):
+        assert time.monotonic() < end, "the search does not begin"
+        time.sleep(0.002)
+
+
+@pytest.mark.parametrize(
+    ("searcher", "samples", "sizes"),
+    [
+        ("genetic", 20_000, (1, 150_000, 700_000)),
+        ("marl", 2_000, (1, 30_000, 60_000)),
+        ("timeloop-random", 20_000, (1, 150_000, 700_000)),
+    ],
+)
+def test_killed_and_resumed_is_as_never_killed(
+    shell: Shell, tmp_path: Path, searcher: str, samples: int, sizes: tuple[int, ...]
+) -> None:
+    flags = ("--searcher", searcher)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for size in sizes:
+        with begin(killed, samples, *flags, *(["--resume"] if killed.exists() else [])) as running:
+            wait_for(killed / "trace.bin", size)
+            running.kill()
+        assert not (killed / "summary.json").exists(), "killed too late to be a test"
+    recorded = (killed / "trace.bin").read_bytes()
+    assert shell("search", "--resume", "-o", killed, "--quiet") == 0
+    resumed = (killed / "trace.bin").read_bytes()
+    assert resumed[: len(recorded) // 2] == recorded[: len(recorded) // 2], "no evaluated sample is lost"
+    assert (
+        shell("search", EYERISS, CONV, "-o", whole, "--samples", samples, "--seed", 3, *flags, "--quiet") == 0
+    )
+    assert set(outcome(whole)) >= {"samples", "timeloop-marl.stats.txt"}
+    ours, theirs = outcome(killed), outcome(whole)
+    assert {key for key in theirs if ours[key] != theirs[key]} == set()
+
+
+def test_resume_of_a_finished_run_changes_nothing(shell: Shell, tmp_path: Path) -> None:
+    assert shell("search", TOY, FC, "-o", tmp_path / "out", "--samples", 64, "--quiet") == 0
+    before = outcome(tmp_path / "out")
+    assert shell("search", "--resume", "-o", tmp_path / "out", "--quiet") == 0
+    assert outcome(tmp_path / "out") == before
+    assert shell("search", "--resume", "-o", tmp_path / "out", "--quiet", "--samples", 128) == 0
+    assert shell.out.startswith("128 samples")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_search_ends_with_130_and_its_results(
+    shell: Shell, tmp_path: Path, number: int
+) -> None:
+    run = tmp_path / "my run"
+    with begin(run, 100_000_000) as running:
+        wait_for(run / "trace.bin", 20_000)
+        running.send_signal(number)
+        out, err = running.communicate(timeout=120)
+    assert running.returncode == 130 and b"interrupted" in out
+    assert f"timeloop-marl search --resume -o '{run}'" in err.decode()
+    done = outcome(run)
+    assert done["stopped"] == "interrupted"
+    assert shell("search", "--resume", "-o", run, "--samples", int(done["samples"]) + 64, "--quiet") == 0
+    assert outcome(run)["samples"] == int(done["samples"]) + 64
+
+
+def test_two_searches_in_one_folder(shell: Shell, tmp_path: Path) -> None:
+    with begin(tmp_path / "out", 100_000_000) as running:
+        wait_for(tmp_path / "out" / "trace.bin", 1)
+        assert shell("search", "--resume", "-o", tmp_path / "out") == 2
+        assert "another run is writing here" in shell.err
+        running.kill()
+
+
+def test_a_moved_run_is_resumed(shell: Shell, tmp_path: Path) -> None:
+    assert shell("search", TOY, FC, "-o", tmp_path / "a", "--samples", 64, "--quiet") == 0
+    shutil.move(tmp_path / "a", tmp_path / "b")
+    assert shell("search", "--resume", "-o", tmp_path / "b", "--samples", 96, "--quiet") == 0
+    assert shell.out.startswith("96 samples")
