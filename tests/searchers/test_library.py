@@ -54,6 +54,7 @@ class TestTpe(SearcherContract):
     name = "optuna-tpe"
 
 
+@pytest.mark.slow
 class TestTpeAsked(SearcherContract):
     name = "optuna-tpe"
     options = {"learn_repaired": False, "values": "integers", "candidates": 8}  # noqa: RUF012
