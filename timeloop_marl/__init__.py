@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .mapping import Mapping, MappingBatch
     from .mapspace.axes import LearnersMapspace
     from .mapspace.timeloop import TimeloopMapspace
+    from .pareto import search_front
     from .settings import Settings
     from .specs.spec import Spec
 
@@ -31,6 +32,7 @@ __all__ = [
     "evaluate",
     "load",
     "search",
+    "search_front",
 ]
 
 _HOMES = {
@@ -46,6 +48,7 @@ _HOMES = {
     "evaluate": "api",
     "load": "api",
     "search": "api",
+    "search_front": "pareto",
 }
 
 
