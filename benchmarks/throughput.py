@@ -25,18 +25,19 @@ from pathlib import Path
 
 import numpy as np
 
+from timeloop_marl.compiling import kernel
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.timeloop import TimeloopMapspace
 from timeloop_marl.model.accesses import fill_accesses
 from timeloop_marl.model.bypass import bypass, distribute
-from timeloop_marl.model.collapse import count_computes, mark_present, share_out
+from timeloop_marl.model.collapse import count_computes, share_out
 from timeloop_marl.model.energy import storage_energy
-from timeloop_marl.model.jit import kernel
 from timeloop_marl.model.latency import count_cycles
 from timeloop_marl.model.nest import build_nest
 from timeloop_marl.model.network import network_energy
-from timeloop_marl.model.survey import check_perfect, is_imperfect, measure_spread
+from timeloop_marl.model.record import boxed
+from timeloop_marl.model.survey import survey
 from timeloop_marl.model.traffic import count_traffic
 from timeloop_marl.specs import load
 from timeloop_marl.specs.spec import Spec
@@ -51,8 +52,7 @@ PAIRS = (
 BATCHES = (1, 10, 100, 1000, 10000)
 STAGES = (
     "empty loop",
-    "bypass masks, spread over the array",
-    "tiles and checks",
+    "presence, spread, tiles, checks",
     "loop nest",
     "delta rule, groups, hops, links",
     "collapse to levels, partitions",
@@ -180,42 +180,39 @@ def table(pairs: list[str], batches: list[int], mappings: int, repetitions: int)
 
 @kernel
 def run_stages(
-    tables: object,
+    table_box: object,
     factors: object,
     residuals: object,
     order: object,
     split: object,
     keep: object,
-    work: object,
+    work_box: object,
     stages: int,
 ) -> int:
     """Run the first ``stages`` stages of every mapping."""
+    tables, work = table_box[0], work_box[0]
     total = 0
     for i in range(factors.shape[0]):
         if stages > 1:
-            mark_present(tables, keep[i], work)
-            measure_spread(tables, factors[i], order[i], split[i], work)
-            total += is_imperfect(factors[i], residuals[i])
+            total += survey(tables, factors, residuals, order, split, keep, i, work, False)
         if stages > 2:
-            check_perfect(tables, factors[i], work)
-        if stages > 3:
             build_nest(tables, factors[i], residuals[i], order[i], split[i], work)
-        if stages > 4:
+        if stages > 3:
             fill_accesses(tables, work)
-        if stages > 5:
+        if stages > 4:
             count_computes(work, False)
             share_out(tables, work)
-        if stages > 6:
+        if stages > 5:
             distribute(tables, work)
             bypass(tables, work)
-        if stages > 7:
+        if stages > 6:
             count_traffic(tables, work)
-        if stages > 8:
+        if stages > 7:
             total += count_cycles(tables, work)
-        if stages > 9:
+        if stages > 8:
             for s in range(tables.levels):
                 storage_energy(tables, work, s, 1)
-        if stages > 10:
+        if stages > 9:
             for n in range(tables.networks):
                 network_energy(tables, work, n)
     return total
@@ -230,7 +227,7 @@ def stage_times(pair: str, mappings: int, repetitions: int) -> list[float]:
     arrays = (batch.factors, batch.residuals, batch.order, batch.split, batch.keep)
 
     def run(stages: int) -> object:
-        return run_stages(evaluator._tables, *arrays, work, stages)
+        return run_stages(boxed(evaluator._tables), *arrays, boxed(work), stages)
 
     return [
         1e9 * best_time(partial(run, stages), repetitions) / len(batch)

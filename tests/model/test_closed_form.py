@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,15 +12,15 @@ from hypothesis import strategies as st
 from random_cases import random_mapping, random_spec, random_switches
 from test_walk import entries_of, run_walk
 
+from timeloop_marl.compiling import kernel
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.model.accesses import fill_accesses
 from timeloop_marl.model.evaluate import evaluate
-from timeloop_marl.model.jit import kernel
-from timeloop_marl.model.layout import Tables, Workspace, workspace
+from timeloop_marl.model.layout import NO_LIMIT, Tables, Workspace, workspace
 from timeloop_marl.model.nest import build_nest
 from timeloop_marl.model.networks import evaluated_networks
 from timeloop_marl.model.outcome import Failure
-from timeloop_marl.model.survey import check_perfect, measure_spread
+from timeloop_marl.model.survey import survey
 from timeloop_marl.model.tables import compile_tables
 from timeloop_marl.model.walk_space import walk_space
 from timeloop_marl.specs.spec import ModelOptions
@@ -27,12 +30,17 @@ seeds = st.integers(0, 2**32 - 1)
 
 @kernel
 def run_closed_form(
-    tables: Tables, factors: object, residuals: object, order: object, split: object, work: Workspace
+    tables: Tables,
+    factors: object,
+    residuals: object,
+    order: object,
+    split: object,
+    keep: object,
+    work: Workspace,
 ) -> int:
-    measure_spread(tables, factors, order, split, work)
-    failure = check_perfect(tables, factors, work)
+    failure = survey(tables, factors, residuals, order, split, keep, 0, work, False)
     if failure == 0:
-        build_nest(tables, factors, residuals, order, split, work)
+        build_nest(tables, factors[0], residuals[0], order[0], split[0], work)
         fill_accesses(tables, work)
     return failure
 
@@ -41,11 +49,11 @@ def closed_form(spec, mapping, switches, *, coded=True, hops=True):
     """The workspace after the closed form; ``coded=False`` forces the explicit version everywhere."""
     tables = compile_tables(spec, switches, evaluated_networks(spec))
     tables.coded, tables.hops_needed = coded and tables.coded, hops
+    tables.capacity[:] = NO_LIMIT
     work = workspace(tables)
     batch = MappingBatch.of([mapping])
-    # kept nowhere: capacities do not matter here
     failure = run_closed_form(
-        tables, batch.factors[0], batch.residuals[0], batch.order[0], batch.split[0], work
+        tables, batch.factors, batch.residuals, batch.order, batch.split, batch.keep, work
     )
     return None if failure else work
 
@@ -66,9 +74,32 @@ def figures(spec, work, unicast):
 def case(seed, rules="2025"):
     rng = np.random.default_rng(seed)
     options = ModelOptions(rules=rules, link_transfers=bool(rng.random() < 0.85))
-    spec = random_spec(rng, negative=True, distribution=bool(rng.random() < 0.2), options=options)
-    mapping = random_mapping(rng, spec, overflow=bool(rng.random() < 0.3))
+    distribution, overflow = bool(rng.random() < 0.2), bool(rng.random() < 0.3)
+    for _ in range(1 if rng.random() < 0.25 else 40):
+        spec = random_spec(rng, negative=True, distribution=distribution, options=options)
+        mapping = random_mapping(rng, spec, overflow=overflow)
+        if couples(spec, mapping):
+            break
     return spec, mapping, random_switches(rng, spec)
+
+
+def couples(spec, mapping):
+    """Whether two loops of one spatial block reach the same place of a rank, so that groups differ in size."""
+    stride = [1] * len(spec.problem.dims)
+    ranks = [rank for space in spec.problem.data_spaces for rank in space.ranks]
+    for level, loops in zip(spec.architecture.tiling_levels, mapping.loops, strict=True):
+        if level.spatial and any(overlap(rank, stride, loops.factors) for rank in ranks):
+            return True
+        stride = [size * factor for size, factor in zip(stride, loops.factors, strict=True)]
+    return False
+
+
+def overlap(rank, stride, factors):
+    steps = [(abs(term.coefficient) * stride[term.dim], factors[term.dim]) for term in rank]
+    return any(
+        n > b // math.gcd(a, b) and m > a // math.gcd(a, b)
+        for (a, n), (b, m) in itertools.combinations(steps, 2)
+    )
 
 
 @pytest.mark.parametrize("rules", ["2025", "2022"])
@@ -118,6 +149,7 @@ def test_cases_reach_what_they_are_for():
             valid += 1
             linked += bool(work.links.any())
             several += bool((work.entries > 1).any())
+    print(f"{valid} valid, {linked} with links, {several} with several signatures")
     assert valid > 150
     assert linked > 10
     assert several > 20
@@ -132,11 +164,11 @@ def test_whole_evaluation_does_not_depend_on_the_version(seed):
     tables = compile_tables(spec, random_switches(rng, spec, no_coalesce=True), evaluated_networks(spec))
     work, space = workspace(tables), walk_space(tables)
     batch = MappingBatch.of([mapping])
-    arrays = batch.factors[0], batch.residuals[0], batch.order[0], batch.split[0], batch.keep[0]
+    arrays = batch.factors, batch.residuals, batch.order, batch.split, batch.keep
     results = []
     for coded in (True, False):
         tables.coded = coded
-        failure = evaluate(tables, *arrays, work, space, False)
+        failure = evaluate(tables, *arrays, 0, work, space, False)
         results.append(
             (failure, work.counts.tolist(), work.level_energy.tolist(), work.network_energy.tolist())
         )

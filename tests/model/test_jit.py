@@ -6,8 +6,8 @@ from jaxtyping import Float64, Int64
 from numba.core.dispatcher import Dispatcher
 from numpy import ndarray
 
+from timeloop_marl.compiling import kernel, plain
 from timeloop_marl.model.evaluate import evaluate, evaluate_batch
-from timeloop_marl.model.jit import kernel, plain
 from timeloop_marl.model.record import allocate, fill, record_type, rounded
 
 

@@ -13,7 +13,7 @@ from timeloop_marl.model.layout import workspace
 from timeloop_marl.model.nest import build_nest
 from timeloop_marl.model.networks import evaluated_networks
 from timeloop_marl.model.outcome import Failure
-from timeloop_marl.model.survey import check_perfect, is_imperfect, measure_spread
+from timeloop_marl.model.survey import survey
 from timeloop_marl.model.tables import compile_tables
 from timeloop_marl.specs.spec import ModelOptions
 
@@ -23,11 +23,9 @@ def run_closed_form(spec, mapping, switches):
     tables.hops_needed = True
     work = workspace(tables)
     batch = MappingBatch.of([mapping])
-    arrays = batch.factors[0], batch.residuals[0], batch.order[0], batch.split[0]
-    assert not is_imperfect(*arrays[:2])
-    measure_spread(tables, arrays[0], *arrays[2:], work)
-    assert check_perfect(tables, arrays[0], work) == Failure.OK
-    build_nest(tables, *arrays, work)
+    arrays = batch.factors, batch.residuals, batch.order, batch.split
+    assert survey(tables, *arrays, batch.keep, 0, work, False) == Failure.OK
+    build_nest(tables, *(array[0] for array in arrays), work)
     fill_accesses(tables, work)
     assert work.status[0] == 0
     return work

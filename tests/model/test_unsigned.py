@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from timeloop_marl.model.jit import plain
+from timeloop_marl.compiling import plain
 from timeloop_marl.model.unsigned import divided, from_unsigned, to_unsigned
 
 CASES = [

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from ..compiling import is_cached, plain
 from ..errors import MappingError, UsageError
 from ..mapping import Mapping, MappingBatch
 from ..model.capacity import precheck_storage
 from ..model.collapse import mark_present
 from ..model.evaluate import evaluate_batch
-from ..model.jit import is_cached, plain
+from ..model.intake import BOUND, DIM, find_fault
 from ..model.layout import Tables, Workspace, workspace
 from ..model.networks import evaluated_networks
 from ..model.outcome import Failure, Outcome, Rejection, Statistics
 from ..model.reasons import rejection
-from ..model.record import views
+from ..model.record import boxed, duplicate, views
 from ..model.statistics import Evaluated, collect
 from ..model.tables import compile_tables
 from ..model.tiles import fill_tiles
@@ -70,6 +70,7 @@ class NativeEvaluator:
         self._networks = evaluated_networks(spec)
         self._tables = compile_tables(spec, self.switches, self._networks)
         self._batch = evaluate_batch if compiled else plain(evaluate_batch)
+        self._fault = find_fault if compiled else plain(find_fault)
         self._spaces: list[Scratch] = []
 
     def __call__(self, mappings: MappingBatch) -> Outcome:
@@ -98,7 +99,7 @@ class NativeEvaluator:
         batch = MappingBatch.of([mapping])
         self._check(batch)
         outcome = self._empty(1)
-        tables = copy.copy(self._tables)
+        tables = duplicate(self._tables)
         tables.hops_needed = True
         tables.all_figures = True
         scratch = self._run(tables, batch, outcome, self._take())
@@ -160,9 +161,9 @@ class NativeEvaluator:
         row = 0
         while True:
             row = self._batch(
-                tables, mappings.factors, mappings.residuals, mappings.order, mappings.split, mappings.keep,
-                *scratch, self.precheck, row, outcome.cycles, outcome.energy_pj, outcome.utilization,
-                outcome.failure, outcome.failed_level, accesses,
+                boxed(tables), mappings.factors, mappings.residuals, mappings.order, mappings.split,
+                mappings.keep, boxed(scratch[0]), boxed(scratch[1]), self.precheck, row, outcome.cycles,
+                outcome.energy_pj, outcome.utilization, outcome.failure, outcome.failed_level, accesses,
             )  # fmt: skip
             if row == len(mappings):
                 return scratch
@@ -209,10 +210,15 @@ class NativeEvaluator:
                 raise MappingError(
                     f"{name} of a mapping batch has the wrong shape", value=array.shape, expected=str(shape)
                 )
-            arrays[name] = np.require(array, kind, ["C", "W"])
-        if rows and (arrays["factors"].min() < 1 or arrays["residuals"].min() < 1):
+            fits = array.dtype == kind and array.flags.carray
+            arrays[name] = array if fits else np.require(array, kind, ["C", "A", "W"])
+        fault = self._fault(
+            arrays["factors"].reshape(-1), arrays["residuals"].reshape(-1),
+            arrays["order"].reshape(-1).view(np.uint8), dims,
+        )  # fmt: skip
+        if fault == BOUND:
             raise MappingError("a loop bound of a mapping batch is below 1")
-        if rows and (arrays["order"].min() < 0 or arrays["order"].max() >= dims):
+        if fault == DIM:
             raise MappingError("an order of a mapping batch names a dim that the problem does not have")
         return MappingBatch(**arrays)
 

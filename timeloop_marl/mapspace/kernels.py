@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Int8, Int64
 from numpy import ndarray
 
-from .jit import inlined, kernel
+from ..compiling import allocating, inlined, kernel
 from .tables import CapacityTables, FactorTables, LevelTables
 
 
@@ -209,7 +209,7 @@ def construction_failure(
     return -1
 
 
-@kernel
+@allocating
 def tile_volumes(
     tables: CapacityTables, factors: Int64[ndarray, "T D"], volumes: Int64[ndarray, "S P"]
 ) -> None:
@@ -256,7 +256,7 @@ def capacity_failure(
     return -1
 
 
-@kernel
+@allocating
 def decode_rows(
     lists: FactorTables,
     choices: LevelTables,
@@ -277,7 +277,7 @@ def decode_rows(
         unpack_bypass(choices, rows[i, rows.shape[1] - 1], keep[i])
 
 
-@kernel
+@allocating
 def construction_failures(
     tables: LevelTables,
     factors: Int64[ndarray, "m T D"],
@@ -291,7 +291,7 @@ def construction_failures(
     return failures
 
 
-@kernel
+@allocating
 def capacity_failures(
     tables: CapacityTables, factors: Int64[ndarray, "m T D"], keep: Bool[ndarray, "m S P"]
 ) -> Int64[ndarray, "m"]:

@@ -15,9 +15,9 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from ..compiling import allocating
 from ..errors import UnsupportedFeatureError
 from .factorization import within
-from .jit import kernel
 
 LARGEST_LIST = 8_000_000
 
@@ -130,7 +130,7 @@ def _limited(
     return FactorList(factors[good], residuals[good])
 
 
-@kernel
+@allocating
 def _walk(
     bound: int,
     remainder: int,

@@ -6,8 +6,8 @@ than two spatial loops in one rank, packed children where hops cost, most blocks
 
 from __future__ import annotations
 
+from ..compiling import kernel
 from .explicit import fill_explicit
-from .jit import kernel
 from .layout import TEMPORAL, Tables, Workspace
 from .passing import fill_linked, overlap
 from .spatial import fill_block, neighbours_differ

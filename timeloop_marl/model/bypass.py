@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..compiling import kernel
 from .collapse import total_accesses
-from .jit import kernel
 from .layout import Tables, Workspace
 
 

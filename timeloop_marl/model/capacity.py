@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..compiling import inlined
 from .collapse import SPREAD_X, SPREAD_Y
-from .jit import kernel
 from .layout import NO_LIMIT, Tables, Workspace
 from .outcome import Failure
 
@@ -15,7 +15,7 @@ OK, CAPACITY, UTILIZATION, FANOUT = (
 )
 
 
-@kernel
+@inlined
 def check_compute(tables: Tables, work: Workspace) -> int:
     """Failure class of the compute level."""
     across, down = work.counts[SPREAD_X], work.counts[SPREAD_Y]
@@ -24,7 +24,7 @@ def check_compute(tables: Tables, work: Workspace) -> int:
     return OK
 
 
-@kernel
+@inlined
 def tile_words(tables: Tables, work: Workspace, s: int) -> int:
     """Words of all data spaces that live at level s."""
     words = 0
@@ -34,7 +34,7 @@ def tile_words(tables: Tables, work: Workspace, s: int) -> int:
     return words
 
 
-@kernel
+@inlined
 def check_storage(tables: Tables, work: Workspace, s: int) -> int:
     """Failure class of storage level s."""
     failure = _check_words(tables, work, s, 1)
@@ -49,13 +49,13 @@ def check_storage(tables: Tables, work: Workspace, s: int) -> int:
     return OK
 
 
-@kernel
+@inlined
 def precheck_storage(tables: Tables, work: Workspace, s: int) -> int:
     """The mapper's pre-check of level s: an M:N network lets the instances share one tile."""
     return _check_words(tables, work, s, tables.instances[s] if tables.distributed[s] else 1)
 
 
-@kernel
+@inlined
 def _check_words(tables: Tables, work: Workspace, s: int, sharers: int) -> int:
     if tables.capacity[s] == NO_LIMIT:
         return OK

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool
 from numpy import ndarray
 
-from .jit import kernel
+from ..compiling import kernel
 from .layout import SPATIAL_X, TEMPORAL, Tables, Workspace
 
 COMPUTES, COMPUTE_INSTANCES, STEPS, SPREAD_X, SPREAD_Y, CYCLES = 0, 1, 2, 3, 4, 5

@@ -5,29 +5,26 @@ from __future__ import annotations
 from jaxtyping import Bool, Float64, Int8, Int64
 from numpy import ndarray
 
+from ..compiling import inlined, kernel
 from .accesses import fill_accesses
 from .bypass import bypass, distribute
-from .capacity import check_compute, check_storage, precheck_storage
+from .capacity import check_storage
 from .collapse import (
-    ABORTS,
     COMPUTES,
     CYCLES,
-    NOWHERE,
     STEPS,
     count_computes,
     count_instances,
-    mark_present,
     share_out,
 )
 from .energy import storage_energy
-from .jit import kernel
 from .latency import count_cycles
 from .layout import Tables, Workspace
 from .nest import build_nest
 from .network import network_energy
 from .outcome import Failure
-from .survey import check_perfect, is_imperfect, measure_spread
-from .tiles import fill_tiles
+from .record import Box
+from .survey import IMPERFECT, survey
 from .traffic import count_traffic
 from .walk import prepare_walk, walk
 from .walk_space import WalkSpace
@@ -38,37 +35,39 @@ NO_TILE_LEFT, LONE_RESIDUAL, COMPLEX_SIGNATURE, FEW_READS = 0, 1, 2, 3
 OK, BYPASS, OTHER = int(Failure.OK), int(Failure.BYPASS), int(Failure.OTHER)
 
 
-@kernel
+@inlined
 def evaluate(
+    tables: Tables,
+    factors: Int64[ndarray, "m T D"],
+    residuals: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    split: Int8[ndarray, "m T"],
+    keep: Bool[ndarray, "m S P"],
+    i: int,
+    work: Workspace,
+    space: WalkSpace,
+    precheck: bool,
+) -> int:
+    """Failure class of row i of a batch; if it is valid all figures are in ``work``."""
+    work.status[0] = 0
+    failure = survey(tables, factors, residuals, order, split, keep, i, work, precheck)
+    if failure == IMPERFECT:
+        return _evaluate_imperfect(tables, factors[i], residuals[i], order[i], split[i], work, space)
+    if failure != OK:
+        return failure
+    return _evaluate_perfect(tables, factors[i], residuals[i], order[i], split[i], work)
+
+
+@kernel
+def _evaluate_perfect(
     tables: Tables,
     factors: Int64[ndarray, "T D"],
     residuals: Int64[ndarray, "T D"],
     order: Int8[ndarray, "T D"],
     split: Int8[ndarray, "T"],
-    keep: Bool[ndarray, "S P"],
     work: Workspace,
-    space: WalkSpace,
-    precheck: bool,
 ) -> int:
-    """Failure class of one mapping; if it is valid all figures are in ``work``."""
-    work.failed_level[0] = 0
-    work.status[0] = 0
-    where = mark_present(tables, keep, work)
-    if where == NOWHERE:
-        return BYPASS
-    if where == ABORTS:
-        return _abort(work, NO_TILE_LEFT)
-    if precheck:
-        fill_tiles(tables, factors, work)
-        failure = _precheck(tables, work)
-        if failure != OK:
-            return failure
-    measure_spread(tables, factors, order, split, work)
-    if is_imperfect(factors, residuals):
-        return _evaluate_imperfect(tables, factors, residuals, order, split, work, space)
-    failure = check_perfect(tables, factors, work)
-    if failure != OK:
-        return failure
+    """Failure class of a perfect mapping that fits."""
     build_nest(tables, factors, residuals, order, split, work)
     fill_accesses(tables, work)
     work.counts[STEPS] = int(work.counters[1])
@@ -86,9 +85,6 @@ def _evaluate_imperfect(
     space: WalkSpace,
 ) -> int:
     """Failure class of a mapping with residuals."""
-    failure = check_compute(tables, work)
-    if failure != OK:
-        return failure
     build_nest(tables, factors, residuals, order, split, work)
     if not count_instances(tables, work):
         return _abort(work, LONE_RESIDUAL)
@@ -104,17 +100,6 @@ def _evaluate_imperfect(
 def _abort(work: Workspace, reason: int) -> int:
     work.abort[0] = reason
     return OTHER
-
-
-@kernel
-def _precheck(tables: Tables, work: Workspace) -> int:
-    """Failure class of the first level that fails the mapper's capacity pre-check."""
-    for s in range(tables.levels):
-        failure = precheck_storage(tables, work, s)
-        if failure != OK:
-            work.failed_level[0] = s + 1
-            return failure
-    return OK
 
 
 @kernel
@@ -174,14 +159,14 @@ def level_accesses(tables: Tables, work: Workspace, s: int) -> int:
 
 @kernel
 def evaluate_batch(
-    tables: Tables,
+    table_box: Box[Tables],
     factors: Int64[ndarray, "m T D"],
     residuals: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
     split: Int8[ndarray, "m T"],
     keep: Bool[ndarray, "m S P"],
-    work: Workspace,
-    space: WalkSpace,
+    work_box: Box[Workspace],
+    space_box: Box[WalkSpace],
     precheck: bool,
     first: int,
     cycles: Int64[ndarray, "m"],
@@ -195,19 +180,10 @@ def evaluate_batch(
 
     The outputs must be zero. ``accesses`` has no columns, or one for each storage level.
     """
+    tables, work, space = table_box[0], work_box[0], space_box[0]
     rows = factors.shape[0]
     for i in range(first, rows):
-        result = evaluate(
-            tables,
-            factors[i],
-            residuals[i],
-            order[i],
-            split[i],
-            keep[i],
-            work,
-            space,
-            precheck,
-        )
+        result = evaluate(tables, factors, residuals, order, split, keep, i, work, space, precheck)
         if work.status[0] != 0:
             return i
         failure[i] = result

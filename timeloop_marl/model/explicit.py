@@ -5,8 +5,8 @@ Serves projections for which the fast version (``accesses``) has no formula, and
 
 from __future__ import annotations
 
+from ..compiling import kernel
 from .entries import add_entry
-from .jit import kernel
 from .layout import Tables, Workspace
 from .motions import EMPTY, WHOLE, list_events, weigh_events
 from .multicast import enter_groups, group_children, place_children, serve_children

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..compiling import kernel
 from .collapse import CYCLES, STEPS
-from .jit import kernel
 from .layout import Tables, Workspace
 from .unsigned import from_unsigned
 

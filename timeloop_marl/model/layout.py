@@ -67,6 +67,8 @@ class Tables:
     # tiling levels
     tile_storage: Int64[ndarray, "T"]
     tile_spatial: Bool[ndarray, "T"]
+    blocks: int  # spatial tiling levels ..
+    block_level: Int64[ndarray, "S"]  # .. and which these are, inside-out
     # machine (sections 1, 11)
     fanout_x: Int64[ndarray, "S"]
     fanout_y: Int64[ndarray, "S"]

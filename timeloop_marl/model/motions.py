@@ -7,7 +7,7 @@ first repetition of a loop is really looked at; it stands for all of them.
 
 from __future__ import annotations
 
-from .jit import kernel
+from ..compiling import kernel
 from .layout import TEMPORAL, Tables, Workspace
 
 EMPTY, PARTIAL, WHOLE = 0, 1, 2

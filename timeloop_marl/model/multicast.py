@@ -7,8 +7,8 @@ that uses fewer columns than there are is packed.
 
 from __future__ import annotations
 
+from ..compiling import kernel
 from .entries import add_entry
-from .jit import kernel
 from .layout import Tables, Workspace
 from .motions import motion_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Int8, Int64
 from numpy import ndarray
 
-from .jit import kernel
+from ..compiling import kernel
 from .layout import SPATIAL_X, SPATIAL_Y, TEMPORAL, Tables, Workspace
 
 

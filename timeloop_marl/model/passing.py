@@ -5,9 +5,9 @@ Covers blocks without two loops in one rank, with full rows, multicast, and hops
 
 from __future__ import annotations
 
+from ..compiling import kernel
 from .entries import add_entry
 from .explicit import fill_explicit, linked_words
-from .jit import kernel
 from .layout import SPATIAL_X, Tables, Workspace
 from .motions import EMPTY, PARTIAL, WHOLE
 from .multicast import grid_width

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ..compiling import plain
 from ..specs.spec import Spec
 from .capacity import tile_words
 from .collapse import SPREAD_X, SPREAD_Y
-from .jit import plain
 from .layout import NO_LIMIT, Tables, Workspace
 from .outcome import Failure, Rejection
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from ..compiling import kernel
 from .explicit import fill_explicit
-from .jit import kernel
 from .layout import SPATIAL_X, Tables, Workspace
 from .multicast import grid_height, grid_width
+
+NOWHERE = -(2**63)
+"""A motion that no box makes."""
 
 
 @kernel
@@ -169,10 +172,10 @@ def _starts_group(tables: Tables, work: Workspace, s: int, p: int, row: int, one
 
 @kernel
 def neighbours_differ(tables: Tables, work: Workspace, s: int, p: int, motion: int) -> bool:
-    """Whether the boxes of some two grid neighbours may lie ``motion`` apart; certain unless children are packed."""
-    if not unpacked(tables, work, s):
-        return True
-    one_row = work.width[s] != grid_width(tables, work, s)
+    """Whether the boxes of some two grid neighbours may lie ``motion`` apart; false only if none do."""
+    columns = grid_width(tables, work, s)
+    packed = not unpacked(tables, work, s)
+    one_row = packed or work.width[s] != columns  # ids run on from the end of one row to the next
     back = 0  # from the last child of the loops inside to the first
     rows = False
     for l in range(work.block_first[s], work.block_end[s]):  # noqa: E741
@@ -183,4 +186,29 @@ def neighbours_differ(tables: Tables, work: Workspace, s: int, p: int, motion: i
         if step - back == motion or back - step == motion:
             return True
         back += (work.loop_bound[l] - 1) * step
+    return packed and _rows_differ(tables, work, s, p, motion, columns)
+
+
+@kernel
+def _rows_differ(tables: Tables, work: Workspace, s: int, p: int, motion: int, columns: int) -> bool:
+    """Whether the boxes of some two children ``columns`` ids apart lie ``motion`` apart.
+
+    ``columns`` is added to an id in the mixed radix of the loop bounds. How far that moves the box depends on the
+    digits that carry only; every pattern of carries is tried, the last digit having none.
+    """
+    first, end = work.block_first[s], work.block_end[s]
+    for carries in range(1 << (end - first - 1)):
+        left, carry, moved = columns, 0, 0
+        for l in range(first, end):  # noqa: E741
+            bound = work.loop_bound[l]
+            added = left % bound + carry
+            left //= bound
+            carry = (carries >> (l - first)) & 1
+            # A digit carries if it can reach the bound, and need not if it can stay below.
+            if added == (0 if carry else bound):
+                moved = NOWHERE
+                break
+            moved += (added - carry * bound) * tables.motion[p, work.loop_dim[l]] * work.loop_stride[l]
+        if moved != NOWHERE and left == 0 and (moved == motion or moved == -motion):
+            return True
     return False

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..compiling import plain
 from ..specs.spec import Spec
 from .collapse import COMPUTE_INSTANCES, COMPUTES, CYCLES, SPREAD_X, SPREAD_Y, STEPS
 from .energy import address_generations, leaking_instances, used_clusters
 from .evaluate import level_accesses, total_energy, utilization
-from .jit import plain
 from .layout import Tables, Workspace
 from .network import (
     entry_count,

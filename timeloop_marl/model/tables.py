@@ -91,6 +91,8 @@ def _machine_values(spec: Spec) -> Values:
         "levels": len(storage),
         "tile_storage": _ints([tile.storage for tile in architecture.tiling_levels]),
         "tile_spatial": np.array([tile.spatial for tile in architecture.tiling_levels], np.bool_),
+        "blocks": sum(tile.spatial for tile in architecture.tiling_levels),
+        "block_level": _ints([t for t, tile in enumerate(architecture.tiling_levels) if tile.spatial]),
         "fanout_x": _ints([architecture.fanout_x(s) for s in levels]),
         "fanout_y": _ints([architecture.fanout_y(s) for s in levels]),
         "instances": _ints([level.instances for level in storage]),

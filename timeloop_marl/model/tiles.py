@@ -5,11 +5,11 @@ from __future__ import annotations
 from jaxtyping import Int64
 from numpy import ndarray
 
-from .jit import kernel
+from ..compiling import inlined, kernel
 from .layout import Tables, Workspace
 
 
-@kernel
+@inlined
 def extent(tables: Tables, r: int, tile: Int64[ndarray, "D"]) -> int:
     """Extent of rank r of the hull of a tile with ``tile[d]`` steps in dim d."""
     size = 1
@@ -18,7 +18,7 @@ def extent(tables: Tables, r: int, tile: Int64[ndarray, "D"]) -> int:
     return size
 
 
-@kernel
+@inlined
 def volume(tables: Tables, p: int, tile: Int64[ndarray, "D"]) -> int:
     """Words of the hull of a tile."""
     words = 1

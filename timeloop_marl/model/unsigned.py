@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .jit import kernel
+from ..compiling import kernel
 
 TWO_63 = 9223372036854775808.0
 LOWEST, HIGHEST = -(2**63), 2**63 - 1

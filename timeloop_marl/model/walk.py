@@ -8,8 +8,8 @@ child 0 is followed.
 
 from __future__ import annotations
 
+from ..compiling import kernel
 from .entries import add_entry, clear_entries
-from .jit import kernel
 from .layout import TEMPORAL, Tables, Workspace
 from .tiles import volume
 from .walk_block import visit_block

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..compiling import kernel
 from .entries import add_entry
-from .jit import kernel
 from .layout import Tables, Workspace
 from .walk_groups import group_children
 from .walk_links import find_served, remember_visit

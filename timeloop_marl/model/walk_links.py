@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .jit import kernel
+from ..compiling import kernel
 from .layout import Tables, Workspace
 from .walk_groups import child_codes
 from .walk_space import WalkSpace

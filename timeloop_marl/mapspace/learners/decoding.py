@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiling import kernel
+from ...compiling import kernel
 from .placing import clear, fits_choice, parallelism, put, tile_words
 from .tables import TEMPORAL, Tables, Work, X, Y
 
@@ -164,8 +164,10 @@ def decode_rows(
 @kernel
 def load_factors(tables: Tables, work: Work, row: np.ndarray) -> None:
     """Only factors and sides: decoding needs no tiles."""
-    work.factor[:] = tables.base_factor
-    work.side[:] = tables.base_side
+    for t in range(tables.base_factor.shape[0]):
+        for d in range(tables.base_factor.shape[1]):
+            work.factor[t, d] = tables.base_factor[t, d]
+            work.side[t, d] = tables.base_side[t, d]
     for i in range(work.chosen.shape[0]):
         slot = tables.item_slots[tables.item_first[i] + row[tables.item_axis[i]]]
         t, side = tables.slot_level[slot], tables.slot_side[slot]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .compiling import inlined
+from ...compiling import inlined
 from .tables import TEMPORAL, Tables, Work, X, Y
 
 

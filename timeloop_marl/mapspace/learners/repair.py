@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiling import kernel
+from ...compiling import kernel
 from .drawing import draw, shuffle
 from .placing import clear, fits_choice, parallelism, place_near, put, take, tile_words
 from .tables import TEMPORAL, Tables, Work

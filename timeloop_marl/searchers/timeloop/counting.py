@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
-from ...mapspace.jit import inlined, kernel
+from ...compiling import inlined, kernel
 from .cursor import Block, Count, Last, Ledger, Rule
 
 TOLERANCE = 0.001
@@ -93,7 +93,8 @@ def account(
                 invalid = counts[Count.FANOUT] + counts[Count.CAPACITY]
                 improved = counts[Count.HAS_BEST] == 0 or is_better(costs[row], ledger.best)
                 if improved:
-                    ledger.best[:] = costs[row]
+                    for metric in range(costs.shape[1]):
+                        ledger.best[metric] = costs[row, metric]
                 ledger.row[valid] = row
                 ledger.total[valid] = counts[Count.TOTAL] + 1
                 ledger.invalid_since[valid] = invalid

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 from numpy import ndarray
 
-from ...mapspace.jit import inlined, kernel
+from ...compiling import allocating, inlined, kernel
 from ...mapspace.kernels import (
     capacity_failure,
     construction_failure,
@@ -153,7 +153,7 @@ def enter(
         draw_order(cursor)
 
 
-@kernel
+@allocating
 def draw_order(cursor: Cursor) -> None:
     """Draw a permutation id from the full range, modulo the size of the pruned sub-space."""
     levels, dims = cursor.raw.shape

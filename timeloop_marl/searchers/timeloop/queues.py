@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int64, UInt64
 from numpy import ndarray
 
-from ...mapspace.jit import kernel
+from ...compiling import allocating, kernel
 from ...mapspace.timeloop import MapspaceIds, TimeloopMapspace
 from .rng import Uniform, multiply_add, new_engine, take_digit, uniform_pair
 
@@ -25,7 +25,7 @@ class Queue(Protocol):
         ...
 
 
-@kernel
+@allocating
 def draw_digits(
     engine: Int64[ndarray, "1"],
     limits: UInt64[ndarray, "3"],
@@ -49,7 +49,8 @@ def count_up(
 ) -> None:
     """Write ``row`` and its successors ``step`` apart; leaves the one after the last in ``row``."""
     for i in range(rows.shape[0]):
-        rows[i] = row
+        for k in range(row.shape[0]):
+            rows[i, k] = row[k]
         carry = step
         for k in range(row.shape[0]):
             value = row[k] + carry

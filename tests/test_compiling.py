@@ -1,0 +1,145 @@
+"""How kernels are compiled: cached code is never stale, and every place to keep it, or none, will do."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numba.core.errors import NumbaError
+
+from timeloop_marl.compiling import CALLED, PACKAGE, allocating, inlined, is_cached, kernel
+
+
+def defines_kernels(path: Path) -> bool:
+    return any(
+        isinstance(node, ast.ImportFrom)
+        and (node.module or "").split(".")[-1] == "compiling"
+        and {"kernel", "inlined", "allocating"} & {alias.name for alias in node.names}
+        for node in ast.walk(ast.parse(path.read_text()))
+    )
+
+
+def test_every_kernel_lies_where_its_cache_looks_for_changes():
+    found = [path for path in PACKAGE.rglob("*.py") if defines_kernels(path)]
+    assert len(found) > 30
+    for path in found:
+        name = path.relative_to(PACKAGE).as_posix()
+        assert any(name.startswith(f"{folder}/") for folder in CALLED[name.split("/")[0]]), name
+
+
+@kernel
+def one_row(rows: np.ndarray, i: int) -> int:
+    return total(rows[i])
+
+
+@inlined
+def total(row: np.ndarray) -> int:
+    sum_ = 0
+    for value in row:
+        sum_ += value
+    return sum_
+
+
+@allocating
+def doubled(row: np.ndarray) -> np.ndarray:
+    return np.concatenate((row, row))
+
+
+@kernel
+def careless(n: int) -> int:
+    return np.zeros(n, np.int64).shape[0]
+
+
+def test_views_need_no_counting_but_new_arrays_do():
+    rows = np.arange(6).reshape(2, 3)
+    before = sys.getrefcount(rows)
+    assert [one_row(rows, i) for i in range(2)] == [3, 12]
+    assert sys.getrefcount(rows) == before
+    assert doubled(rows[0]).tolist() == [0, 1, 2, 0, 1, 2]
+    with pytest.raises(NumbaError):
+        careless(3)
+    assert is_cached(one_row)
+
+
+def run_script(code: str, root: Path = PACKAGE.parent, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+PROBE = """
+import numba.core.caching as caching
+{prelude}
+from timeloop_marl.compiling import is_cached
+from timeloop_marl.model.intake import find_fault
+import numpy as np
+before = is_cached(find_fault)
+ones = np.ones(3, np.int64)
+print(find_fault(ones, ones, np.zeros(3, np.uint8), 1), before, is_cached(find_fault), find_fault.stats.cache_path)
+"""
+
+
+def test_code_is_kept_where_the_user_says(tmp_path):
+    code = PROBE.format(prelude="")
+    first = run_script(code, NUMBA_CACHE_DIR=str(tmp_path)).split(maxsplit=3)
+    again = run_script(code, NUMBA_CACHE_DIR=str(tmp_path)).split(maxsplit=3)
+    assert first[:3] == ["0", "False", "True"]
+    assert again[:3] == ["0", "True", "True"]
+    assert Path(again[3]).is_relative_to(tmp_path)
+
+
+def test_nothing_can_be_written_anywhere():
+    prelude = """
+def refuse(self):
+    raise PermissionError("read-only")
+for locator in caching.CacheImpl._locator_classes:
+    locator.ensure_cache_path = refuse
+"""
+    assert run_script(PROBE.format(prelude=prelude)).split(maxsplit=3)[:3] == ["0", "False", "True"]
+
+
+def test_read_only_package_uses_the_cache_of_the_user(tmp_path):
+    prelude = """
+def refuse(self):
+    raise PermissionError("read-only")
+for locator in caching.CacheImpl._locator_classes:
+    if "InTree" in locator.__name__:
+        locator.ensure_cache_path = refuse
+"""
+    environment = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    out = run_script(PROBE.format(prelude=prelude), **environment).split(maxsplit=3)
+    assert out[:3] == ["0", "False", "True"]
+    assert Path(out[3]).is_relative_to(tmp_path)
+
+
+def test_a_changed_callee_is_compiled_again(tmp_path):
+    """A copy of the package with one kernel changed between two processes that share a cache."""
+    package = tmp_path / "timeloop_marl"
+    (package / "model").mkdir(parents=True)
+    for name in ("__init__.py", "model/__init__.py"):
+        (package / name).write_text("")
+    (package / "compiling.py").write_text((PACKAGE / "compiling.py").read_text())
+    (package / "model" / "caller.py").write_text(
+        "from ..compiling import kernel\nfrom .callee import change\n\n"
+        "@kernel\ndef run(x):\n    return change(x) + 1\n"
+    )
+    results = []
+    for body in ("2 * x", "30 * x"):
+        (package / "model" / "callee.py").write_text(
+            f"from ..compiling import kernel\n\n@kernel\ndef change(x):\n    return {body}\n"
+        )
+        code = "from timeloop_marl.model.caller import run; print(run(1))"
+        results.append(run_script(code, tmp_path, PYTHONDONTWRITEBYTECODE="1"))
+    assert results == ["3", "31"]

@@ -1,0 +1,135 @@
+"""How kernels are compiled: numba, cached on disk, the GIL released. The same functions also run as plain Python.
+
+``fastmath`` is off so that no sum is re-associated and no product contracted to a fused multiply-add;
+``error_model='numpy'`` so that a division has no branch for an exception. Reference counts are off (``_nrt``): a kernel
+is given all its arrays and makes only views, and counting these in every call took more than half of the time of an
+invalid mapping. So a kernel cannot make arrays (numba refuses to compile one that tries), unless it is an
+``allocating`` one.
+
+Compiled code is kept next to the sources, or in the user's cache where these cannot be written to (``NUMBA_CACHE_DIR``
+names another place). Where neither can be written, kernels are compiled anew in every process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import FunctionType
+from typing import Any, ParamSpec, TypeVar, cast
+
+import numba
+from numba.core import types
+from numba.core.caching import FunctionCache
+from numba.core.dispatcher import Dispatcher
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+PACKAGE = Path(__file__).parent
+CALLED: dict[str, tuple[str, ...]] = {
+    "model": ("model",),
+    "mapspace": ("mapspace",),
+    "searchers": ("mapspace", "searchers/timeloop"),
+}
+"""Room of a kernel to the folders whose code may be merged into it; a kernel outside the package may call all."""
+
+
+def kernel(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Compile a function over plain arrays and records on its first call."""
+    return _compiled(function)
+
+
+def allocating(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """As ``kernel``, for a function that makes arrays; only Python or another one like it may be given them."""
+    return _compiled(function, counted=True)
+
+
+def inlined(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """As ``kernel``, but merged into its callers: handing several arrays on costs more than a little work on them."""
+    return _compiled(function, forceinline=True)
+
+
+def plain(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """The kernel as ordinary Python, with every kernel that it calls, directly or not, made ordinary too.
+
+    ``Dispatcher.py_func`` alone would still call compiled callees, because a function looks its callees up in the
+    globals of its module; so each function is rebuilt over a copy of those globals in which kernels are replaced.
+    """
+    return cast(Callable[Arguments, Result], _rebuild(cast(Dispatcher, function), {}))
+
+
+def is_cached(function: Callable[..., object]) -> bool:
+    """Whether a kernel was compiled in this process or lies in the cache on disk."""
+    dispatcher = cast(Dispatcher, function)
+    folder = dispatcher.stats.cache_path
+    return bool(dispatcher.signatures) or (
+        folder is not None and any(Path(folder).glob(f"*{function.__name__}*.nbi"))
+    )
+
+
+def _compiled(
+    function: Callable[Arguments, Result], forceinline: bool = False, counted: bool = False
+) -> Callable[Arguments, Result]:
+    options: dict[str, Any] = {"forceinline": forceinline, "_nrt": counted}
+    dispatcher = numba.njit(nogil=True, error_model="numpy", fastmath=False, **options)(function)
+    _keep_on_disk(dispatcher)
+    _ignore_literals(dispatcher)
+    return cast(Callable[Arguments, Result], dispatcher)
+
+
+def _keep_on_disk(dispatcher: Dispatcher) -> None:
+    """Cache compiled code, tied to the sources of all kernels that may be merged into it.
+
+    numba itself looks at the file of the function alone, and would go on using old code of callees in other files.
+    """
+    try:
+        dispatcher.enable_caching()
+    except RuntimeError:  # no folder for it can be written to
+        return
+    kept = getattr(dispatcher, "_cache", None)
+    if isinstance(kept, FunctionCache):
+        path = Path(dispatcher.py_func.__code__.co_filename)
+        inside = path.is_relative_to(PACKAGE)
+        kept._cache_file._source_stamp = (
+            kept._cache_file._source_stamp,
+            _sources(path.relative_to(PACKAGE).parts[0] if inside else ""),
+        )
+
+
+@cache
+def _sources(room: str) -> tuple[tuple[str, int, int], ...]:
+    """Name, time of change and size of every source file whose code may be merged into kernels of a room."""
+    folders = CALLED.get(room, tuple(sorted({folder for called in CALLED.values() for folder in called})))
+    files = [
+        Path(__file__),
+        *(file for folder in folders for file in sorted((PACKAGE / folder).rglob("*.py"))),
+    ]
+    return tuple((str(f.relative_to(PACKAGE)), f.stat().st_mtime_ns, f.stat().st_size) for f in files)
+
+
+def _ignore_literals(dispatcher: Dispatcher) -> None:
+    """Compile one version for all integers: numba would compile another for every argument that is a constant."""
+    template, unliteral = dispatcher.get_call_template, cast(Any, types).unliteral
+
+    def get_call_template(args: Any, kws: Any) -> Any:
+        return template(
+            tuple(unliteral(kind) for kind in args),
+            {name: unliteral(kind) for name, kind in kws.items()},
+        )
+
+    vars(dispatcher)["get_call_template"] = get_call_template
+
+
+def _rebuild(dispatcher: Dispatcher, done: dict[int, FunctionType]) -> FunctionType:
+    source = cast(FunctionType, dispatcher.py_func)
+    if id(source) in done:
+        return done[id(source)]
+    names = dict(source.__globals__)
+    rebuilt = FunctionType(source.__code__, names, source.__name__, source.__defaults__, source.__closure__)
+    done[id(source)] = rebuilt
+    for name in source.__code__.co_names:
+        value = names.get(name)
+        if isinstance(value, Dispatcher):
+            names[name] = _rebuild(value, done)
+    return rebuilt
