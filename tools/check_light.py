@@ -1,7 +1,8 @@
-"""Check that the command line answers at once and that the core works without torch; prints what it measured.
+"""Check that the command line answers at once and that the core works without torch and the other extras.
 
-Run with the interpreter under test: ``python tools/check_light.py``. torch is made impossible to import, whether it is
-installed or not, then every module outside the rooms that may use it is imported.
+Run with the interpreter under test: ``python tools/check_light.py``; it prints what it measured. The packages of the
+extras are made impossible to import, whether they are installed or not, then every module but those that stand for an
+extra is imported.
 """
 
 from __future__ import annotations
@@ -18,21 +19,38 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent
-TORCH_ROOMS = ("timeloop_marl.searchers.marl", "timeloop_marl.searchers.single_agent")
+EXTRAS = (
+    "torch",
+    "gymnasium",
+    "pettingzoo",
+    "cma",
+    "optuna",
+    "stable_baselines3",
+    "sb3_contrib",
+    "pytimeloop",
+)
+NEED_EXTRAS = {
+    "timeloop_marl.envs.gymnasium",
+    "timeloop_marl.envs.pettingzoo",
+    "timeloop_marl.searchers.library.cma",
+    "timeloop_marl.searchers.library.sb3",
+    "timeloop_marl.searchers.library.sb3_env",
+    "timeloop_marl.searchers.library.tpe",
+}
 HEAVY = ("torch", "numba", "matplotlib", "numpy")
 HELP_SECONDS = 1.0
 ATTEMPTS = 3  # the best of them: the machine may be busy with something else
 
 
-class NoTorch(MetaPathFinder):
-    """Makes every import of torch fail."""
+class NoExtras(MetaPathFinder):
+    """Makes every import of an extra's package fail."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Refuse torch, leave the rest to the other finders."""
-        if fullname.split(".")[0] == "torch":
-            raise ImportError("torch is blocked by tools/check_light.py")
+        """Refuse the extras, leave the rest to the other finders."""
+        if fullname.split(".")[0] in EXTRAS:
+            raise ImportError(f"{fullname} is blocked by tools/check_light.py")
         return None
 
 
@@ -57,11 +75,11 @@ def heavy_modules() -> list[str]:
 
 
 def import_everything() -> int:
-    """Import all modules but the torch rooms with torch blocked; the number of modules."""
-    sys.meta_path.insert(0, NoTorch())
+    """Import all modules but those of the extras, with the extras blocked; the number of modules."""
+    sys.meta_path.insert(0, NoExtras())
     package = importlib.import_module("timeloop_marl")
     names = [info.name for info in pkgutil.walk_packages(package.__path__, "timeloop_marl.")]
-    chosen = [n for n in names if not n.startswith(TORCH_ROOMS) and not n.endswith("__main__")]
+    chosen = [n for n in names if n not in NEED_EXTRAS and not n.endswith("__main__")]
     for name in chosen:
         importlib.import_module(name)
     return len(chosen)
@@ -72,7 +90,7 @@ def main() -> int:
     seconds, heavy = help_seconds(), heavy_modules()
     print(f"--help answers in {seconds:.2f} s (limit {HELP_SECONDS:g} s)")
     print(f"heavy packages imported for it: {', '.join(heavy) or 'none'}")
-    print(f"{import_everything()} modules imported without torch")
+    print(f"{import_everything()} modules imported without torch and the other extras")
     return int(seconds > HELP_SECONDS or bool(heavy))
 
 

@@ -18,7 +18,7 @@ class CmaOptions:
     """Options of ``cma-es``. ``population`` 0 = what pycma takes for the number of variables."""
 
     population: int = 32
-    sigma: float = 1.0  # first step size; variables start near 0 (argmax) or lie in 0 .. 1 (rounding: take 0.3)
+    sigma: float = 1.0  # first step; variables start near 0 (argmax) or lie in 0 .. 1 (rounding: take 0.3)
     encoding: str = "argmax"
     diagonal: bool = True  # separable: variances only
     growth: float = 2.0  # of the population at a restart
