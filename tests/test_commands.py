@@ -316,7 +316,7 @@ def test_rows(shell: Shell, tmp_path: Path) -> None:
     lines = [json.loads(line) for line in made.read_text().splitlines()]
     lines[0]["exp"]["cycles"] += 1
     made.write_text("\n".join(json.dumps(line) for line in lines[:3]) + "\n")
-    assert shell("evaluate", "--rows", made, "--inputs", golden / "inputs") == 1
+    assert shell("evaluate", "--rows", made, "--inputs", golden / "inputs") == 1 and "recorded" in shell.out
     assert shell.out.startswith("1 difference")
     assert shell("evaluate", "--rows", rows) == 2 and "--inputs" in shell.err
     assert shell("evaluate", "--rows", tmp_path / "missing", "--inputs", golden / "inputs") == 2
