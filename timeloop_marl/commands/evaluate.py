@@ -38,9 +38,9 @@ def _rows(options: argparse.Namespace) -> int:
             "--rows needs --inputs DIR, the folder with the arch/ and problems/ that the rows name"
         )
     report = evaluate_rows(Path(options.rows), Path(options.inputs), options.output, rules=options.rules)
-    for row, difference in report.first_differences:
-        print(f"{row}: {difference}")
     print(report.summary())
+    for row, difference in report.first_differences:
+        print(f"  {row}: {difference}")
     return 1 if report.differing_rows else 0
 
 
