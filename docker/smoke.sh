@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Does everything work together? Runs inside the image, or wherever timeloop-model and timeloop-marl are on the path:
 #
-#   docker run --rm --entrypoint /opt/timeloop-marl/src/docker/smoke.sh timeloop-marl
+#   docker run --rm --entrypoint /usr/local/lib/timeloop-marl/src/docker/smoke.sh timeloop-marl
 #   docker/smoke.sh [FOLDER]        results go to FOLDER, by default a temporary one
 #
 # Native and real model on three machines, a search with the real evaluator, a comparison. About five minutes.

@@ -110,7 +110,7 @@ def test_top_are_distinct_and_sorted_and_the_best_of_all() -> None:
     costs: dict[object, float] = {}
 
     class Spy(FakeEvaluator):
-        def __call__(self, mappings):  # type: ignore[no-untyped-def]
+        def __call__(self, mappings):
             outcome = super().__call__(mappings)
             for i, cost in enumerate(EDP.costs(outcome)):
                 costs.setdefault(nest_key(mappings[i]), float(cost))
@@ -128,7 +128,7 @@ def test_lists_of_metrics_follow_timeloops_rule() -> None:
     seen: list[list[float]] = []
 
     class Spy(FakeEvaluator):
-        def __call__(self, mappings):  # type: ignore[no-untyped-def]
+        def __call__(self, mappings):
             outcome = super().__call__(mappings)
             seen.extend(objective.table(outcome).tolist())
             return outcome
@@ -154,7 +154,7 @@ def test_progress_is_reported_after_every_batch() -> None:
 @pytest.mark.parametrize("budget", [{"samples": 0}, {"seconds": -1.0}, {"stagnation": 0}])
 def test_bad_budgets_are_refused(budget: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="greater than 0"):
-        Budget(**budget)  # type: ignore[arg-type]
+        Budget(**budget)
 
 
 def same(a: SearchResult, b: SearchResult) -> None:
@@ -222,7 +222,7 @@ def test_a_trace_that_the_searcher_does_not_reproduce_is_refused(tmp_path: Path)
 
 def test_sigterm_stops_after_the_running_batch_and_keeps_everything(tmp_path: Path) -> None:
     class Terminating(FakeEvaluator):
-        def __call__(self, mappings):  # type: ignore[no-untyped-def]
+        def __call__(self, mappings):
             if self.evaluated >= 64:
                 os.kill(os.getpid(), signal.SIGTERM)
             return super().__call__(mappings)
@@ -236,7 +236,7 @@ def test_sigterm_stops_after_the_running_batch_and_keeps_everything(tmp_path: Pa
 
 def test_the_second_sigint_interrupts_at_once(tmp_path: Path) -> None:
     class Impatient(FakeEvaluator):
-        def __call__(self, mappings):  # type: ignore[no-untyped-def]
+        def __call__(self, mappings):
             outcome = super().__call__(mappings)
             if self.evaluated > 64:
                 os.kill(os.getpid(), signal.SIGINT)

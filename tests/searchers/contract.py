@@ -54,8 +54,8 @@ class SearcherContract:
             assert rows.shape[1] == searcher.space.axes
             if self.bounded:
                 assert (rows >= 0).all()
-                assert (rows < searcher.space.cardinalities).all()  # type: ignore[attr-defined]
-                assert searcher.space.feasible(rows).all()  # type: ignore[attr-defined]
+                assert (rows < searcher.space.cardinalities).all()
+                assert searcher.space.feasible(rows).all()
             searcher.tell(rows, FakeEvaluator()(searcher.space.decode(rows)))
 
     def test_ask_twice_is_an_error(self) -> None:
