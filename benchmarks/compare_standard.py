@@ -1,6 +1,6 @@
 """Ours against Timeloop's five mappers on the four public example designs and three layers of ResNet-18.
 
-    python benchmarks/compare_standard.py STANDARD [--samples 2000] [--seconds 2] [--seeds 3] [--searcher genetic]
+    python benchmarks/compare_standard.py STANDARD [--samples 2000] [--seconds 2] [--seeds 3] [--searcher marl]
 
 STANDARD: folder with ``flattened/ex_<design>`` and ``layer_shapes/resnet18``. Costs are EDPs, pJ·cycles: the median of
 ours and the best of Timeloop's mappers, at the same number of samples and in the same time, one thread each.
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--searcher", default="genetic")
+    parser.add_argument("--searcher", default="marl")
     given = parser.parse_args()
     print(f"| design | layer | ours, {given.samples} samples | Timeloop's best | ", end="")
     print(f"ratio | every seed | ours, {given.seconds:g} s | Timeloop's best | ratio | every seed |")

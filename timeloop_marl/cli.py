@@ -232,7 +232,7 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "-o", "--output", default="timeloop-marl-compare", metavar="DIR", help="output folder (%(default)s)"
     )
     parser.add_argument(
-        "--searchers", metavar="NAME[,NAME…]", help="ours: see 'timeloop-marl searchers' (default: genetic)"
+        "--searchers", metavar="NAME[,NAME…]", help="ours: see 'timeloop-marl searchers' (default: marl)"
     )
     parser.add_argument(
         "--objective", metavar="NAME[,NAME…]", help="edp (default), energy, delay, … or a list by priority"

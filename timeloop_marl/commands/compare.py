@@ -24,12 +24,12 @@ from ..report.plots import save_figure
 from ..report.results import write_mapping
 from ..run_folder import RunFolder, versions
 from ..searchers.registry import SEARCHERS
-from ..settings import read_settings
+from ..settings import Settings, read_settings
 from .backend import report_verification, say, verify_found
 from .inputs import print_notices, read_inputs
 from .screen import console
 
-_SECONDS, _SEARCHER = 10.0, "genetic"
+_SECONDS = 10.0
 _KINDS = {OURS: "ours", PROGRAM: "timeloop-mapper"}
 
 
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _searchers(given: str | None) -> list[str]:
-    names = [name.strip() for name in (given or _SEARCHER).split(",") if name.strip()]
+    names = [name.strip() for name in (given or Settings.searcher).split(",") if name.strip()]
     for name in names:
         if name not in SEARCHERS or name.startswith("timeloop-"):
             ours = ", ".join(entry for entry in SEARCHERS if not entry.startswith("timeloop-"))

@@ -107,7 +107,7 @@ def _cycles(spec: Spec, ours: Statistics, theirs: Statistics, name: str) -> Iter
     yield (
         f"cycles: {ours.cycles:,} instead of {theirs.cycles:,} ({name}); "
         f"{ours.compute.utilized_instances} of {units} units busy instead of {theirs.compute.utilized_instances}, "
-        f"{_bound(ours)} instead of {_bound(theirs)}"
+        + (_bound(ours) if _bound(ours) == _bound(theirs) else f"{_bound(ours)} instead of {_bound(theirs)}")
     )
 
 
