@@ -44,4 +44,4 @@ class FakeEvaluator:
         )
 
     def statistics(self, mapping: Mapping) -> Statistics | Rejection:
-        raise NotImplementedError
+        raise AssertionError("a search asks for outcomes only")

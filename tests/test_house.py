@@ -70,6 +70,7 @@ ROOMS = {
     "timeloop_marl.api": "front",
     "timeloop_marl.streams": "front",
     "timeloop_marl.evaluation": "front",
+    "timeloop_marl.recorded": "front",
     "timeloop_marl.verification": "front",
     "timeloop_marl.rule_probes": "front",
     "timeloop_marl.comparison": "front",

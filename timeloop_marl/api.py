@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
-from .evaluation import EvaluatorChoice, make_evaluator, timeloop_evaluator
+from .evaluation import EvaluatorChoice, timeloop_evaluator
 from .evaluators.base import Evaluator
 from .evaluators.native import NativeEvaluator
 from .evaluators.timeloop.figures import Measured
@@ -18,11 +18,9 @@ from .mapping import Mapping as LoopNest
 from .mapspace.diagnosis import require_feasible
 from .model.outcome import Rejection, Statistics
 from .objective import parse_objective
+from .recorded import Conditions, recorded_search
 from .report.results import write_results
 from .run_folder import RunFolder
-from .run_identity import run_identity
-from .search_loop import Budget, TraceFile
-from .search_loop import search as run_search
 from .search_result import Progress, SearchResult
 from .searchers.registry import make_searcher
 from .settings import Settings
@@ -127,40 +125,9 @@ def search(
     objective = parse_objective(settings.objective, len(spec.architecture.storage))
     searcher = make_searcher(settings.searcher, spec, settings.seed, objective, settings.options)
     choice = evaluator or EvaluatorChoice()
-    evaluate_batch = make_evaluator(
-        spec,
-        choice,
-        accesses=objective.needs_accesses,
-        precheck=searcher.precheck,
-        threads=threads,
-        on_compile=on_compile,
-    )
-    searcher.space.warm_up()
-    trace = None
-    if output is not None:
-        folder = RunFolder(output)
-        folder.create()
-        identity = run_identity(
-            spec,
-            searcher=settings.searcher,
-            seed=settings.seed,
-            options=settings.options,
-            objective=objective,
-            evaluator=evaluate_batch.name,
-        )
-        trace = TraceFile(folder.trace, identity, resume)
-    found = run_search(
-        searcher.space,
-        searcher,
-        evaluate_batch,
-        objective,
-        Budget(**settings.limits),
-        largest_batch=choice.largest_batch,
-        trace=trace,
-        top=top,
-        on_progress=on_progress,
-    )
-    name, statistics = _judged(spec, choice, evaluate_batch, [best.mapping for best in found.best])
+    conditions = Conditions(choice, output, resume, threads, on_progress, on_compile)
+    found, judge = recorded_search(spec, settings, searcher, objective, conditions, top=top)
+    name, statistics = _judged(spec, choice, judge, [best.mapping for best in found.best])
     result = Result(spec, settings, found, statistics, name)
     if output is not None and result.found:
         result.write(output)

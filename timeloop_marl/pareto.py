@@ -15,19 +15,17 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from .errors import UsageError
-from .evaluation import EvaluatorChoice, make_evaluator
+from .evaluation import EvaluatorChoice
 from .evaluators.base import Evaluator
 from .mapspace.diagnosis import require_feasible
 from .model.outcome import Outcome, Rejection, Statistics
 from .nondominated import Archive, hypervolume, non_dominated
 from .objective import Objective, parse_objective
+from .recorded import Conditions, recorded_search
 from .report.plot_front import front_figure
 from .report.plots import save_figure
 from .report.results import write_mapping
 from .run_folder import RunFolder
-from .run_identity import run_identity
-from .search_loop import Budget, TraceFile
-from .search_loop import search as run_search
 from .search_result import Found, Progress, SearchResult
 from .searchers.base import Searcher
 from .searchers.figures import UNITS, Figures, figure_names
@@ -158,54 +156,13 @@ def search_front(
     require_feasible(spec)
     objective = parse_objective(settings.objective, len(spec.architecture.storage))
     keeper = _Keeper(spec, _searcher(spec, settings, names, runs, objective), names)
-    choice = evaluator or EvaluatorChoice()
-    judge = make_evaluator(
-        spec,
-        choice,
-        accesses=objective.needs_accesses,
-        precheck=keeper.precheck,
-        threads=threads,
-        on_compile=on_compile,
-    )
-    keeper.space.warm_up()
-    trace = None
-    if output is not None:
-        folder = RunFolder(output)
-        folder.create()
-        trace = TraceFile(folder.trace, _identity(spec, settings, names, runs, objective, judge), resume)
-    found = run_search(
-        keeper.space,
-        keeper,
-        judge,
-        objective,
-        Budget(**settings.limits),
-        trace=trace,
-        largest_batch=choice.largest_batch,
-        on_progress=on_progress,
-    )
+    conditions = Conditions(evaluator or EvaluatorChoice(), output, resume, threads, on_progress, on_compile)
+    identity = {"front": list(names), "runs": runs}
+    found, judge = recorded_search(spec, settings, keeper, objective, conditions, identity=identity)
     front = Front(spec, settings, names, _members(keeper, judge), found, judge.name)
     if output is not None:
         front.write(output)
     return front
-
-
-def _identity(
-    spec: Spec,
-    settings: Settings,
-    names: Sequence[str],
-    runs: int,
-    objective: Objective,
-    evaluator: Evaluator,
-) -> dict[str, Any]:
-    identity = run_identity(
-        spec,
-        searcher=settings.searcher,
-        seed=settings.seed,
-        options=settings.options,
-        objective=objective,
-        evaluator=evaluator.name,
-    )
-    return {**identity, "front": list(names), "runs": runs}
 
 
 def _searcher(
