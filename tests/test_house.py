@@ -75,6 +75,7 @@ ROOMS = {
     "timeloop_marl.rule_probes": "front",
     "timeloop_marl.comparison": "front",
     "timeloop_marl.cli": "front",
+    "timeloop_marl.arguments": "front",
     "timeloop_marl.__main__": "front",
     "timeloop_marl": "front",
 }
