@@ -10,13 +10,13 @@ from typing import Any
 from .errors import MappingError, SpecError, UnsupportedFeatureError
 from .mapping import Mapping, TilingLoops
 from .specs.architecture import TilingLevel
+from .specs.beyond import SKEW, Beyond
 from .specs.constraint_reading import data_space_indices, target_level
 from .specs.constraints import Switches
 from .specs.document import Node
 from .specs.factors import read_factors, read_permutation
-from .specs.scalars import Reading, nearest
+from .specs.scalars import Reading, feature, nearest
 from .specs.spec import Spec
-from .specs.workload import unsupported
 
 _BYPASS_TYPES = ("bypass", "datatype")
 _TYPES = ("temporal", "spatial", *_BYPASS_TYPES)
@@ -152,7 +152,7 @@ def _read_directive(collector: _Collector, node: Node) -> None:
         node.fail("not a directive", expected="a map {target, type, ...}")
     kind = reading.text(node.child("type"))
     if kind == "skew":
-        unsupported(node, "skewed loops are")
+        Beyond((feature(node, SKEW),)).refuse()
     if kind not in _TYPES:
         near = nearest(kind or "", _TYPES)
         node.child("type").fail(

@@ -22,4 +22,5 @@ def model_document(spec: Spec, mapping: Mapping) -> dict[str, Any]:
     """
     sections = document(spec, constraints=False, mapper=False)
     sections.pop("model", None)
-    return {"mapping": directives(mapping, spec, complete=True), **sections}
+    own = [] if spec.beyond is None else list(spec.beyond.directives)
+    return {"mapping": [*directives(mapping, spec, complete=True), *own], **sections}

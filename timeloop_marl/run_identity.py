@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from .objective import Objective
-from .run_folder import versions
 from .specs.spec import Spec
+from .versions import versions
 
 # Where the input came from, what is said about it, and what energies were resolved from change neither mapspace nor
 # costs: a Spec written out and read again (specs.writing) is the same search.
 _IRRELEVANT = frozenset(
     {
         "files", "notices", "source", "bypass_sources", "parallelism_source", "warnings", "origin", "out_prefix",
-        "attributes", "class_name", "vector_access",
+        "attributes", "class_name", "vector_access", "features",
     }
 )  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from yaml_cases import component, machine, spec, tree
 
-from timeloop_marl.errors import SpecError, UnsupportedFeatureError
+from timeloop_marl.errors import SpecError
 from timeloop_marl.specs.architecture import StorageLevel, TilingLevel
 
 
@@ -329,8 +329,10 @@ def test_a_tree_without_end_is_refused() -> None:
 
 @pytest.mark.parametrize("attributes", [{"allow_overbooking": True}])
 def test_sparse_features_of_a_level_are_named(attributes: dict[str, Any]) -> None:
-    with pytest.raises(UnsupportedFeatureError, match="real Timeloop backend"):
-        spec(machine(buffer=attributes))
+    beyond = spec(machine(buffer=attributes)).beyond
+    assert beyond is not None
+    assert beyond.features[0].path.endswith("attributes.allow_overbooking")
+    assert "overbooked buffers" in beyond.notice
 
 
 def test_ignored_components_are_named() -> None:

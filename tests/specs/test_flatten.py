@@ -204,9 +204,30 @@ def test_idle_constraints_are_pointed_out(tmp_path: Path) -> None:
     assert any("mac: the temporal constraint has no effect" in line for line in notices)
 
 
+GATING = "{action_optimization: [{type: gating, options: [{target: Inputs, condition_on: [Weights]}]}]}"
+
+
 def test_sparse_optimisations_are_handed_on(tmp_path: Path) -> None:
-    document = machine(tmp_path, buffer="sparse_optimizations: {action_optimization: []}")
-    assert document.data["sparse_optimizations"]["targets"][0]["name"] == "BUF"
+    document = machine(tmp_path, buffer=f"sparse_optimizations: {GATING}")
+    (entry,) = document.data["sparse_optimizations"]["targets"]
+    assert entry["name"] == "BUF" and entry["action_optimization"][0]["type"] == "gating"
+
+
+def test_sparse_optimisations_by_target_join_those_of_the_nodes(tmp_path: Path) -> None:
+    more = "\nsparse_optimizations:\n  targets:\n"
+    more += "  - {target: BUF, action_optimization: [{type: skipping, options: []}]}\n"
+    more += "  - {target: RF, compute_optimization: [{type: gating}]}\n"
+    document = machine(tmp_path, buffer=f"sparse_optimizations: {GATING}", more=more)
+    buffer, register_file = document.data["sparse_optimizations"]["targets"]
+    assert [part["type"] for part in buffer["action_optimization"]] == ["gating", "skipping"]
+    assert register_file == {"compute_optimization": [{"type": "gating"}], "name": "RF"}
+
+
+def test_sparse_optimisations_of_nothing_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="did you mean 'BUF'"):
+        machine(tmp_path, more="\nsparse_optimizations: {targets: [{target: BUFF}]}\n")
+    with pytest.raises(SpecError, match="not a map"):
+        machine(tmp_path, buffer="sparse_optimizations: [1]")
 
 
 def test_components_mapper_and_ert_are_handed_on(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from yaml_cases import GOLDEN, MATMUL, PAT, machine, spec
 
 from timeloop_marl.errors import SpecError, TimeloopMarlError, UnsupportedFeatureError
+from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.specs import load, read_spec
 from timeloop_marl.specs.document import Document
 from timeloop_marl.specs.energy_source import EnergyChoice
@@ -120,9 +121,11 @@ def test_errors_say_file_line_path_and_value(tmp_path: Path) -> None:
     ],
 )
 def test_features_outside_the_model_are_named_with_the_remedy(sections: dict[str, Any], what: str) -> None:
+    read = spec(**sections)
+    assert any(what in notice and "real Timeloop" in notice for notice in read.notices)
     with pytest.raises(UnsupportedFeatureError) as caught:
-        spec(**sections)
-    assert what in str(caught.value)
+        NativeEvaluator(read)
+    assert what in str(caught.value) and next(iter(sections)) in str(caught.value)
     assert "real Timeloop backend" in str(caught.value)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yaml_cases import CONV, MATMUL, altered, spec
 
-from timeloop_marl.errors import SpecError, UnsupportedFeatureError
+from timeloop_marl.errors import SpecError
 from timeloop_marl.specs.problem import Term
 from timeloop_marl.specs.workload import shipped_shapes
 
@@ -182,9 +182,33 @@ def test_lenient_reading_ignores_unknown_keys() -> None:
     assert any("'comment'" in notice for notice in read.notices)
 
 
-def test_flattened_dimensions_are_named_with_the_remedy() -> None:
-    with pytest.raises(UnsupportedFeatureError, match="real Timeloop backend"):
-        spec(problem=shaped(MATMUL, flatten=[{"name": "F", "dimensions": ["M", "N"]}]))
+def test_flattened_dimensions_are_loops_of_their_own_ahead_of_the_others() -> None:
+    read = spec(problem=shaped(MATMUL, flatten=[{"name": "F", "dimensions": ["M", "N"]}]))
+    bounds = dict(zip(spec().problem.dims, spec().problem.bounds))
+    assert dict(zip(read.problem.dims, read.problem.bounds)) == {
+        "F": bounds["M"] * bounds["N"],
+        "K": bounds["K"],
+    }
+    assert read.problem.dims[0] == "F"
+    assert [len(space.ranks) for space in read.problem.data_spaces] == [2, 2, 1]
+    assert read.beyond is not None and read.beyond.features[0].path == "problem.shape.flatten"
+    assert read.beyond.sections["problem"]["shape"]["dimensions"] == list(spec().problem.dims)
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ([{"name": "F"}], "no dimensions to flatten"),
+        ([{"name": "Flat", "dimensions": ["M"]}], "one letter"),
+        ([{"name": "F", "dimensions": ["M", "X"]}], "unknown dimension"),
+        ([{"name": "F", "dimensions": ["M", "M"]}], "twice in one group"),
+        ([{"name": "F", "dimensions": ["M"]}, {"name": "G", "dimensions": ["M"]}], "in two groups"),
+        ([{"name": "K", "dimensions": ["M"]}], "like a dimension outside it"),
+    ],
+)
+def test_malformed_groups_of_flattened_dimensions(groups: Any, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        spec(problem=shaped(MATMUL, flatten=groups))
 
 
 def test_huge_coefficients_are_refused() -> None:

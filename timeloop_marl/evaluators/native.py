@@ -47,7 +47,7 @@ class NativeEvaluator:
             for imperfect mappings only.
 
     Raises:
-        UnsupportedFeatureError: counts of this problem may exceed 64 bits.
+        UnsupportedFeatureError: the design is outside the native model, or counts of this problem may exceed 64 bits.
         SpecError: a network is named at one end of a connection only.
     """
 
@@ -63,6 +63,7 @@ class NativeEvaluator:
     ) -> None:
         if threads < 1:
             raise UsageError(f"threads must be at least 1, not {threads}")
+        spec.require_native()
         self.spec, self.accesses, self.threads = spec, accesses, threads
         self.switches = spec.constraints.switches if switches is None else switches
         self.compiled, self.precheck = compiled, precheck

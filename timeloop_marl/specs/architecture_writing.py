@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import SpecError
 from .architecture import ComputeLevel, NetworkAttributes, StorageLevel, UserNetwork
+from .beyond import plain
 from .components import COMPUTE_KEYS, NETWORK_KEYS
 from .energy_writing import ROOT, keeps_vector_energy
 from .spec import Spec
@@ -173,14 +174,3 @@ def _depth(value: object) -> int:
     if isinstance(value, (list, tuple)):
         return 1 + max((_depth(item) for item in value), default=0)
     return 0
-
-
-def plain(value: object) -> object:
-    """The value made of plain maps, lists and scalars, without the marks of where it was read."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
-    return str(value)

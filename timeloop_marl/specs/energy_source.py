@@ -53,6 +53,7 @@ def read_energies(reading: Reading, architecture: Architecture, choice: EnergyCh
     root = reading.document.root()
     ert, art = reading.find(root, "ERT"), reading.find(root, "ART")
     if not ert.absent and choice.source in ("auto", "tables"):
+        reading.tables = {"ERT": ert.value} | ({} if art.absent else {"ART": art.value})
         return _from_tables(reading, architecture, ert, art)
     if not art.absent and ert.absent:
         reading.notice("ART without ERT: Timeloop reads areas only together with energies; ignored", art)
@@ -134,6 +135,9 @@ def _from_accelergy(
     )
     own = Reading(estimates.document, strict=False, notices=reading.notices)
     root = estimates.document.root()
+    reading.tables = {
+        key: estimates.document.data[key] for key in ("ERT", "ART") if key in estimates.document.data
+    }
     tables = read_ert(own, root.child("ERT"))
     areas = {} if root.child("ART").absent else read_art(own, root.child("ART"))
     _refuse_dummies(reading, architecture, tables, estimates, program)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import SpecError
 from .architecture import Architecture
+from .beyond import LAYOUT, SPARSE, Beyond, verbatim
 from .constraint_reading import read_constraints
 from .document import Document, Node
 from .energy_source import EnergyChoice, read_energies
@@ -20,7 +21,7 @@ from .scalars import Reading, empty
 from .spec import ModelOptions, Spec
 from .templates import read_text, uses_templates
 from .tree import architecture_node, read_architecture
-from .workload import read_problem, unsupported
+from .workload import read_problem, shape_map
 
 _OPTIONS = ModelOptions()
 _ENERGIES = EnergyChoice()
@@ -39,7 +40,7 @@ def read_spec(
     mapspace_constraints: bool = True,
     energies: EnergyChoice = _ENERGIES,
 ) -> Spec:
-    """The ``Spec`` of a v0.3-shaped document.
+    """The ``Spec`` of a v0.3-shaped document. What the native model does not cover is in ``Spec.beyond``.
 
     Args:
         document: merged input.
@@ -50,30 +51,42 @@ def read_spec(
 
     Raises:
         SpecError: anything wrong in the input, with file, key path, value and remedy.
-        UnsupportedFeatureError: legal Timeloop outside the native model.
     """
     reading = Reading(document, strict, list(document.notices))
     root = document.root()
     if not isinstance(document.data, Mapping):
         root.fail("not a Timeloop input", expected="a map with architecture, problem, ...")
     _check_top_level(reading, root)
-    for key, what in (("sparse_optimizations", "sparse optimisations are"), ("layout", "data layouts are")):
+    for key, what in (("sparse_optimizations", SPARSE), ("layout", LAYOUT)):
         if not empty(reading.find(root, key).value):
-            unsupported(reading.find(root, key), what)
+            reading.outside(reading.find(root, key), what)
     architecture = read_architecture(reading, architecture_node(reading))
     problem = read_problem(reading, reading.find(root, "problem"))
     _check_bandwidth_scales(architecture, problem, architecture_node(reading))
+    priced = read_energies(reading, architecture, energies)
+    beyond = _beyond(reading)
     return Spec(
         problem=problem,
         architecture=architecture,
-        energies=read_energies(reading, architecture, energies),
+        energies=priced,
         constraints=read_constraints(reading, problem, architecture, mapspace=mapspace_constraints),
         mapper=read_mapper(reading),
         model=read_model_section(reading),
         options=options,
         files=tuple(dict.fromkeys(origin.file for origin in document.origins.values() if origin.file)),
         notices=tuple(reading.notices),
+        beyond=beyond,
     )
+
+
+def _beyond(reading: Reading) -> Beyond | None:
+    """What the native model does not cover, with all that the real program needs of the input."""
+    if not reading.beyond:
+        return None
+    shape = shape_map(reading, reading.find(reading.document.root(), "problem"))
+    beyond = Beyond(tuple(reading.beyond), verbatim(reading.document, shape, reading.tables))
+    reading.notice(beyond.notice)
+    return beyond
 
 
 def _check_top_level(reading: Reading, root: Node) -> None:

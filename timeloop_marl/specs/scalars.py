@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from .document import Document, Node, format_path
 
@@ -20,6 +21,21 @@ _TRUE = frozenset({"true", "yes", "on", "y"})
 _FALSE = frozenset({"false", "no", "off", "n"})
 
 
+@dataclass(frozen=True)
+class Feature:
+    """Legal Timeloop outside the native model: what it is, in the plural, and where it stands."""
+
+    what: str
+    file: str | None
+    path: str
+    value: object = field(repr=False)
+
+    @property
+    def place(self) -> str:
+        """File, line and key path."""
+        return ": ".join(part for part in (self.file, self.path) if part)
+
+
 @dataclass
 class Reading:
     """State of reading one document.
@@ -28,11 +44,15 @@ class Reading:
         document: what is read.
         strict: unknown keys of closed grammars are errors; otherwise notices, as Timeloop ignores them.
         notices: collects what the user should know.
+        beyond: collects what is outside the native model.
+        tables: the sections ERT and ART that price the machine, once they are known.
     """
 
     document: Document
     strict: bool = True
     notices: list[str] = field(default_factory=list)
+    beyond: list[Feature] = field(default_factory=list)
+    tables: dict[str, Any] = field(default_factory=dict)
     _guesses: int = 2000  # similarity is slow; a file of 100000 unknown keys must not take minutes
 
     def notice(self, text: str, node: Node | None = None) -> None:
@@ -40,6 +60,10 @@ class Reading:
         line = f"{place(node)}: {text}" if node is not None else text
         if len(self.notices) < _MAX_NOTICES and line not in self.notices:
             self.notices.append(line)
+
+    def outside(self, node: Node, what: str) -> None:
+        """Remember that ``node`` asks for something outside the native model."""
+        self.beyond.append(feature(node, what))
 
     def find(self, node: Node, *names: str) -> Node:
         """The value under the first of ``names`` that is present and not null; hyphens serve as underscores."""
@@ -178,6 +202,12 @@ class Reading:
             near = None if key in accepted else self.guess(key, names, 0.85)
             if near:
                 self.notice(f"key {key!r} in {what} is ignored by Timeloop; did you mean {near!r}?", child)
+
+
+def feature(node: Node, what: str) -> Feature:
+    """What ``node`` asks for, in the plural, with its place."""
+    error = node.error("")
+    return Feature(what, None if error.file is None else str(error.file), error.path, node.value)
 
 
 def place(node: Node) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .architecture import Architecture
+from .beyond import Beyond
 from .constraints import Constraints
 from .energy import Energies
 from .mapper import MapperOptions, ModelSection
@@ -37,7 +38,11 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class Spec:
-    """One machine, one layer, constraints and options: everything a search needs."""
+    """One machine, one layer, constraints and options: everything a search needs.
+
+    ``beyond``: what the native model does not cover, for the real Timeloop; ``None`` = it covers all. Flattened
+    dimensions stand in ``problem`` as the loops have them, which is what a mapspace needs.
+    """
 
     problem: Problem
     architecture: Architecture
@@ -48,3 +53,9 @@ class Spec:
     model: ModelSection = ModelSection()
     files: tuple[str, ...] = ()
     notices: tuple[str, ...] = field(default=())  # what the user should know: near misses, sources, quirks
+    beyond: Beyond | None = None
+
+    def require_native(self) -> None:
+        """Raise ``UnsupportedFeatureError`` if the native model does not cover this design."""
+        if self.beyond is not None:
+            self.beyond.refuse()

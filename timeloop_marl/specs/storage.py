@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .architecture import StorageLevel
+from .beyond import OVERBOOKING
 from .components import Component, network_attributes, read_mesh
 from .document import Node
 from .scalars import INT64_MAX, Reading
-from .workload import unsupported
 
 WIDTH = ("width", "memory_width", "data_storage_width")
 DEPTH = ("depth", "memory_depth", "data_storage_depth")
@@ -17,6 +17,12 @@ BLOCK = ("block_size", "n_words")
 _BITS_PER_KB = 8192
 # Read, but nothing depends on them: a public design that says nports needs no notice.
 _WITHOUT_EFFECT = ("num_ports", "n_ports", "num_banks", "n_banks", "cluster_area")
+# What only sparse optimisations look at.
+_METADATA = (
+    "metadata_block_size", "metadata_datawidth", "metadata_word_bits", "metadata_storage_width", "metadata_width",
+    "metadata_storage_depth", "metadata_depth", "metadata_counter_width", "concordant_compressed_tile_traversal",
+    "tile_partition_supported", "decompression_supported", "compression_supported",
+)  # fmt: skip
 
 STORAGE_KEYS = (
     *WORD_BITS, *BLOCK, "cluster_size", *WIDTH, "entries", *DEPTH, "sizeKB", "technology", "num_ports", "n_ports",
@@ -36,7 +42,7 @@ def read_storage(reading: Reading, attributes: Node, component: Component) -> St
         SpecError: no size where one is needed, widths or meshes that do not divide, numbers out of range.
     """
     if not attributes.absent:
-        known = [key for key in (*STORAGE_KEYS, "name") if key not in _WITHOUT_EFFECT]
+        known = [key for key in (*STORAGE_KEYS, *_METADATA, "name") if key not in _WITHOUT_EFFECT]
         reading.near_misses(attributes, known, f"the attributes of {component.name}")
     technology = reading.text(reading.find(attributes, "technology"))
     dram = "DRAM" in component.class_name or technology == "DRAM"
@@ -56,7 +62,7 @@ def read_storage(reading: Reading, attributes: Node, component: Component) -> St
     read_bandwidth, write_bandwidth = _bandwidths(reading, attributes)
     overbooking = reading.find(attributes, "allow_overbooking")
     if reading.boolean(overbooking):
-        unsupported(overbooking, "overbooked buffers are")
+        reading.outside(overbooking, OVERBOOKING)
     number = reading.number
     find = reading.find
     return StorageLevel(

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 
 from ..errors import SpecError
 from .architecture import Architecture, ComputeLevel, StorageLevel, UserNetwork
+from .beyond import SPARSE
 from .components import Component, read_compute, read_network
 from .document import Node
 from .machine_checks import check_architecture
 from .scalars import INT64_MAX, Reading, empty
 from .storage import read_storage
-from .workload import unsupported
 
 _STORAGE_CLASSES = ("DRAM", "SRAM", "regfile", "smartbuffer", "storage")
 _COMPUTE_CLASSES = ("mac", "intmac", "fpmac", "compute")
@@ -41,7 +41,6 @@ def read_architecture(reading: Reading, node: Node) -> Architecture:
 
     Raises:
         SpecError: neither form, no or two compute components, meshes that do not divide, duplicate names.
-        UnsupportedFeatureError: sparse optimisations in a component.
     """
     if node.absent:
         raise SpecError(
@@ -78,7 +77,8 @@ def _read_tree(reading: Reading, node: Node, places: dict[str, Node]) -> Archite
     ignored: list[str] = []
     for component in components(reading, node):
         kind = component_kind(component.class_name)
-        _refuse_sparse(component.node.child("sparse_optimizations"))
+        if not empty(component.node.child("sparse_optimizations").value):
+            reading.outside(component.node.child("sparse_optimizations"), SPARSE)
         if kind == "storage":
             storage.append(read_storage(reading, component.attributes, component))
         elif kind == "compute":
@@ -108,11 +108,6 @@ def _remember(component: Component, attributes: Node, places: dict[str, Node]) -
             f"two components are called {component.name!r}", expected="a name of its own for every component"
         )
     places[component.name] = attributes
-
-
-def _refuse_sparse(node: Node) -> None:
-    if not empty(node.value):
-        unsupported(node, "sparse optimisations are")
 
 
 def components(reading: Reading, node: Node) -> Iterator[Component]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import NoReturn
 
 import yaml
 
-from ..errors import SpecError, UnsupportedFeatureError
+from ..errors import SpecError
+from .beyond import FLATTENED, SPARSE
 from .document import Document, Node, Origin
+from .flattened import flattened
 from .problem import DataSpace, Problem, Term
 from .scalars import INT64_MAX, Reading, nearest
 
-REMEDY_BACKEND = "evaluate with the real Timeloop backend"
 _SHAPE_KEYS = ("name", "dimensions", "data_spaces", "coefficients", "flatten", "ranks", "version")
 _SPACE_KEYS = ("name", "projection", "read_write", "ranks")
 _PROBLEM_KEYS = ("version", "shape", "instance", "name")
@@ -29,7 +29,6 @@ def read_problem(reading: Reading, node: Node) -> Problem:
 
     Raises:
         SpecError: missing or non-positive bounds, unknown dims, malformed projections.
-        UnsupportedFeatureError: ``flatten``.
     """
     if node.absent:
         raise SpecError(
@@ -40,8 +39,6 @@ def read_problem(reading: Reading, node: Node) -> Problem:
     shape = _shape_node(reading, node)
     reading.closed(shape, _SHAPE_KEYS, "a problem shape")
     flatten = reading.find(shape, "flatten")
-    if not flatten.absent and flatten.value != []:
-        unsupported(flatten, "flattened dimensions are")
     dims = _dimensions(reading, shape)
     instance = _instance_node(reading, node)
     coefficients = _coefficients(reading, shape, instance, dims)
@@ -50,6 +47,9 @@ def read_problem(reading: Reading, node: Node) -> Problem:
     _point_out_extras(reading, instance, values, own=instance.path == node.path)
     spaces = _data_spaces(reading, shape, dims, coefficients)
     problem = Problem(reading.text(reading.find(shape, "name")) or "", dims, bounds, spaces)
+    if not flatten.absent and flatten.value != []:
+        reading.outside(flatten, FLATTENED)
+        problem = flattened(flatten, problem)
     if problem.operations > INT64_MAX:
         instance.fail(
             "the operation space is too large", expected=f"a product of bounds of at most {INT64_MAX}"
@@ -68,16 +68,11 @@ def _check_extents(problem: Problem, shape: Node) -> None:
             shape.fail(f"data space {space.name} is too large", expected=f"at most {INT64_MAX} words")
 
 
-def unsupported(node: Node, what: str) -> NoReturn:
-    """Raise: legal Timeloop that the native model does not cover."""
-    error = node.error("")
-    raise UnsupportedFeatureError(
-        f"{what} not covered by the native model",
-        file=error.file,
-        path=error.path,
-        value=node.value,
-        remedy=REMEDY_BACKEND,
-    )
+def shape_map(reading: Reading, node: Node) -> Mapping[str, object]:
+    """The shape of a ``problem`` node that was read before, whether it is given as a map or by its name."""
+    value = _shape_node(reading, node).value
+    assert isinstance(value, Mapping)
+    return value
 
 
 def _shape_node(reading: Reading, node: Node) -> Node:
@@ -199,8 +194,9 @@ def _point_out_extras(reading: Reading, instance: Node, known: Mapping[str, int]
                 f"As it stands, {near} is {known[near]}",
                 child,
             )
+    sparse = any(entry.what == SPARSE for entry in reading.beyond)
     for key in _INSTANCE_KEYS:
-        if reading.find(instance, key).value not in (None, {}):
+        if not sparse and reading.find(instance, key).value not in (None, {}):
             reading.notice(
                 "densities matter only with sparse_optimizations and are ignored", instance.child(key)
             )

@@ -22,7 +22,7 @@ def document(spec: Spec, *, constraints: bool = True, mapper: bool = True) -> di
     Reading it gives the same mapspace and costs. What differs afterwards: every level is priced by the ERT (statistics
     name ERT as source instead of PAT), ``attributes`` hold the canonical names beside the free ones, levels of the
     form without version have a class, notices and places of origin are those of the new document. Choices that are not
-    in files (``ModelOptions``) are not written.
+    in files (``ModelOptions``) are not written. What the native model does not cover is written word for word.
 
     Args:
         spec: what to write.
@@ -32,7 +32,7 @@ def document(spec: Spec, *, constraints: bool = True, mapper: bool = True) -> di
     Raises:
         SpecError: a name that the tree form or the tables cannot carry.
     """
-    result = {"architecture": architecture_section(spec), "problem": _problem_section(spec.problem)}
+    result = _machine_and_problem(spec)
     targets = constraint_targets(spec) if constraints else []
     if targets:
         result["architecture_constraints"] = {"targets": targets}
@@ -42,7 +42,14 @@ def document(spec: Spec, *, constraints: bool = True, mapper: bool = True) -> di
     model = _changed(spec.model)
     if model:
         result["model"] = model
-    return {**result, "ERT": ert_section(spec), "ART": art_section(spec)}
+    return {**result, **({} if spec.beyond else {"ERT": ert_section(spec), "ART": art_section(spec)})}
+
+
+def _machine_and_problem(spec: Spec) -> dict[str, Any]:
+    """Architecture and problem; of a design outside the native model all that was read, tables included."""
+    if spec.beyond is not None:
+        return dict(spec.beyond.sections)
+    return {"architecture": architecture_section(spec), "problem": _problem_section(spec.problem)}
 
 
 def _problem_section(problem: Problem) -> dict[str, Any]:

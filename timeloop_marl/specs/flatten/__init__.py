@@ -24,6 +24,7 @@ from .grammar import (
 from .macros import apply_macros, put_unit_dims_first, spread_over_branches
 from .nodes import Walk
 from .scope import Attributes, Symbols, World, typed
+from .sparse import sparse_targets
 from .wishes import Workload, absorb, unknown_kind
 
 PROGRAMS = ("mapper", "model")
@@ -309,18 +310,16 @@ class _Flattening:
         out.put("architecture_constraints", holder, origin)
 
     def _sparse(self, out: Map, walk: Walk) -> None:
-        """Sparse optimisations of nodes as one top-level list, where the reader names them."""
-        found = Seq()
-        for level in walk.levels:
-            value = level.node.get("sparse_optimizations")
-            if value and not level.dummy:
-                entry = _copied(value) if isinstance(value, Map) else Map(level.origin)
-                entry.put("name", level.name, level.origin)
-                found.add(entry, level.node.origin_of("sparse_optimizations"))
-        if found and out.get("sparse_optimizations") is None:
-            section = Map(found.where[0])
-            section.put("targets", found, found.where[0])
-            out.put("sparse_optimizations", section, found.where[0])
+        """Sparse optimisations of nodes, and those given by target, as one list with an entry per level."""
+        section = self.data.get("sparse_optimizations")
+        origin = self.data.origin_of("sparse_optimizations")
+        given = section.get("targets") if isinstance(section, Map) else section
+        found = sparse_targets(walk.levels, as_list(given, origin, "sparse_optimizations"))
+        out.pop("sparse_optimizations", None)
+        if found:
+            merged = Map(found.where[0])
+            merged.put("targets", found, found.where[0])
+            out.put("sparse_optimizations", merged, found.where[0])
 
 
 def _copied(value: Map) -> Map:
