@@ -66,6 +66,50 @@ class TraceFile:
 OnProgress = Callable[[Progress], None]
 
 
+class Session:
+    """A search that may be run for a while, put aside (pickled, if its searcher can be), and gone on with.
+
+    Going on takes no replay, unlike ``search`` with a trace to resume.
+    """
+
+    def __init__(self, space: Space, searcher: Searcher, objective: Objective, *, top: int = 1) -> None:
+        if top < 1:
+            raise UsageError(f"top must be at least 1, got {top}")
+        self.space, self.searcher, self.objective = space, searcher, objective
+        self.tally = Tally(space, objective, top)
+        self._end: int | None = None  # of the trace when the session was put aside
+
+    def continues(self, path: Path) -> bool:
+        """Whether the trace at ``path`` ends where this session was put aside."""
+        return self._end is not None and path.exists() and path.stat().st_size == self._end
+
+    def run(
+        self,
+        evaluator: Evaluator,
+        budget: Budget,
+        *,
+        trace: TraceFile | None = None,
+        largest_batch: int | None = None,
+        on_progress: OnProgress | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> SearchResult:
+        """Run until the budget, which counts from the session's first sample on, is spent.
+
+        ``stop``: asked before every batch; true ends it as an interruption. The rest as in ``search``.
+        """
+        loop = _Loop(self.space, self.searcher, evaluator, self.objective, budget, self.tally, on_progress)
+        loop.largest_batch = largest_batch
+        with _record(trace, self._end) as record, _interrupts() as interrupted:
+            if record is not None and record.reader is not None:
+                if self._end is None:
+                    loop.replay(record.reader)
+                record.check_tail(self.tally)
+            reason = loop.run(record, lambda: interrupted() or (stop is not None and stop()))
+        if trace is not None and trace.path.exists():
+            self._end = trace.path.stat().st_size
+        return self.tally.result(reason)
+
+
 def search(
     space: Space,
     searcher: Searcher,
@@ -93,34 +137,28 @@ def search(
     Raises:
         UsageError: the trace exists and ``resume`` is off, belongs to another search, or cannot be written.
     """
-    if top < 1:
-        raise UsageError(f"top must be at least 1, got {top}")
-    loop = _Loop(
-        space, searcher, evaluator, objective, budget or Budget(), Tally(space, objective, top), on_progress
+    session = Session(space, searcher, objective, top=top)
+    return session.run(
+        evaluator, budget or Budget(), trace=trace, largest_batch=largest_batch, on_progress=on_progress
     )
-    loop.largest_batch = largest_batch
-    with _record(trace) as record, _interrupts() as interrupted:
-        if record is not None and record.reader is not None:
-            loop.replay(record.reader)
-            record.check_tail(loop.tally)
-        reason = loop.run(record, interrupted)
-    return loop.tally.result(reason)
 
 
 class _Record:
     """The trace file of one search; the file is made when the first batch arrives."""
 
-    def __init__(self, trace: TraceFile) -> None:
+    def __init__(self, trace: TraceFile, end: int | None) -> None:
         self._trace = trace
         self.reader: TraceReader | None = None
         self._writer: TraceWriter | None = None
         if trace.path.exists():
-            if not trace.resume:
+            if not trace.resume and end is None:
                 raise UsageError(
                     f"{trace.path}: there is a trace already; resume it, or choose another folder"
                 )
             self.reader = TraceReader(trace.path)
             _check_identity(trace, self.reader.header)
+            if end is not None:
+                self.reader.skip_to(end)
 
     def check_tail(self, tally: Tally) -> None:
         """Cut off what a killed process left half-written, once everything before it was replayed."""
@@ -158,11 +196,11 @@ def _check_identity(trace: TraceFile, header: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _record(trace: TraceFile | None) -> Iterator[_Record | None]:
+def _record(trace: TraceFile | None, end: int | None) -> Iterator[_Record | None]:
     if trace is None:
         yield None
         return
-    record = _Record(trace)
+    record = _Record(trace, end)
     try:
         yield record
     finally:

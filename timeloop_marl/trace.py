@@ -127,6 +127,15 @@ class TraceReader:
         self.header: dict[str, Any] = json.loads(found)
         self._start = self.end
 
+    def skip_to(self, end: int) -> None:
+        """Take the blocks up to the offset ``end`` as read.
+
+        Raises ``UsageError`` if the file does not end there: somebody else has written to it.
+        """
+        if self._size != end:
+            raise UsageError(f"{self.path}: another run has written here since this one did")
+        self.end = end
+
     def batches(self) -> Iterator[TraceBatch]:
         """All whole batches, in order. Raises ``UsageError`` if the file is damaged before its end."""
         self.end, self.dropped = self._start, 0
