@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..model.outcome import LevelStatistics, NetworkStatistics, Statistics
 from ..specs.spec import Spec
 
-LEAKAGE, OPERATIONS = "leakage", "operations"
+LEAKAGE, OPERATIONS, NETWORKS = "leakage", "operations", "networks"
 
 
 @dataclass(frozen=True)
@@ -45,4 +45,4 @@ def _networks(names: list[str], networks: tuple[NetworkStatistics, ...]) -> Comp
     for network in networks:
         for name, tensor in zip(names, network.tensors, strict=True):
             parts[name] += tensor.energy_total + tensor.link_energy_total
-    return ComponentEnergy("networks", parts)
+    return ComponentEnergy(NETWORKS, parts)

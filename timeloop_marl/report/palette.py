@@ -24,3 +24,49 @@ def text_colour(background: str) -> str:
     """Black or white, whichever reads better on a ``#rrggbb`` background."""
     red, green, blue = (int(background[i : i + 2], 16) for i in (1, 3, 5))
     return BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 100 else "#FFFFFF"
+
+
+# What colours stand for: role -> (on light paper, on a dark screen). The same hue for the same thing in both.
+ROLES: dict[str, tuple[str, str]] = {
+    "ink": ("#1c2127", "#e8eaed"),
+    "muted": ("#5a6470", "#a3adb8"),
+    "faint": ("#c3c9d0", "#4a535e"),
+    "grid": ("#e4e7eb", "#2f363e"),
+    "surface": ("#ffffff", "#171b20"),
+    "raised": ("#f5f7f9", "#1f252c"),
+    "accent": ("#0067a3", "#6cb8ea"),
+    "accent-soft": ("#dcebf6", "#1d3a50"),
+    "warning": ("#b34700", "#f0945a"),
+    "operations": ("#3d4650", "#b9c2cc"),
+    "leakage": (GREY, "#7d8690"),
+    "networks": ("#7a6652", "#b89f86"),
+    "tensor-0": (ORANGE, ORANGE),
+    "tensor-1": (SKY, SKY),
+    "tensor-2": (GREEN, "#1fae85"),
+    "tensor-3": (PURPLE, PURPLE),
+    "tensor-4": (YELLOW, YELLOW),
+    "tensor-5": (VERMILION, "#e8702a"),
+    "tensor-6": (BLUE, "#4a9bd4"),
+    "on-tensor": ("#14181c", "#14181c"),
+    "series-0": (BLUE, "#5fb0e6"),
+    "series-1": (VERMILION, "#f0803c"),
+    "series-2": (GREEN, "#35c39a"),
+    "series-3": ("#a8518a", "#dd9cc0"),
+    "series-4": ("#a87200", "#e9b044"),
+    "series-5": ("#3a4a8c", "#9fb0f0"),
+    "series-6": ("#4d545c", "#c5ccd4"),
+}
+_TENSOR_ROLES = len(_TENSORS)
+SERIES_ROLES = 7
+DASHES: tuple[tuple[float, ...], ...] = ((), (6, 3), (2, 2), (8, 3, 2, 3), (4, 2), (10, 4), (1, 3))
+MARKERS = ("circle", "square", "diamond", "triangle")
+
+
+def tensor_roles(names: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """Role and hatch number (0: none) of every data space, in declaration order, as ``tensor_styles``."""
+    return {name: (f"tensor-{i % _TENSOR_ROLES}", i // _TENSOR_ROLES) for i, name in enumerate(names)}
+
+
+def series_role(index: int) -> str:
+    """Role of the ``index``-th line of a plot."""
+    return f"series-{index % SERIES_ROLES}"

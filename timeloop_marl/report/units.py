@@ -34,3 +34,13 @@ def share_text(part: float, whole: float) -> str:
     if 0 < percent < 0.1:
         return "<0.1 %"
     return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.1f} %"
+
+
+def plain_number(value: float) -> str:
+    """Four digits at most, powers of ten for what is very large or small: ``123``, ``4.2e+09``."""
+    return f"{value:.4g}"
+
+
+def edp_text(pj_cycles: float) -> str:
+    """An energy-delay product, given in pJ·cycles, in J·cycle as everywhere on the screen."""
+    return f"{pj_cycles * 1e-12:.4g}"

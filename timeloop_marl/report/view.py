@@ -71,6 +71,11 @@ def level_views(spec: Spec, mapping: Mapping, statistics: Statistics) -> tuple[L
     return tuple(views)
 
 
+def stands_for_fanout(name: str) -> bool:
+    """Whether a storage level is only there because a container with a fan-out has to be some level."""
+    return _DUMMY.fullmatch(name) is not None
+
+
 def _view(
     spec: Spec, mapping: Mapping, statistics: Statistics, nest: LevelNest, fanout: Fanout | None
 ) -> LevelView:
@@ -95,7 +100,7 @@ def _view(
 
 
 def _is_fanout_only(architecture: Architecture, mapping: Mapping, nest: LevelNest) -> bool:
-    stands_in = _DUMMY.fullmatch(architecture.storage[nest.level].name) is not None
+    stands_in = stands_for_fanout(architecture.storage[nest.level].name)
     return stands_in and not any(mapping.keep[nest.level]) and not nest.temporal
 
 
@@ -106,3 +111,29 @@ def _fanout(architecture: Architecture, nest: LevelNest) -> Fanout | None:
     dummy = _DUMMY.fullmatch(architecture.storage[nest.level].name)
     inner = architecture.compute if nest.level == 0 else architecture.storage[nest.level - 1]
     return Fanout(dummy["name"] if dummy else inner.name, columns, rows, nest.spatial)
+
+
+@dataclass(frozen=True)
+class NestView:
+    """Everything that a picture of a mapping shows. ``levels`` outermost first."""
+
+    problem: str
+    dims: tuple[str, ...]
+    tensors: tuple[str, ...]
+    levels: tuple[LevelView, ...]
+    compute: str
+    units: int
+    units_used: int
+
+
+def nest_view(spec: Spec, mapping: Mapping, statistics: Statistics) -> NestView:
+    """The mapping, for ``charts.nest``."""
+    return NestView(
+        problem=spec.problem.name or "the layer",
+        dims=tuple(spec.problem.dims),
+        tensors=tuple(space.name for space in spec.problem.data_spaces),
+        levels=level_views(spec, mapping, statistics),
+        compute=spec.architecture.compute.name,
+        units=spec.architecture.compute.instances,
+        units_used=statistics.compute.utilized_instances,
+    )

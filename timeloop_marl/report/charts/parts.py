@@ -1,0 +1,101 @@
+"""What several pictures share: legends, headings, frames of plots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from ..drawing.metrics import text_width, wrapped
+from ..drawing.scales import Scale
+from ..drawing.shapes import Drawing, Line, Marker, Rect, Text
+
+SMALL, BODY = 11.0, 12.0  # px
+_SWATCH = 11.0
+_GAP = 16.0
+
+
+def draw_swatches(
+    drawing: Drawing, entries: Iterable[tuple[str, str, int]], y: float, left: float = 0.0
+) -> float:
+    """A legend of coloured squares, (name, role, hatch) each, in as many rows as needed; returns the y below it."""
+    x = left
+    for name, role, hatch in entries:
+        lines = wrapped(name, drawing.width - left - _SWATCH - 6, SMALL)
+        width = _SWATCH + 5 + max(text_width(line, SMALL) for line in lines)
+        if x > left and x + width > drawing.width:
+            x, y = left, y + 17
+        drawing.add(Rect(x, y + 2, _SWATCH, _SWATCH, role, radius=2, hatch=hatch))
+        for line in lines:
+            drawing.add(Text(x + _SWATCH + 5, y + 11.5, line, SMALL, "muted"))
+            y += 15 if line is not lines[-1] else 0
+        x += width + _GAP
+    return y + 20
+
+
+def draw_keys(
+    drawing: Drawing, entries: Iterable[tuple[str, str, tuple[float, ...], str]], y: float
+) -> float:
+    """A legend of lines, (text, role, dashes, marker or "") each, in as many rows as needed; returns the y below it."""
+    x = 0.0
+    for text, role, dash, marker in entries:
+        lines = wrapped(text, drawing.width - 30, SMALL)
+        width = 27 + max(text_width(line, SMALL) for line in lines)
+        if x > 0 and x + width > drawing.width:
+            x, y = 0.0, y + 17
+        drawing.add(Line([(x, y + 8), (x + 22, y + 8)], role, 2, dash))
+        if marker:
+            drawing.add(Marker(x + 11, y + 8, 4, role, marker))
+        for line in lines:
+            drawing.add(Text(x + 27, y + 12, line, SMALL, "muted"))
+            y += 15 if line is not lines[-1] else 0
+        x += width + _GAP
+    return y + 20
+
+
+def draw_frame(
+    drawing: Drawing,
+    across: Scale,
+    up: Scale,
+    labels: tuple[Callable[[float], str], Callable[[float], str]],
+    titles: tuple[str, str],
+) -> None:
+    """Grid lines, tick labels and titles of a plot; the title of the upright axis stands above it, unturned."""
+    left, right, bottom, top = across.start, across.end, up.start, up.end
+    for value in up.ticks(max(3, int((bottom - top) / 42))):
+        y = up(value)
+        drawing.add(Line([(left, y), (right, y)], "grid"))
+        drawing.add(Text(left - 6, y + 4, labels[1](value), SMALL, "muted", "end"))
+    for x, text in _placed(across, labels[0]):
+        drawing.add(Line([(x, bottom), (x, bottom + 4)], "faint"))
+        drawing.add(Text(x, bottom + 16, text, SMALL, "muted", "middle"))
+    drawing.add(Line([(left, bottom), (right, bottom)], "faint"))
+    for number, line in enumerate(wrapped(titles[1], right, SMALL)):
+        drawing.add(Text(0, top - 10 + 14 * number, line, SMALL, "muted"))
+    drawing.add(Text(right, bottom + 31, titles[0], SMALL, "muted", "end"))
+
+
+def label_room(scale: Scale, label: Callable[[float], str], most: int = 6) -> float:
+    """Width in px that the labels of an upright axis need."""
+    return max((text_width(label(value), SMALL) for value in scale.ticks(most)), default=20.0) + 8
+
+
+def _placed(scale: Scale, label: Callable[[float], str]) -> list[tuple[float, str]]:
+    """Ticks of the axis from left to right whose labels do not touch."""
+    placed: list[tuple[float, str]] = []
+    free = -1e9
+    for value in scale.ticks(max(2, int((scale.end - scale.start) / 60))):
+        text, x = label(value), scale(value)
+        half = text_width(text, SMALL) / 2
+        if x - half > free and x + half < scale.end + 14:
+            placed.append((x, text))
+            free = x + half + 8
+    return placed
+
+
+def steps(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The corners of a staircase that keeps each y until the next x."""
+    corners: list[tuple[float, float]] = []
+    for x, y in points:
+        if corners:
+            corners.append((x, corners[-1][1]))
+        corners.append((x, y))
+    return corners

@@ -1,0 +1,98 @@
+"""Picture: roofline. Where each level's limit lies, and how near the mapping comes to it."""
+
+from __future__ import annotations
+
+import math
+
+from .. import palette
+from ..drawing.scales import Scale, spanning
+from ..drawing.shapes import Drawing, Line, Marker, Text
+from ..roofline import LevelLimit, Roofline
+from ..units import short_count
+from .parts import SMALL, draw_frame, draw_keys, label_room
+
+_HEIGHT = 230.0
+
+
+def roofline_plot(data: Roofline, width: float) -> Drawing:
+    """Computes per cycle against computes per word: a roof and a point for every level with a bandwidth."""
+    limited = [level for level in data.levels if math.isfinite(level.limit) and level.moved > 0]
+    drawing = Drawing(width, title="Roofline", description=_words(data))
+    keys = [
+        (f"{level.name} ({short_count(level.limit)} words/cycle)", *_look(i))
+        for i, level in enumerate(limited)
+    ]
+    y = draw_keys(drawing, keys, 0.0) if keys else 0.0
+    top = y + 30
+    intensities = [level.computes_per_word for level in limited] or [1.0]
+    ridges = [data.peak / level.limit for level in limited]
+    heights = [data.achieved, data.peak, *(min(data.peak, x * v.limit) for x, v in zip(intensities, limited))]
+    up = spanning([*heights, min(heights) / 8, data.peak * 2], top + _HEIGHT, top, log=True, margin=0.02)
+    span = spanning([*intensities, *ridges], 0, 1, log=True, margin=0.12)
+    across = Scale(span.low, span.high, label_room(up, short_count), width - 8, log=True)
+    draw_frame(
+        drawing,
+        across,
+        up,
+        (short_count, short_count),
+        ("computes per word (logarithmic)", "computes per cycle"),
+    )
+    for number, level in enumerate(limited):
+        _draw_roof(drawing, level, number, data.peak, across, up)
+    _draw_flat(drawing, data, across, up)
+    for number, level in enumerate(limited):
+        _draw_point(drawing, level, number, data, across, up)
+    drawing.height = top + _HEIGHT + 38
+    return drawing
+
+
+def _look(number: int) -> tuple[str, tuple[float, ...], str]:
+    dash = palette.DASHES[number % len(palette.DASHES)]
+    return palette.series_role(number), dash, palette.MARKERS[number % len(palette.MARKERS)]
+
+
+def _draw_roof(drawing: Drawing, level: LevelLimit, number: int, peak: int, across: Scale, up: Scale) -> None:
+    """The slanted part, cut off where it leaves the plot."""
+    role, dash, _ = _look(number)
+    start = max(across.low, up.low / level.limit)
+    end = min(across.high, peak / level.limit)
+    if start < end:
+        ends = [(across(x), up(x * level.limit)) for x in (start, end)]
+        drawing.add(Line(ends, role, 2.0, dash))
+
+
+def _draw_flat(drawing: Drawing, data: Roofline, across: Scale, up: Scale) -> None:
+    y = up(data.peak)
+    drawing.add(Line([(across.start, y), (across.end, y)], "ink", 2.0))
+    text = f"peak {short_count(data.peak)} computes/cycle"
+    drawing.add(Text(across.end, y - 6, text, SMALL, "ink", "end"))
+    y = up(data.achieved)
+    drawing.add(Line([(across.start, y), (across.end, y)], "muted", 1.0, (2, 3)))
+    share = data.achieved / data.peak if data.peak else 0.0
+    text = f"this mapping {short_count(data.achieved)} ({share:.0%})"
+    if y - up(data.peak) > 20:
+        drawing.add(Text(across.end, y + 14, text, SMALL, "muted", "end"))
+    else:
+        drawing.add(Text(across.end, up(data.peak) + 14, text, SMALL, "muted", "end"))
+
+
+def _draw_point(
+    drawing: Drawing, level: LevelLimit, number: int, data: Roofline, across: Scale, up: Scale
+) -> None:
+    role, _, shape = _look(number)
+    x = across(level.computes_per_word)
+    roof = min(float(data.peak), level.computes_per_word * level.limit)
+    tip = (
+        f"{level.name}: {short_count(level.computes_per_word)} computes per word, "
+        f"{level.share:.0%} of its {level.port} bandwidth in use"
+    )
+    drawing.add(Line([(x, up(data.achieved)), (x, up(roof))], role, 1.0, (1, 2)))
+    drawing.add(Marker(x, up(data.achieved), 5.5, role, shape, tip=tip))
+
+
+def _words(data: Roofline) -> str:
+    binding = data.binding
+    what = f"the bandwidth of {binding.name} sets the pace" if binding else "the compute units set the pace"
+    return f"{data.achieved:.4g} of {data.peak:,} computes per cycle; {what}; " + ", ".join(
+        f"{level.name} {level.share:.0%} of its bandwidth" for level in data.levels
+    )

@@ -1,0 +1,9 @@
+"""The report: one HTML page per run, network or comparison, with everything it needs inside."""
+
+from __future__ import annotations
+
+from .folders import page_of
+from .page import render
+from .run_page import run_page
+
+__all__ = ["page_of", "render", "run_page"]

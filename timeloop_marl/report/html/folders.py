@@ -1,0 +1,27 @@
+"""From a folder to its page: what was run there decides which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...errors import UsageError
+from ..run_record import SUMMARY, read_run
+from .blocks import Page
+from .run_page import run_page
+
+
+def page_of(folder: str | Path) -> Page:
+    """The page of a finished run.
+
+    Raises:
+        UsageError: nothing that a report could be made of is in the folder.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise UsageError(f"{path}: no such folder; give the -o folder of search, network or compare")
+    if (path / SUMMARY).exists():
+        return run_page(read_run(path))
+    raise UsageError(
+        f"{path}: no finished search, network or comparison in this folder ({SUMMARY} is missing); "
+        "an interrupted one goes on with --resume"
+    )

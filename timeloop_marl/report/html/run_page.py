@@ -1,0 +1,151 @@
+"""The page of one search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..map_text import map_text
+from ..run_record import Ranked, RunRecord
+from ..units import edp_text, energy_text, short_count
+from ..view import stands_for_fanout
+from .blocks import Bullets, Cell, Facts, Fold, Listing, Page, Paragraph, Section, Table, Tile, Tiles
+from .mapping_sections import energy_section, levels_section, nest_picture, nest_section, roofline_section
+from .search_sections import agents_section, convergence_section
+
+
+def run_page(record: RunRecord) -> Page:
+    """Totals, the best mapping, what it costs and where, how it was found."""
+    sections = [Section("totals", "Totals", _totals(record))]
+    if record.best:
+        best = record.best[0]
+        sections += [
+            nest_section(record.spec, best, side="left"),
+            convergence_section(record, side="right"),
+            energy_section(record.spec, best.statistics, side="right"),
+            roofline_section(record.spec, best.statistics, side="right"),
+            levels_section(record.spec, best.statistics),
+        ]
+    else:
+        sections.append(convergence_section(record, side="full"))
+    sections += agents_section(record)
+    if len(record.best) > 1:
+        sections.append(_others(record))
+    sections.append(_origin(record))
+    return Page(record.name, _subtitle(record), _marks(record), sections)
+
+
+def _subtitle(record: RunRecord) -> str:
+    problem = record.spec.problem
+    bounds = " · ".join(f"{dim} {bound}" for dim, bound in zip(problem.dims, problem.bounds, strict=True))
+    storage = record.spec.architecture.storage
+    machine = " ▸ ".join(level.name for level in reversed(storage) if not stands_for_fanout(level.name))
+    return f"{bounds}  —  {machine} ▸ {record.spec.architecture.compute.name}"
+
+
+def _marks(record: RunRecord) -> list[str]:
+    summary = record.summary
+    return [
+        f"searcher {summary['searcher']}",
+        f"objective {summary['objective']}",
+        f"seed {summary['seed']}",
+        str(summary["stopped"]),
+        str(summary["evaluator"]),
+    ]
+
+
+def _totals(record: RunRecord) -> list[Tiles | Paragraph]:
+    summary = record.summary
+    samples, valid, seconds = int(summary["samples"]), int(summary["valid"]), float(summary["seconds"])
+    speed = f"{short_count(samples / seconds)}/s" if seconds > 0 else ""
+    searched = Tile(
+        "samples", f"{samples:,}", f"{valid:,} valid, {seconds:.1f} s{', ' + speed if speed else ''}"
+    )
+    if not record.best:
+        return [Paragraph("No valid mapping was found.", warning=True), Tiles([searched])]
+    statistics = record.best[0].statistics
+    compute = record.spec.architecture.compute
+    tiles = [
+        Tile("energy-delay product", f"{edp_text(statistics.energy_pj * statistics.cycles)}", "J·cycle"),
+        Tile("cycles", f"{statistics.cycles:,}", f"{statistics.computes:,} computes"),
+        Tile(
+            "energy",
+            energy_text(statistics.energy_pj),
+            f"{per_compute(statistics.energy_pj, statistics.computes)}",
+        ),
+        Tile(
+            "utilisation",
+            f"{statistics.utilization:.1%}",
+            f"{statistics.compute.utilized_instances:,} of {compute.instances:,} units",
+        ),
+        searched,
+        Tile("best found at", f"sample {record.best[0].sample:,}", _gain(record)),
+    ]
+    return [Tiles(tiles)]
+
+
+def per_compute(energy_pj: float, computes: int) -> str:
+    """Energy of one compute, in words."""
+    return f"{energy_pj / computes:.4g} pJ per compute" if computes else ""
+
+
+def _gain(record: RunRecord) -> str:
+    """How much the search gained on its first valid mapping."""
+    steps = list(record.summary.get("trajectory", []))
+    if len(steps) < 2 or not steps[-1]["cost"]:
+        return "the first valid one"
+    return f"{steps[0]['cost'] / steps[-1]['cost']:.3g}× better than its first"
+
+
+def _others(record: RunRecord) -> Section:
+    """The other distinct mappings that were kept."""
+    rows = [_other_row(rank, ranked) for rank, ranked in enumerate(record.best, 1)]
+    table = Table(
+        "ranks",
+        "Distinct mappings, best first",
+        ("mapping", "EDP [J·cycle]", "cycles", "energy", "utilisation", "found at sample"),
+        rows,
+        numeric=frozenset(range(1, 6)),
+        sortable=True,
+        targets=["mapping", *(f"rank-{rank}" for rank in range(2, len(rows) + 1))],
+    )
+    folds = [
+        Fold(f"Mapping {rank}", [nest_picture(record.spec, ranked, f"mapping-{rank}")], f"rank-{rank}")
+        for rank, ranked in enumerate(record.best[1:], 2)
+    ]
+    return Section("others", f"The {len(record.best)} best mappings", [table, *folds])
+
+
+def _other_row(rank: int, ranked: Ranked) -> Sequence[Cell]:
+    statistics = ranked.statistics
+    edp = statistics.energy_pj * statistics.cycles
+    return (
+        Cell(str(rank), rank),
+        Cell(edp_text(edp), edp),
+        Cell(f"{statistics.cycles:,}", statistics.cycles),
+        Cell(energy_text(statistics.energy_pj), statistics.energy_pj),
+        Cell(f"{statistics.utilization:.1%}", statistics.utilization),
+        Cell(f"{ranked.sample:,}", ranked.sample),
+    )
+
+
+def _origin(record: RunRecord) -> Section:
+    """Where the figures come from: inputs, versions, notices."""
+    facts = [
+        ("inputs", ", ".join(record.files) or "see inputs.yaml"),
+        ("energies", str(record.summary.get("energies") or "none")),
+        ("evaluator", str(record.summary["evaluator"])),
+        *((f"{name}", str(version)) for name, version in record.manifest.get("versions", {}).items()),
+    ]
+    blocks: list[Facts | Bullets | Fold] = [Facts(facts)]
+    if record.spec.notices:
+        blocks.append(Bullets(record.spec.notices))
+    if record.best:
+        best = record.best[0]
+        text = map_text(record.spec, best.mapping, best.statistics)
+        blocks.append(Fold("The loop nest as text (map.txt)", [listing(text)]))
+    return Section("origin", "Where this comes from", blocks)
+
+
+def listing(text: str) -> Listing:
+    """A text as it is, without empty lines at its ends."""
+    return Listing(text.strip("\n"))

@@ -1,0 +1,134 @@
+"""Everything about one finished search that a report shows: as the search hands it over, or read from its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError
+from ..evaluators.native import NativeEvaluator
+from ..mapping import Mapping
+from ..mapping_yaml import read_mapping
+from ..model.outcome import Statistics
+from ..run_folder import INPUTS, MANIFEST
+from ..specs.reading import load_flat, read_spec
+from ..specs.spec import ModelOptions, Spec
+from .trajectory import Trajectory
+
+PREFIX, SUMMARY, AGENTS = "timeloop-marl", "summary.json", "agents.json"
+UNITS = {"edp": ("EDP", "J·cycle"), "energy": ("energy", "pJ"), "delay": ("cycles", "")}
+_RULES = "2025"
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One of the best mappings with all its figures; ``sample``: when it was found."""
+
+    mapping: Mapping
+    statistics: Statistics
+    sample: int
+    cost: float
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """``summary``, ``manifest``, ``agents``: contents of the files of that name; ``best`` sorted, best first."""
+
+    spec: Spec
+    summary: Map[str, Any]
+    best: tuple[Ranked, ...] = ()
+    manifest: Map[str, Any] = field(default_factory=dict)
+    agents: Map[str, Any] | None = None
+
+    @property
+    def files(self) -> list[str]:
+        """What the user named on the command line."""
+        return [str(name) for name in self.manifest.get("arguments", {}).get("files", [])]
+
+    @property
+    def name(self) -> str:
+        """The stems of the files named, else the name of the problem."""
+        stems = [Path(name).stem if Path(name).suffix else Path(name).name for name in self.files]
+        stems = [stem for stem in dict.fromkeys(stems) if stem]
+        return " · ".join(stems) if 0 < len(stems) <= 3 else self.spec.problem.name or "search"
+
+    @property
+    def course(self) -> Trajectory:
+        """The best-so-far curve."""
+        return course_of(self.summary)
+
+
+def course_of(summary: Map[str, Any]) -> Trajectory:
+    """The best-so-far curve from ``summary.json``: a point at every improvement and one at the end."""
+    points = list(summary.get("trajectory", []))
+    samples = [int(point["samples"]) for point in points] + [int(summary["samples"])]
+    best = [float(point["cost"]) for point in points]
+    # Folders of older versions do not say how many samples were valid at an improvement: a straight line, then.
+    share = summary["valid"] / summary["samples"] if summary["samples"] else 0.0
+    valid = [float(point.get("valid", share * point["samples"])) for point in points] + [summary["valid"]]
+    name, unit = UNITS.get(summary["objective"], (summary["objective"], ""))
+    scale = 1e-12 if summary["objective"] == "edp" else 1.0
+    return Trajectory(
+        np.array(samples, np.int64),
+        scale * np.array([*best, best[-1] if best else np.inf], np.float64),
+        np.array(samples, np.int64) - np.array(np.round(valid), np.int64),
+        name,
+        unit,
+        str(summary["searcher"]),
+    )
+
+
+def read_run(folder: str | Path) -> RunRecord:
+    """The record of the run in a folder; mappings are evaluated anew by the native model.
+
+    Raises:
+        UsageError: no finished run there, or damaged files.
+        SpecError, MappingError: the inputs or a mapping in it were changed by hand.
+    """
+    path = Path(folder)
+    summary = read_json(path / SUMMARY)
+    manifest = read_json(path / MANIFEST) if (path / MANIFEST).exists() else {}
+    document = load_flat([path / INPUTS])
+    arguments = manifest.get("arguments", {})
+    rules = str(arguments.get("rules") or _RULES)
+    spec = read_spec(document, options=ModelOptions(rules=rules))
+    best = [
+        _ranked(spec, path / mapping_file(rank), found)
+        for rank, found in enumerate(summary.get("best", []), 1)
+    ]
+    agents = read_json(path / AGENTS) if (path / AGENTS).exists() else None
+    return RunRecord(spec, summary, tuple(best), manifest, agents)
+
+
+def mapping_file(rank: int) -> str:
+    """Name of the file of the ``rank``-th best mapping."""
+    return f"{PREFIX}.{rank}.map.yaml" if rank > 1 else f"{PREFIX}.map.yaml"
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON object; ``UsageError`` if it is missing or no such thing."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{file}: missing; there is no finished run in this folder") from None
+    except OSError as error:
+        raise UsageError(f"{file}: cannot read: {error.strerror}") from error
+    except (ValueError, RecursionError):
+        raise UsageError(f"{file}: not a readable JSON file; run the command again") from None
+    if not isinstance(content, dict):
+        raise UsageError(f"{file}: not a JSON object; run the command again")
+    return content
+
+
+def _ranked(spec: Spec, file: Path, found: Map[str, Any]) -> Ranked:
+    document = load_flat([file])
+    mapping, switches, _ = read_mapping(document.root().child("mapping"), spec)
+    figures = NativeEvaluator(spec, switches=switches).statistics(mapping)
+    if not isinstance(figures, Statistics):
+        raise UsageError(f"{file}: the mapping is not valid on the machine in {INPUTS}: {figures.message}")
+    return Ranked(mapping, figures, int(found["sample"]), float(found["cost"]))
