@@ -19,22 +19,34 @@ KERNEL_DECORATORS = {"kernel", "inlined", "allocating", "njit"}
 
 # Room -> the rooms it may import, besides itself. Every module belongs to exactly one room.
 CORE = {"errors", "specs", "mapping", "outcome"}
-FOUNDATION = CORE | {"mapspace", "model", "evaluators", "objective", "searchers"}
+FOUNDATION = CORE | {
+    "mapspace",
+    "model",
+    "evaluators",
+    "objective",
+    "searchers",
+    "parallel",
+    "interruption",
+    "versions",
+}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "compiling": set(),
+    "versions": set(),
+    "interruption": set(),
+    "parallel": {"errors", "interruption", "versions"},
     "specs": {"errors"},
     "mapping": {"errors", "specs"},
     "outcome": {"errors"},
     "mapspace": {"errors", "compiling", "specs", "mapping"},
     "model": CORE | {"compiling", "mapspace"},
-    "evaluators": CORE | {"compiling", "mapspace", "model"},
+    "evaluators": CORE | {"compiling", "mapspace", "model", "parallel"},
     "objective": {"errors", "outcome"},
     "tasks": CORE | {"mapspace", "objective"},
-    "searchers": CORE | {"compiling", "mapspace", "objective", "tasks"},
+    "searchers": CORE | {"compiling", "mapspace", "objective", "tasks", "parallel"},
     "search": FOUNDATION,
     "settings": {"errors", "specs"},
-    "folder": {"errors"},
+    "folder": {"errors", "versions"},
     "rows": FOUNDATION,
     "report": FOUNDATION | {"search", "settings", "folder"},
     "front": FOUNDATION | {"tasks", "search", "settings", "folder", "rows", "report"},
@@ -43,6 +55,9 @@ ARROWS: dict[str, set[str]] = {
 ROOMS = {
     "timeloop_marl.errors": "errors",
     "timeloop_marl.compiling": "compiling",
+    "timeloop_marl.versions": "versions",
+    "timeloop_marl.interruption": "interruption",
+    "timeloop_marl.parallel": "parallel",
     "timeloop_marl.specs": "specs",
     "timeloop_marl.mapping": "mapping",
     "timeloop_marl.mapping_yaml": "mapping",

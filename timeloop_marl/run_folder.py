@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
+from .versions import versions
 
 MANIFEST = "run.json"
 INPUTS = "inputs.yaml"
@@ -107,14 +106,3 @@ class RunFolder:
                     f"{self.path}: another run is writing here; choose another -o folder"
                 ) from None
             yield
-
-
-def versions() -> dict[str, str]:
-    """Versions that results may depend on."""
-    found = {"python": platform.python_version()}
-    for package in ("timeloop-marl", "numpy", "numba"):
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "unknown"
-    return found

@@ -20,6 +20,8 @@ _IRRELEVANT = frozenset(
         "attributes", "class_name", "vector_access", "features",
     }
 )  # fmt: skip
+# Absent, it changes nothing: traces recorded before there was such a field go on.
+_OPTIONAL = frozenset({"beyond"})
 
 
 def run_identity(
@@ -51,7 +53,8 @@ def spec_fingerprint(spec: Spec) -> str:
 def _plain(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         names = [field.name for field in dataclasses.fields(value) if field.name not in _IRRELEVANT]
-        return {name: _plain(getattr(value, name)) for name in names}
+        pairs = {name: getattr(value, name) for name in names}
+        return {name: _plain(x) for name, x in pairs.items() if x is not None or name not in _OPTIONAL}
     if isinstance(value, Mapping):
         return sorted(([repr(_plain(key)), _plain(entry)] for key, entry in value.items()), key=repr)
     if isinstance(value, (set, frozenset)):

@@ -1,0 +1,105 @@
+"""Ctrl-C and SIGTERM: long loops are asked to stop where nothing is lost, everything else ends at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C (SIGINT)."""
+TERMINATED = 143
+"""Exit status after SIGTERM."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM arrived where no loop looks out for it."""
+
+
+class _State:
+    """Of this process: signals come to its main thread, whoever asked for them."""
+
+    asked: threading.Event | None = None
+    terminated = False
+
+
+def exit_status() -> int:
+    """143 if the last signal was SIGTERM, 130 otherwise."""
+    return TERMINATED if _State.terminated else INTERRUPTED
+
+
+@contextmanager
+def watched() -> Iterator[Callable[[], bool]]:
+    """Let SIGINT and SIGTERM only set a flag, that the loop inside asks for; the second SIGINT interrupts.
+
+    A loop within a loop looks at the same flag. Elsewhere than in the main thread no signal ever arrives.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    if _State.asked is not None:
+        yield _State.asked.is_set
+        return
+    asked = threading.Event()
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        _State.terminated = number == signal.SIGTERM
+        if asked.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked.set()
+
+    previous = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    _State.asked = asked
+    try:
+        yield asked.is_set
+    finally:
+        _State.asked = None
+        for number, old in previous.items():
+            signal.signal(number, old)
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Within a watched loop: the first signal already interrupts, for waits that no flag ends.
+
+    Raises:
+        KeyboardInterrupt: a signal came, now or before.
+    """
+    if _State.asked is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = _State.asked
+    if asked.is_set():
+        raise KeyboardInterrupt
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        asked.set()
+        _terminate(number, frame)
+
+    previous = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, old in previous.items():
+            signal.signal(number, old)
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM raise ``Terminated``, as SIGINT raises ``KeyboardInterrupt``: files are closed, workers ended."""
+    _State.terminated = False
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    _State.terminated = number == signal.SIGTERM
+    raise Terminated if _State.terminated else KeyboardInterrupt
