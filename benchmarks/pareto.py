@@ -13,13 +13,17 @@ import argparse
 import time
 
 import numpy as np
-from search_quality import read
+from pairs import read
 
 from timeloop_marl.nondominated import hypervolume, non_dominated
 from timeloop_marl.pareto import search_front
 from timeloop_marl.settings import Settings
 
-PAIRS = ("eyeriss_like/resnet18_layer1", "simba_like/resnet18_layer1", "deep_hierarchy/resnet18_layer4")
+PAIRS = (
+    "eyeriss_like/resnet18/conv2_3x3",
+    "simba_like/resnet18/conv2_3x3",
+    "deep_hierarchy/resnet18/conv5_3x3",
+)
 WAYS = ("nsga2", "genetic:3", "genetic:5", "genetic:9", "genetic:17", "random:2")
 
 

@@ -1,0 +1,77 @@
+"""Best cost so far against samples, log–log, with quartile bands over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, NullFormatter
+from measures import Results
+
+# Okabe and Ito's colours, with a style each so that they differ without colour too.
+STYLES = (
+    ("#000000", "-"), ("#0072B2", "--"), ("#D55E00", "-."), ("#009E73", ":"),
+    ("#CC79A7", "--"), ("#E69F00", "-."), ("#56B4E9", "-"),
+)  # fmt: skip
+_HIGHEST = 100.0  # costs above are cut off
+
+
+def convergence(results: Results, searchers: Sequence[str], path: Path, columns: int = 4) -> None:
+    """One panel a pair."""
+    pairs = results.pairs()
+    rows = -(-(len(pairs) + 1) // columns)
+    figure, panels = plt.subplots(
+        rows, columns, figsize=(3.6 * columns, 2.7 * rows), sharex=True, sharey=True, layout="constrained"
+    )
+    panels = np.ravel(panels)
+    for panel, pair in zip(panels, pairs):
+        for name, (colour, dashes) in zip(searchers, STYLES):
+            if (pair, name) in results.runs:
+                _band(panel, results, pair, name, colour, dashes)
+        machine, network, layer = pair.split("/")
+        panel.set_title(f"{machine}\n{network} {layer}", fontsize=9)
+    _dress(panels[0])
+    handles, labels = _legend(searchers)
+    for panel in panels[len(pairs) :]:
+        panel.axis("off")
+    panels[len(pairs)].legend(handles, labels, loc="center", fontsize=9, frameon=False)
+    for k in range(len(pairs)):
+        if k % columns == 0:
+            panels[k].set_ylabel(f"{results.objective} / best known", fontsize=9)
+        if k + columns >= len(pairs):
+            panels[k].set_xlabel("evaluated mappings", fontsize=9)
+            panels[k].tick_params(labelbottom=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _band(panel: Axes, results: Results, pair: str, name: str, colour: str, dashes: str) -> None:
+    at = np.unique(np.geomspace(8, results.budget(name), 60).astype(int))
+    curves = np.array([results.costs(pair, name, int(n)) for n in at]).clip(max=_HIGHEST * 10)
+    low, middle, high = np.percentile(curves, [25, 50, 75], axis=1)
+    panel.fill_between(at, low, high, color=colour, alpha=0.15, linewidth=0)
+    panel.plot(at, middle, color=colour, linestyle=dashes, linewidth=1.4)
+
+
+def _dress(panel: Axes) -> None:
+    panel.set_xscale("log")
+    panel.set_yscale("log")
+    panel.set_ylim(0.97, _HIGHEST)
+    panel.set_yticks([1, 1.1, 1.5, 2, 5, 10, 50])
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panel.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _legend(searchers: Sequence[str]) -> tuple[list[matplotlib.lines.Line2D], list[str]]:
+    lines = [
+        matplotlib.lines.Line2D([], [], color=colour, linestyle=dashes)
+        for _, (colour, dashes) in zip(searchers, STYLES)
+    ]
+    return lines, [name.replace("@tuned", " (tuned)").replace(":form=", ", ") for name in searchers]
