@@ -48,8 +48,12 @@ ARROWS: dict[str, set[str]] = {
     "settings": {"errors", "specs"},
     "folder": {"errors", "versions"},
     "rows": FOUNDATION,
-    "report": FOUNDATION | {"search", "settings", "folder"},
-    "front": FOUNDATION | {"tasks", "search", "settings", "folder", "rows", "report"},
+    "results": {"errors"},
+    "running": FOUNDATION | {"search", "settings", "folder"},
+    "report": FOUNDATION | {"search", "settings", "folder", "results"},
+    "networks": FOUNDATION | {"search", "settings", "folder", "results", "running", "report"},
+    "front": FOUNDATION
+    | {"tasks", "search", "settings", "folder", "rows", "report", "results", "running", "networks"},
 }
 # Longest matching prefix counts. Everything else is unknown and has to be given a room here and in docs/house.md.
 ROOMS = {
@@ -74,7 +78,9 @@ ROOMS = {
     "timeloop_marl.nondominated": "objective",
     "timeloop_marl.pareto": "front",
     "timeloop_marl.search_result": "search",
-    "timeloop_marl.run_identity": "front",
+    "timeloop_marl.run_identity": "running",
+    "timeloop_marl.networks": "networks",
+    "timeloop_marl.networks.result": "results",
     "timeloop_marl.trace": "search",
     "timeloop_marl.rows": "rows",
     "timeloop_marl.report": "report",
@@ -84,8 +90,8 @@ ROOMS = {
     "timeloop_marl.commands": "front",
     "timeloop_marl.api": "front",
     "timeloop_marl.streams": "front",
-    "timeloop_marl.evaluation": "front",
-    "timeloop_marl.recorded": "front",
+    "timeloop_marl.evaluation": "running",
+    "timeloop_marl.recorded": "running",
     "timeloop_marl.verification": "front",
     "timeloop_marl.rule_probes": "front",
     "timeloop_marl.comparison": "front",

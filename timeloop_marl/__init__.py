@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .mapping import Mapping, MappingBatch
     from .mapspace.axes import LearnersMapspace
     from .mapspace.timeloop import TimeloopMapspace
+    from .networks.result import NetworkResult
+    from .networks.run import network
     from .pareto import search_front
     from .settings import Settings
     from .specs.spec import Spec
@@ -24,6 +26,7 @@ __all__ = [
     "Mapping",
     "MappingBatch",
     "NativeEvaluator",
+    "NetworkResult",
     "Result",
     "Settings",
     "Spec",
@@ -31,6 +34,7 @@ __all__ = [
     "TimeloopMarlError",
     "evaluate",
     "load",
+    "network",
     "search",
     "search_front",
 ]
@@ -40,6 +44,7 @@ _HOMES = {
     "Mapping": "mapping",
     "MappingBatch": "mapping",
     "NativeEvaluator": "evaluators.native",
+    "NetworkResult": "networks.result",
     "Result": "api",
     "Settings": "settings",
     "Spec": "specs.spec",
@@ -47,6 +52,7 @@ _HOMES = {
     "TimeloopMarlError": "errors",
     "evaluate": "api",
     "load": "api",
+    "network": "networks.run",
     "search": "api",
     "search_front": "pareto",
 }

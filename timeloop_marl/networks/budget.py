@@ -1,0 +1,101 @@
+"""Which layers get the next samples: those whose expected improvement lowers the network's total most.
+
+What a layer's best cost has lost over its last two doublings of samples says what the next doubling will bring: half
+of it, and never nothing. An improvement counts by the layer's share of the total: of energy times delay by the mean of
+its shares of both.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .course import Course
+
+FIRST = 64
+"""Samples of every layer before anything is known about it."""
+
+CHUNK = 32
+"""Samples handed out at a time."""
+
+_DECAY = 0.5  # what a doubling of samples brings, relative to the doubling before
+_LEAST = 0.004  # log cost that one more doubling brings at least: late discoveries happen
+_UNKNOWN = 1.0  # log cost, where there is nothing to extrapolate from
+_GROWTH = 0.25  # samples of a round, relative to all samples before
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known of a layer. ``exhausted``: its mapspace has no more candidates."""
+
+    count: int
+    course: Course
+    exhausted: bool = False
+
+
+def first_targets(layers: int, budget: int | None) -> list[int]:
+    """Samples of each layer in the first round: all the same."""
+    share = FIRST if budget is None else min(FIRST, budget // layers)
+    return [share] * layers
+
+
+def next_targets(standings: Sequence[Standing], objective: str, budget: int | None) -> list[int]:
+    """Samples that each layer should have after the next round; the same as now for all = nothing left to do.
+
+    Args:
+        standings: one per layer.
+        objective: ``edp``, ``energy``, ``delay``, or another cost that is summed.
+        budget: samples of all layers together, ``None`` = no limit.
+    """
+    targets = [standing.course.samples for standing in standings]
+    spent = sum(targets)
+    quantum = max(CHUNK, int(_GROWTH * spent))
+    if budget is not None:
+        quantum = min(quantum, budget - spent)
+    drops = [weight * expected_drop(s.course) for s, weight in zip(standings, weights(standings, objective))]
+    queue = [(-_rate(drops[i], n), i) for i, n in enumerate(targets) if not standings[i].exhausted]
+    heapq.heapify(queue)
+    limits = [2 * max(n, FIRST) for n in targets]
+    while quantum > 0 and queue:
+        _, i = heapq.heappop(queue)
+        chunk = min(CHUNK, quantum)
+        targets[i] += chunk
+        quantum -= chunk
+        if targets[i] < limits[i]:
+            heapq.heappush(queue, (-_rate(drops[i], targets[i]), i))
+    return targets
+
+
+def expected_drop(course: Course) -> float:
+    """Natural logarithm by which the cost is expected to fall while the samples double."""
+    n = course.samples
+    now, half, quarter = course.best, course.at(n // 2), course.at(n // 4)
+    if now is None or half is None or now.cost <= 0:
+        return _UNKNOWN
+    last = math.log(half.cost / now.cost)
+    before = math.log(quarter.cost / half.cost) if quarter is not None else last
+    return max(_LEAST, _DECAY * (2 * last + _DECAY * before) / 3)
+
+
+def weights(standings: Sequence[Standing], objective: str) -> list[float]:
+    """What a layer's relative improvement is worth to the total, relatively; layers without a mapping count most."""
+    best = [standing.course.best for standing in standings]
+    energy = sum(s.count * b.energy_pj for s, b in zip(standings, best) if b)
+    cycles = sum(s.count * b.cycles for s, b in zip(standings, best) if b)
+    cost = sum(s.count * b.cost for s, b in zip(standings, best) if b)
+    found = []
+    for standing, step in zip(standings, best):
+        if step is None:
+            found.append(1.0)
+            continue
+        by_energy, by_cycles = step.energy_pj / max(energy, 1e-300), step.cycles / max(cycles, 1)
+        share = {"edp": (by_energy + by_cycles) / 2, "energy": by_energy, "delay": by_cycles}
+        found.append(standing.count * share.get(objective, step.cost / max(cost, 1e-300)))
+    return found
+
+
+def _rate(drop: float, samples: int) -> float:
+    """Expected gain per sample of the next chunk."""
+    return drop * math.log2(1 + CHUNK / max(samples, 1)) / CHUNK

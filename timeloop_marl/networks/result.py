@@ -1,0 +1,201 @@
+"""What the search of a network found, as plain data, and ``network.json`` (docs/outputs.md) both ways."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+
+SCHEMA = "timeloop-marl/network"
+VERSION = 1
+FILE = "network.json"
+
+
+@dataclass(frozen=True)
+class Best:
+    """A mapping in figures. ``sample``: 1-based number of the sample that it was; energies in pJ, EDP in pJ·cycles."""
+
+    sample: int
+    cycles: int
+    energy_pj: float
+    edp: float
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over layers, each as often as it occurs.
+
+    Attributes:
+        cycles: latency of one inference, layer after layer.
+        energy_pj: energy of one inference.
+        edp: product of the two, pJ·cycles.
+        utilization: share of the compute units in use, averaged over cycles.
+        computes: multiply-accumulates.
+        energy: pJ by component of the machine (levels outermost first, ``networks``, compute) and by tensor or other
+            cause (``leakage``, ``operations``).
+    """
+
+    cycles: int
+    energy_pj: float
+    edp: float
+    utilization: float
+    computes: int
+    energy: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    """One distinct layer. Figures are those of *one* such layer: the totals weigh them by ``count``.
+
+    Attributes:
+        name: unique within the network.
+        count: how many layers of the network are this one.
+        names: what the network calls them; may be empty.
+        folder: the layer's run folder, relative to the network's.
+        problem: name of the shape.
+        bounds: dimension to size.
+        samples: mappings evaluated, ``valid`` of them valid.
+        failures: how many of the others failed, by class.
+        seconds: search time.
+        stopped: why its search ended.
+        sample: number of the chosen sample; 0 if nothing valid was found (all figures are 0 then).
+        utilization: share of the compute units in use.
+        energy: as in ``Totals``, of one layer.
+        best: the layer's best sample by itself, which need not be the one chosen for the network.
+        trajectory: every improvement of the search: samples, cost, cycles, energy_pj.
+        knowledge: name of the layer whose knowledge its search began with; empty if it began with none.
+    """
+
+    name: str
+    count: int
+    names: tuple[str, ...]
+    folder: str
+    problem: str
+    bounds: Mapping[str, int]
+    samples: int
+    valid: int
+    failures: Mapping[str, int]
+    seconds: float
+    stopped: str
+    sample: int
+    cycles: int
+    energy_pj: float
+    edp: float
+    utilization: float
+    computes: int
+    energy: Mapping[str, Mapping[str, float]]
+    best: Best | None
+    trajectory: tuple[Mapping[str, Any], ...] = ()
+    knowledge: str = ""
+
+    @property
+    def found(self) -> bool:
+        """Whether a valid mapping was found."""
+        return self.sample > 0
+
+
+@dataclass(frozen=True)
+class NetworkResult:
+    """A network on one machine. ``totals`` is ``None`` as long as a layer has no valid mapping.
+
+    Attributes:
+        name: of the network.
+        objective: what the total is minimised for.
+        searcher: name of the searcher, with ``options``.
+        seed: of all searches.
+        evaluator: what evaluated the mappings.
+        energies: where the energies come from.
+        samples: evaluated mappings of all layers.
+        seconds: wall clock, summed over resumed runs.
+        search_seconds: search time of all layers added up.
+        stopped: why it ended.
+        budget: ``samples`` and ``seconds`` as given, ``None`` = no such limit.
+        rounds: samples that each layer had after each round, by name of the layer.
+    """
+
+    name: str
+    objective: str
+    searcher: str
+    options: Mapping[str, str]
+    seed: int
+    evaluator: str
+    energies: str
+    samples: int
+    valid: int
+    seconds: float
+    search_seconds: float
+    stopped: str
+    budget: Mapping[str, float | None]
+    layers: tuple[LayerResult, ...]
+    totals: Totals | None
+    rounds: tuple[Mapping[str, int], ...] = ()
+    files: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def found(self) -> bool:
+        """Whether every layer has a valid mapping."""
+        return self.totals is not None
+
+    @property
+    def layer_count(self) -> int:
+        """Layers of the network, equal ones counted one by one."""
+        return sum(layer.count for layer in self.layers)
+
+
+def as_json(result: NetworkResult) -> str:
+    """The text of ``network.json``."""
+    return json.dumps({"schema": SCHEMA, "version": VERSION, **dataclasses.asdict(result)}, indent=1) + "\n"
+
+
+def read_network(path: str | Path) -> NetworkResult:
+    """Read ``network.json``, or that of a folder.
+
+    Raises:
+        UsageError: there is none, it is damaged, or of another version.
+    """
+    file = Path(path) / FILE if Path(path).is_dir() else Path(path)
+    try:
+        data = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise UsageError(f"{file}: no such file: not a finished run of 'timeloop-marl network'") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{file}: cannot read: {error}") from None
+    if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
+        raise UsageError(f"{file}: not the result of 'timeloop-marl network'")
+    if (version := data.pop("version", None)) != VERSION:
+        raise UsageError(f"{file}: written in form {version}, this version of timeloop-marl reads {VERSION}")
+    try:
+        return _network(data)
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise UsageError(f"{file}: damaged: {error}") from None
+
+
+def _network(data: dict[str, Any]) -> NetworkResult:
+    totals = data.pop("totals")
+    return NetworkResult(
+        **{
+            **data,
+            "layers": tuple(_layer(entry) for entry in data["layers"]),
+            "rounds": tuple(data["rounds"]),
+            "files": tuple(data["files"]),
+            "totals": None if totals is None else Totals(**totals),
+        }
+    )
+
+
+def _layer(data: dict[str, Any]) -> LayerResult:
+    best = data["best"]
+    return LayerResult(
+        **{
+            **data,
+            "names": tuple(data["names"]),
+            "trajectory": tuple(data["trajectory"]),
+            "best": None if best is None else Best(**best),
+        }
+    )

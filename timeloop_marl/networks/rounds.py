@@ -1,0 +1,180 @@
+"""Rounds: hand out samples, search the layers that got some, look at what came of it, hand out more."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..evaluation import EvaluatorChoice
+from ..interruption import watched
+from ..objective import parse_objective
+from ..parallel import Workers
+from ..run_folder import TRACE
+from ..search_result import StopReason
+from ..settings import Settings
+from .budget import Standing, first_targets, next_targets
+from .course import Course, recorded_course
+from .folders import STOP
+from .layers import Layer
+from .task import LayerDone, LayerTask, run_layer
+
+STATES = 512 << 20
+"""Bytes of searchers put aside that are kept; what exceeds it is replayed from its trace when it is needed again."""
+
+
+@dataclass(frozen=True)
+class NetworkProgress:
+    """A snapshot after every task: ``layer`` is the index of the one that has just come back."""
+
+    layer: int
+    names: tuple[str, ...]
+    courses: tuple[Course, ...]
+    targets: tuple[int, ...]
+    round: int
+    budget: int | None
+    seconds: float
+    replayed: int  # samples that this task had to replay first
+
+
+@dataclass
+class _Book:
+    """What is known of one layer while the rounds go on."""
+
+    layer: Layer
+    folder: Path
+    course: Course = Course()
+    reason: StopReason | None = None
+    state: bytes | None = None
+    exhausted: bool = False
+
+
+@dataclass
+class Rounds:
+    """The search of all layers.
+
+    Args:
+        folders: the run folder of each layer.
+        samples: budget of all layers together; ``None`` = until ``seconds`` have passed.
+        seconds: wall clock of this run.
+    """
+
+    layers: Sequence[Layer]
+    folders: Sequence[Path]
+    root: Path
+    settings: Settings
+    evaluator: EvaluatorChoice
+    workers: Workers
+    samples: int | None
+    seconds: float | None
+    on_progress: Callable[[NetworkProgress], None] | None = None
+    targets: list[dict[str, int]] = field(default_factory=list)  # after each round, by layer
+
+    def run(self) -> StopReason:
+        """Until the budget is spent; nothing that was evaluated is lost whatever ends it."""
+        self._start = time.time()
+        self._books = [_Book(layer, folder) for layer, folder in zip(self.layers, self.folders)]
+        self.wanted = first_targets(len(self._books), self.samples)
+        flag = self.root / STOP
+        flag.unlink(missing_ok=True)
+        with watched() as interrupted:
+            while True:
+                if not self._round() or interrupted():
+                    return StopReason.INTERRUPTED
+                if self.seconds is not None and time.time() - self._start >= self.seconds:
+                    return StopReason.SECONDS
+                standings = [Standing(b.layer.count, b.course, b.exhausted) for b in self._books]
+                spent = sum(b.course.samples for b in self._books)
+                self.wanted = next_targets(standings, self.settings.objective, self.samples)
+                if sum(self.wanted) <= spent:
+                    full = self.samples is not None and spent >= self.samples
+                    return StopReason.SAMPLES if full else StopReason.EXHAUSTED
+
+    @property
+    def courses(self) -> tuple[Course, ...]:
+        """Of all layers, so far."""
+        return tuple(book.course for book in self._books)
+
+    @property
+    def reasons(self) -> tuple[StopReason, ...]:
+        """Why the search of each layer ended."""
+        return tuple(book.reason or StopReason.SAMPLES for book in self._books)
+
+    def _round(self) -> bool:
+        """Search what has fewer samples than wanted; whether all tasks came back uninterrupted."""
+        lacking = [i for i, book in enumerate(self._books) if self._missing(i, book)]
+        # The longest first: the last one to end keeps the others waiting the least.
+        lacking.sort(key=lambda i: (self._books[i].course.samples - self.wanted[i], i))
+        whole = True
+        try:
+            for index, done in self.workers.run(run_layer, [self._task(i) for i in lacking]):
+                self._take(lacking[index], done)
+                if done.reason is StopReason.INTERRUPTED:
+                    whole = False
+                    self._stop()
+        except KeyboardInterrupt:
+            # Tasks that still run somewhere end after their batch; their samples are in their traces.
+            self._stop()
+            whole = False
+        self.targets.append({b.layer.name: b.course.samples for b in self._books})
+        self._drop_states()
+        return whole
+
+    def _missing(self, i: int, book: _Book) -> bool:
+        """Whether the layer needs a task; what its trace has already, from a run that was interrupted, is taken."""
+        if book.exhausted or book.course.samples >= self.wanted[i]:
+            return False
+        if book.state is None:
+            objective = parse_objective(self.settings.objective, len(book.layer.spec.architecture.storage))
+            known = recorded_course(book.folder / TRACE, objective, self.wanted[i])
+            if known is not None:
+                book.course, book.reason = known, StopReason.SAMPLES
+                return False
+        return True
+
+    def _task(self, i: int) -> LayerTask:
+        book = self._books[i]
+        deadline = None if self.seconds is None else self._start + self.seconds
+        return LayerTask(
+            spec=book.layer.spec,
+            settings=self.settings,
+            evaluator=self.evaluator,
+            folder=book.folder,
+            samples=self.wanted[i],
+            deadline=deadline,
+            state=book.state,
+            parent=os.getpid(),
+        )
+
+    def _take(self, i: int, done: LayerDone) -> None:
+        book = self._books[i]
+        book.course, book.reason, book.state = done.course, done.reason, done.state
+        book.exhausted = done.reason is StopReason.EXHAUSTED
+        if self.on_progress is not None:
+            self.on_progress(
+                NetworkProgress(
+                    layer=i,
+                    names=tuple(b.layer.name for b in self._books),
+                    courses=self.courses,
+                    targets=tuple(self.wanted),
+                    round=len(self.targets) + 1,
+                    budget=self.samples,
+                    seconds=time.time() - self._start,
+                    replayed=done.replayed,
+                )
+            )
+
+    def _drop_states(self) -> None:
+        """The searchers that went longest without samples are replayed should they be needed again."""
+        held = [b for b in self._books if b.state is not None]
+        held.sort(key=lambda b: -b.course.samples)
+        total = 0
+        for book in held:
+            total += len(book.state or b"")
+            if total > STATES:
+                book.state = None
+
+    def _stop(self) -> None:
+        (self.root / STOP).touch()
