@@ -70,16 +70,16 @@ def test_resume_of_a_finished_run_changes_nothing(shell: Shell, tmp_path: Path) 
     assert shell.out.startswith("128 samples")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_search_ends_with_130_and_its_results(
-    shell: Shell, tmp_path: Path, number: int
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_search_ends_with_its_results(
+    shell: Shell, tmp_path: Path, number: int, status: int
 ) -> None:
     run = tmp_path / "my run"
     with begin(run, 100_000_000) as running:
         wait_for(run / "trace.bin", 20_000)
         running.send_signal(number)
         out, err = running.communicate(timeout=120)
-    assert running.returncode == 130 and b"interrupted" in out
+    assert running.returncode == status and b"interrupted" in out
     assert f"timeloop-marl search --resume -o '{run}'" in err.decode()
     done = outcome(run)
     assert done["stopped"] == "interrupted"

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import arguments, streams
+from . import arguments, interruption, streams
 from .errors import TimeloopMarlError
 
 DROP_INS = ("model", "mapper")
@@ -18,19 +18,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        The exit code: 0 done, 1 no valid mapping or differing rows, 2 wrong input or nowhere to write, 130 interrupted,
-        141 nobody reads the output any more.
+        The exit code: 0 done, 1 no valid mapping or differing rows, 2 wrong input or nowhere to write, 130 interrupted
+        by Ctrl-C, 143 by SIGTERM, 141 nobody reads the output any more.
     """
     streams.prepare()
     try:
-        code = _run(list(sys.argv[1:] if argv is None else argv))
+        with interruption.terminable():
+            code = _run(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()  # here, where a full disk or a closed pipe can still be answered
     except TimeloopMarlError as error:
         print(f"timeloop-marl: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("timeloop-marl: interrupted", file=sys.stderr)
-        return 130
+        return interruption.exit_status()
     except BrokenPipeError:
         streams.drop_output()  # the reader of our output has gone (`| head`): end quietly
         return 141

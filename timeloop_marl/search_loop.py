@@ -7,14 +7,11 @@ replays the trace through ``ask`` and ``tell`` and stands exactly where the kill
 from __future__ import annotations
 
 import json
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -23,6 +20,7 @@ from numpy import ndarray
 
 from .errors import UsageError
 from .evaluators.base import Evaluator
+from .interruption import watched
 from .model.outcome import Outcome
 from .objective import Objective
 from .search_result import Progress, SearchResult, StopReason, Tally
@@ -99,7 +97,7 @@ class Session:
         """
         loop = _Loop(self.space, self.searcher, evaluator, self.objective, budget, self.tally, on_progress)
         loop.largest_batch = largest_batch
-        with _record(trace, self._end) as record, _interrupts() as interrupted:
+        with _record(trace, self._end) as record, watched() as interrupted:
             if record is not None and record.reader is not None:
                 if self._end is None:
                     loop.replay(record.reader)
@@ -278,24 +276,3 @@ class _Loop:
         improved = self.tally.add(rows, outcome, seconds)
         if self.on_progress is not None:
             self.on_progress(self.tally.progress(improved=improved, replayed=replayed))
-
-
-@contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """SIGINT and SIGTERM only set a flag; the second SIGINT interrupts. Elsewhere than in the main thread: nothing."""
-    asked = threading.Event()
-
-    def handler(number: int, frame: FrameType | None) -> None:
-        if asked.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        asked.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
-    previous = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked.is_set
-    finally:
-        for number, old in previous.items():
-            signal.signal(number, old)

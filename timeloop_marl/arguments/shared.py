@@ -31,20 +31,37 @@ def add_files(parser: argparse.ArgumentParser, *, optional: bool = False) -> Non
     )
 
 
-def add_program(parser: argparse.ArgumentParser) -> None:
-    """How the real timeloop-model is called."""
+def add_engine(parser: argparse.ArgumentParser, what: str = "tasks") -> None:
+    """Where parallel work goes: ``--jobs``, ``--backend``, ``--scheduler``; ``what`` says what the work is."""
     parser.add_argument(
-        "--jobs",
-        type=int,
-        metavar="N",
-        help="calls of timeloop-model at the same time (same result; -1 = all)",
+        "--jobs", type=int, metavar="N", help=f"{what} at the same time (same result; -1 = one per processor)"
     )
+    parser.add_argument(
+        "--backend",
+        choices=("loky", "threading", "dask", "ray"),
+        help="where: processes (loky) or threads of this machine, a Dask or a Ray cluster",
+    )
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of a running cluster: tcp://HOST:PORT or a scheduler file (Dask), ray://HOST:PORT (Ray)",
+    )
+
+
+def add_program(parser: argparse.ArgumentParser) -> None:
+    """How the real timeloop-model is called, and where."""
+    add_engine(parser, "calls of timeloop-model")
+    add_call(parser)
+    parser.add_argument(
+        "--on-crash", choices=("stop", "skip"), help="stop (default) or count the sample as failed and go on"
+    )
+
+
+def add_call(parser: argparse.ArgumentParser) -> None:
+    """One call of the real timeloop-model."""
     parser.add_argument(
         "--timeloop-model", metavar="PROGRAM", help="the program, if it is not timeloop-model on the path"
     )
     parser.add_argument(
         "--call-seconds", type=kinds.positive, metavar="S", help="time limit of one call of it (default 60)"
-    )
-    parser.add_argument(
-        "--on-crash", choices=("stop", "skip"), help="stop (default) or count the sample as failed and go on"
     )

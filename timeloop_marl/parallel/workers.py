@@ -54,7 +54,7 @@ class Workers:
         """``function(task)`` for every task, in their order."""
         if len(tasks) == 1 and self._connected is None:
             return [function(tasks[0])]
-        found = dict(self.run(function, tasks))
+        found = dict(self._all(function, tasks, "auto"))
         return [found[index] for index in range(len(tasks))]
 
     def run(self, function: Callable[[Task], Done], tasks: Sequence[Task]) -> Iterator[tuple[int, Done]]:
@@ -66,11 +66,17 @@ class Workers:
             BackendError: workers are lost again and again.
             KeyboardInterrupt: a signal came while waiting; tasks that run are given up.
         """
+        return self._all(function, tasks, 1)
+
+    def _all(
+        self, function: Callable[[Task], Done], tasks: Sequence[Task], batch: int | str
+    ) -> Iterator[tuple[int, Done]]:
+        """``batch``: tasks handed to a worker at once; ``auto``: small ones together, as joblib sees fit."""
         waiting, losses = dict(enumerate(tasks)), 0
         while waiting:
             before = len(waiting)
             try:
-                for index, result in self._attempt(function, list(waiting.items())):
+                for index, result in self._attempt(function, list(waiting.items()), batch):
                     del waiting[index]
                     yield index, result
             except (WorkerLostError, BrokenProcessPool) as error:
@@ -83,7 +89,7 @@ class Workers:
                     ) from error
 
     def _attempt(
-        self, function: Callable[[Task], Done], tasks: Sequence[tuple[int, Task]]
+        self, function: Callable[[Task], Done], tasks: Sequence[tuple[int, Task]], batch: int | str
     ) -> Iterator[tuple[int, Done]]:
         if self.here:
             yield from ((index, function(task)) for index, task in tasks)
@@ -91,7 +97,7 @@ class Workers:
         # One tuple: Dask would scatter large arguments of their own to single workers, and lose them with these.
         calls = (joblib.delayed(_numbered)((index, function, task)) for index, task in tasks)
         with joblib.parallel_config(**self._configuration()):
-            results = joblib.Parallel(return_as="generator_unordered", batch_size=1)(calls)
+            results = joblib.Parallel(return_as="generator_unordered", batch_size=batch)(calls)
         try:
             while True:
                 with at_once():
