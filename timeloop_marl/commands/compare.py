@@ -22,9 +22,10 @@ from ..objective import parse_objective
 from ..report.map_text import map_text
 from ..report.plots import save_figure
 from ..report.results import write_mapping
-from ..run_folder import RunFolder, versions
+from ..run_folder import RunFolder
 from ..searchers.registry import SEARCHERS
 from ..settings import Settings, read_settings
+from ..versions import versions
 from .backend import report_verification, say, verify_found
 from .inputs import print_notices, read_inputs
 from .screen import console
