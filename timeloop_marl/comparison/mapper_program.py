@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import BackendError
+from ..evaluators.timeloop.keeper import KEEPER
 from ..evaluators.timeloop.program import Program, timeloop_environment
 from ..objective import Objective
 from ..specs.spec import Spec
@@ -105,19 +106,29 @@ def _listen(program: Program, spec: Spec, folder: Path, seconds: float) -> tuple
     except OSError as error:
         raise BackendError(f"{program.path}: cannot be started: {error.strerror or error}") from error
     lines: list[Line] = []
-    assert process.stderr is not None
     reader = threading.Thread(target=lambda: lines.extend(_timed(process.stderr or [], begun)), daemon=True)
     reader.start()
-    for number, wait in ((signal.SIGINT, seconds), (signal.SIGKILL, GRACE)):
-        try:
-            process.wait(wait)
-            break
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, number)
-    status = process.wait()
+    with KEEPER.holding(group=process.pid, folder=folder):
+        status = _ended(process, seconds)
     reader.join(GRACE)
-    process.stderr.close()
+    if process.stderr is not None:
+        process.stderr.close()
     return status, [line for line in lines if line[0] <= seconds], time.monotonic() - begun
+
+
+def _ended(process: subprocess.Popen[str], seconds: float) -> int:
+    """Ask the program to end after so many seconds, kill it if it does not; its exit status."""
+    try:
+        for number, wait in ((signal.SIGINT, seconds), (signal.SIGKILL, GRACE)):
+            try:
+                return process.wait(wait)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, number)
+        return process.wait()
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
 
 
 def _timed(stream: Iterable[str], begun: float) -> Iterator[Line]:

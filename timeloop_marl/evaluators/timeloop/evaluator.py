@@ -24,6 +24,7 @@ from .archive import Archive, ArchiveError, read_archive
 from .bindings import Bindings
 from .failures import read_failure
 from .figures import Measured, measured
+from .keeper import KEEPER
 from .program import INPUT, MODEL, Program, Run, find_program, timeloop_environment
 from .stats_text import StatsError, read_stats
 from .worker import RESULT
@@ -102,9 +103,10 @@ class TimeloopEvaluator:
         """
         folder = self._folder()
         try:
-            (folder / INPUT).write_text(self._input(mapping), encoding="utf-8")
-            run = self.program.run(folder, self._environment(), self.seconds)
-            result = self._result(run)
+            with KEEPER.holding(folder=folder):
+                (folder / INPUT).write_text(self._input(mapping), encoding="utf-8")
+                run = self.program.run(folder, self._environment(), self.seconds)
+                result = self._result(run)
         except OSError as error:
             self._remove(folder)
             raise BackendError(f"{folder}: cannot be used: {error.strerror or error}") from error
@@ -146,8 +148,9 @@ class TimeloopEvaluator:
     def _read(self, run: Run) -> Measured:
         stats, xml = (run.folder / f"{MODEL}.{kind}" for kind in ("stats.txt", "map+stats.xml"))
         try:
-            text = read_stats(stats.read_text(encoding="utf-8"))
-            return _with_total(measured(text, self._archive(xml), self.spec), run.folder / RESULT)
+            printed = stats.read_text(encoding="utf-8")
+            found = measured(read_stats(printed), self._archive(xml), self.spec)
+            return _with_total(replace(found, texts=_texts(run.folder, printed)), run.folder / RESULT)
         except FileNotFoundError as error:
             raise _crash(run, f"ended without writing {stats.name}") from error
         except (StatsError, ArchiveError, ValueError, KeyError) as error:
@@ -190,6 +193,12 @@ def find_route(name: str | Path) -> Program | Bindings:
     if name == MODEL and shutil.which(MODEL) is None and bindings.importable():
         return Bindings()
     return find_program(name)
+
+
+def _texts(folder: Path, stats: str) -> dict[str, str]:
+    """The program's own output files that people read; the bindings give statistics only."""
+    mapped = folder / f"{MODEL}.map.txt"
+    return {"stats.txt": stats} | ({"map.txt": mapped.read_text(encoding="utf-8")} if mapped.exists() else {})
 
 
 def _with_total(found: Measured, result: Path) -> Measured:

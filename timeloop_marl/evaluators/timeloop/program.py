@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import BackendError, UsageError
+from .keeper import KEEPER
 
 MODEL, MAPPER = "timeloop-model", "timeloop-mapper"
 INPUT = "input.yaml"
@@ -103,18 +104,23 @@ def run_program(
         )
     except OSError as error:
         raise BackendError(f"{command[0]}: cannot be started: {error.strerror or error}") from error
+    with KEEPER.holding(group=process.pid):
+        status, stdout, stderr = _finished(process, seconds)
+    return Run(tuple(command), folder, status, _text(stdout), _text(stderr))
+
+
+def _finished(process: subprocess.Popen[bytes], seconds: float | None) -> tuple[int | None, bytes, bytes]:
+    """Exit status (``None`` after the time limit), standard output and standard error."""
     try:
         stdout, stderr = process.communicate(timeout=seconds)
-        status: int | None = process.returncode
     except subprocess.TimeoutExpired:
         _kill(process)
-        stdout, stderr = process.communicate()
-        status = None
+        return None, *process.communicate()
     except BaseException:
         _kill(process)
         process.communicate()
         raise
-    return Run(tuple(command), folder, status, _text(stdout), _text(stderr))
+    return process.returncode, stdout, stderr
 
 
 def timeloop_environment(
