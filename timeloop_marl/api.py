@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
-from .evaluation import EvaluatorChoice, timeloop_evaluator
-from .evaluators.base import Evaluator
+from .evaluation import EvaluatorChoice, fitting_choice, judged, timeloop_evaluator
 from .evaluators.native import NativeEvaluator
-from .evaluators.timeloop.figures import Measured
 from .mapping import Mapping as LoopNest
 from .mapspace.diagnosis import require_feasible
 from .model.outcome import Rejection, Statistics
@@ -30,13 +28,17 @@ from .specs.spec import ModelOptions, Spec
 
 @dataclass(frozen=True)
 class Result:
-    """A finished search. ``statistics[i]`` belongs to ``search.best[i]``; both are empty if nothing valid was found."""
+    """A finished search. ``statistics[i]`` belongs to ``search.best[i]``; both are empty if nothing valid was found.
+
+    ``texts[i]``: the real program's own output files (by the end of their names) where only it covers the design.
+    """
 
     spec: Spec
     settings: Settings
     search: SearchResult
     statistics: tuple[Statistics, ...]
     evaluator: str
+    texts: tuple[Mapping[str, str], ...] = ()
 
     @property
     def found(self) -> bool:
@@ -57,7 +59,9 @@ class Result:
         """Write statistics, mappings (also as timeloop-model takes them), summary and picture into a folder."""
         target = RunFolder(folder)
         target.create()
-        return write_results(target, self.spec, self.settings, self.search, self.statistics, self.evaluator)
+        return write_results(
+            target, self.spec, self.settings, self.search, self.statistics, self.evaluator, self.texts
+        )
 
     def _first(self) -> int:
         if not self.statistics:
@@ -105,13 +109,15 @@ def search(
         resume: go on with the search in ``output``.
         threads: evaluate on so many threads; results do not depend on it.
         top: how many distinct best mappings to keep.
-        evaluator: the native model if there is none, or the real timeloop-model.
+        evaluator: the native model if there is none, or the real timeloop-model, which also evaluates designs outside
+            the native model (``spec.beyond``).
         on_progress: called after every batch.
         on_compile: told in one line when the cost model is compiled first; that takes tens of seconds.
         choices: settings by name, e.g. ``samples=500, searcher="annealing"``.
 
     Raises:
         UsageError: unknown searcher or objective, a folder that cannot be used, or no timeloop-model where it is asked.
+        UnsupportedFeatureError: the native model does not cover the design, and there is no timeloop-model.
         BackendError: timeloop-model crashed or hung; what was evaluated until then is in the trace and the cache.
         InfeasibleError: the constraints leave no mapping.
     """
@@ -124,23 +130,34 @@ def search(
     require_feasible(spec)
     objective = parse_objective(settings.objective, len(spec.architecture.storage))
     searcher = make_searcher(settings.searcher, spec, settings.seed, objective, settings.options)
-    choice = evaluator or EvaluatorChoice()
+    choice = fitting_choice(spec, evaluator or EvaluatorChoice())
     conditions = Conditions(choice, output, resume, threads, on_progress, on_compile)
     found, judge = recorded_search(spec, settings, searcher, objective, conditions, top=top)
-    name, statistics = _judged(spec, choice, judge, [best.mapping for best in found.best])
-    result = Result(spec, settings, found, statistics, name)
+    figures = judged(spec, choice, judge, [best.mapping for best in found.best])
+    result = Result(spec, settings, found, figures.statistics, figures.name, figures.texts)
     if output is not None and result.found:
         result.write(output)
     return result
 
 
-def evaluate(spec: Spec, mapping: LoopNest) -> Statistics | Rejection:
+def evaluate(
+    spec: Spec, mapping: LoopNest, *, evaluator: EvaluatorChoice | None = None
+) -> Statistics | Rejection:
     """Every figure of one mapping, or why it is invalid.
+
+    Args:
+        spec: what ``load`` returned.
+        mapping: e.g. that of a ``Result``.
+        evaluator: as in ``search``.
 
     Raises:
         MappingError: the mapping does not fit the problem and the machine.
+        UsageError, BackendError: as ``search``.
     """
-    return NativeEvaluator(spec).statistics(mapping)
+    choice = fitting_choice(spec, evaluator or EvaluatorChoice())
+    if choice.kind == "native":
+        return NativeEvaluator(spec).statistics(mapping)
+    return timeloop_evaluator(spec, choice).statistics(mapping)
 
 
 def model_options(rules: str) -> ModelOptions:
@@ -167,23 +184,3 @@ def expand(files: str | Path | Sequence[str | Path]) -> list[Path]:
         else:
             raise UsageError(f"{path}: no such file or folder")
     return found
-
-
-def _judged(
-    spec: Spec, choice: EvaluatorChoice, evaluator: Evaluator, mappings: Sequence[LoopNest]
-) -> tuple[str, tuple[Statistics, ...]]:
-    """All figures of the mappings, and the evaluator's name with the precision of its energies."""
-    if choice.kind == "native":
-        return evaluator.name, tuple(_valid(evaluator.statistics(mapping)) for mapping in mappings)
-    program = timeloop_evaluator(spec, choice)
-    measured = [program.measure(mapping) for mapping in mappings]
-    full = all(isinstance(found, Measured) and found.full for found in measured)
-    digits = "doubles in full" if full else "doubles of its parts as printed, two decimals"
-    figures = (found.statistics if isinstance(found, Measured) else found for found in measured)
-    return f"{evaluator.name}, {digits}", tuple(_valid(found) for found in figures)
-
-
-def _valid(statistics: Statistics | Rejection) -> Statistics:
-    if isinstance(statistics, Rejection):
-        raise AssertionError(f"a mapping counted as valid is rejected: {statistics.message}")
-    return statistics

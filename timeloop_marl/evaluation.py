@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,10 @@ from .evaluators.base import Evaluator
 from .evaluators.cache import CachedEvaluator, OutcomeCache
 from .evaluators.native import NativeEvaluator
 from .evaluators.parallel import ParallelEvaluator
-from .evaluators.timeloop import MODEL, OnCrash, TimeloopEvaluator
+from .evaluators.timeloop import MODEL, OnCrash, TimeloopEvaluator, find_route
+from .evaluators.timeloop.figures import Measured
+from .mapping import Mapping as LoopNest
+from .model.outcome import Rejection, Statistics
 from .run_identity import spec_fingerprint
 from .specs.constraints import Constraints
 from .specs.mapper import MapperOptions
@@ -68,6 +71,26 @@ def default_cache() -> Path:
     return Path(base) / "timeloop-marl" / "outcomes.sqlite"
 
 
+def fitting_choice(spec: Spec, choice: EvaluatorChoice) -> EvaluatorChoice:
+    """The choice itself, or the real Timeloop where the native model does not cover the design.
+
+    Raises:
+        UnsupportedFeatureError: it does not, and there is neither timeloop-model nor pytimeloop.
+    """
+    if spec.beyond is None or choice.kind == "timeloop":
+        return choice
+    try:
+        find_route(choice.program)
+    except UsageError as error:
+        raise spec.beyond.error(
+            "are outside the native model, and there is no real Timeloop to evaluate them",
+            expected=f"{MODEL} on the path (or named by --timeloop-model), or pytimeloop installed",
+            remedy="run the same command in the Docker image, which has them: docker run --rm "
+            '--user "$(id -u):$(id -g)" -v "$PWD:/data" timeloop-marl search /data/FILES -o /data/out (docs/docker.md)',
+        ) from error
+    return dataclasses.replace(choice, kind="timeloop")
+
+
 def make_evaluator(
     spec: Spec,
     choice: EvaluatorChoice,
@@ -77,7 +100,7 @@ def make_evaluator(
     threads: int = 1,
     on_compile: Callable[[str], None] | None = None,
 ) -> Evaluator:
-    """The evaluator, ready to run.
+    """The evaluator, ready to run: the real Timeloop for a design outside the native model, whatever was chosen.
 
     Args:
         accesses: also fill ``Outcome.accesses``.
@@ -87,7 +110,9 @@ def make_evaluator(
 
     Raises:
         UsageError: there is no timeloop-model, or the cache cannot be used.
+        UnsupportedFeatureError: there is none, and the native model does not cover the design.
     """
+    choice = fitting_choice(spec, choice)
     if choice.kind == "native":
         native = NativeEvaluator(
             spec, accesses=accesses, threads=max(threads, _workers(choice.jobs)), precheck=precheck
@@ -99,6 +124,49 @@ def make_evaluator(
         identity = timeloop_identity(spec, real.name if accesses else f"{real.name} lean", real)
         real = CachedEvaluator(real, OutcomeCache(choice.cache), identity)
     return ParallelEvaluator(real, choice.jobs) if choice.jobs != 1 else real
+
+
+@dataclass(frozen=True)
+class Judged:
+    """All figures of mappings that were found.
+
+    Attributes:
+        name: of the evaluator, with the precision of its energies.
+        statistics: one entry per mapping.
+        texts: the real program's own output files, by the end of their names, where only it covers the design.
+    """
+
+    name: str
+    statistics: tuple[Statistics, ...]
+    texts: tuple[Mapping[str, str], ...] = ()
+
+
+def judged(spec: Spec, choice: EvaluatorChoice, evaluator: Evaluator, mappings: Sequence[LoopNest]) -> Judged:
+    """Every figure of mappings that ``evaluator``, made by ``choice``, has found valid."""
+    if fitting_choice(spec, choice).kind == "native":
+        found = [evaluator.statistics(mapping) for mapping in mappings]
+        return Judged(evaluator.name, tuple(_valid(one) for one in found))
+    program = timeloop_evaluator(spec, choice)
+    measured = [_valid_measure(program.measure(mapping)) for mapping in mappings]
+    digits = (
+        "doubles in full"
+        if all(one.full for one in measured)
+        else "doubles of its parts as printed, two decimals"
+    )
+    texts = tuple(one.texts for one in measured) if spec.beyond else ()
+    return Judged(f"{evaluator.name}, {digits}", tuple(one.statistics for one in measured), texts)
+
+
+def _valid(statistics: Statistics | Rejection) -> Statistics:
+    if isinstance(statistics, Rejection):
+        raise AssertionError(f"a mapping counted as valid is rejected: {statistics.message}")
+    return statistics
+
+
+def _valid_measure(found: Measured | Rejection) -> Measured:
+    if isinstance(found, Rejection):
+        raise AssertionError(f"a mapping counted as valid is rejected: {found.message}")
+    return found
 
 
 def timeloop_evaluator(spec: Spec, choice: EvaluatorChoice, *, accesses: bool = False) -> TimeloopEvaluator:

@@ -92,19 +92,23 @@ class _Loops:
 class _Collector:
     reading: Reading
     spec: Spec
+    skews: list[Node] | None = None
     loops: dict[TilingLevel, _Loops] = field(default_factory=dict)
     keep: dict[tuple[int, int], bool] = field(default_factory=dict)
     bypassed: set[int] = field(default_factory=set)
     switches: dict[str, set[tuple[int, int]]] = field(default_factory=dict)
 
 
-def read_mapping(node: Node, spec: Spec, *, strict: bool = True) -> tuple[Mapping, Switches, list[str]]:
+def read_mapping(
+    node: Node, spec: Spec, *, strict: bool = True, skews: list[Node] | None = None
+) -> tuple[Mapping, Switches, list[str]]:
     """The mapping a list of directives describes (formats section 3).
 
     Args:
         node: the value of ``mapping``.
         spec: problem and machine.
         strict: unknown keys are errors.
+        skews: collects the directives that skew loops, which a ``Mapping`` does not hold; without it they are refused.
 
     Returns:
         The mapping, the reuse switches its directives set, and Timeloop's own warning lines.
@@ -112,8 +116,9 @@ def read_mapping(node: Node, spec: Spec, *, strict: bool = True) -> tuple[Mappin
     Raises:
         FactorProductError: factors that do not multiply to the bounds.
         MappingError: any other thing wrong with a directive.
+        UnsupportedFeatureError: skewed loops, where they are not collected.
     """
-    collector = _Collector(Reading(node.document, strict), spec)
+    collector = _Collector(Reading(node.document, strict), spec, skews)
     try:
         if not isinstance(node.value, list):
             node.fail("no mapping", expected="a list of directives {target, type, ...}")
@@ -152,7 +157,10 @@ def _read_directive(collector: _Collector, node: Node) -> None:
         node.fail("not a directive", expected="a map {target, type, ...}")
     kind = reading.text(node.child("type"))
     if kind == "skew":
-        Beyond((feature(node, SKEW),)).refuse()
+        if collector.skews is None:
+            Beyond((feature(node, SKEW),)).refuse()
+        collector.skews.append(node)
+        return
     if kind not in _TYPES:
         near = nearest(kind or "", _TYPES)
         node.child("type").fail(

@@ -6,7 +6,8 @@ import dataclasses
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from .errors import UsageError
-from .evaluation import EvaluatorChoice
-from .evaluators.base import Evaluator
+from .evaluation import EvaluatorChoice, Judged, fitting_choice, judged
+from .mapping import Mapping
 from .mapspace.diagnosis import require_feasible
-from .model.outcome import Outcome, Rejection, Statistics
+from .model.outcome import Outcome, Statistics
 from .nondominated import Archive, hypervolume, non_dominated
 from .objective import Objective, parse_objective
 from .recorded import Conditions, recorded_search
@@ -42,11 +43,15 @@ _MARGIN = 1.1  # of the default reference point beyond the worst figures of the 
 
 @dataclass(frozen=True)
 class Member:
-    """A mapping on the front: its figures (in the order of ``Front.figures``) and all its statistics."""
+    """A mapping on the front: its figures (in the order of ``Front.figures``) and all its statistics.
+
+    ``texts``: the real program's own output files where only it covers the design.
+    """
 
     found: Found
     figures: tuple[float, ...]
     statistics: Statistics
+    texts: Map[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,9 @@ class Front:
         written = [target.write("front.json", json.dumps(self._summary(digits), indent=2) + "\n")]
         for number, member in enumerate(self.members, 1):
             name = f"{number:0{digits}}"
-            written += write_mapping(inside, self.spec, member.found.mapping, member.statistics, name)
+            written += write_mapping(
+                inside, self.spec, member.found.mapping, member.statistics, name, member.texts
+            )
         if self.members:
             buffer = io.BytesIO()
             save_figure(front_figure(self.points, self.figures, UNITS, self.spec.problem.name), buffer)
@@ -156,10 +163,14 @@ def search_front(
     require_feasible(spec)
     objective = parse_objective(settings.objective, len(spec.architecture.storage))
     keeper = _Keeper(spec, _searcher(spec, settings, names, runs, objective), names)
-    conditions = Conditions(evaluator or EvaluatorChoice(), output, resume, threads, on_progress, on_compile)
+    choice = fitting_choice(spec, evaluator or EvaluatorChoice())
+    conditions = Conditions(choice, output, resume, threads, on_progress, on_compile)
     identity = {"front": list(names), "runs": runs}
     found, judge = recorded_search(spec, settings, keeper, objective, conditions, identity=identity)
-    front = Front(spec, settings, names, _members(keeper, judge), found, judge.name)
+    rows = keeper.archive.tags[np.lexsort(keeper.archive.points.T[::-1])]
+    mappings = [keeper.space.decode(row[None, 1:])[0] for row in rows]
+    figured = judged(spec, choice, judge, mappings)
+    front = Front(spec, settings, names, _members(keeper, mappings, figured), found, figured.name)
     if output is not None:
         front.write(output)
     return front
@@ -202,23 +213,20 @@ class _Keeper(Searcher):
         self._searcher.tell(candidates, outcome)
 
 
-def _members(keeper: _Keeper, evaluator: Evaluator) -> tuple[Member, ...]:
+def _members(keeper: _Keeper, mappings: Sequence[Mapping], judged: Judged) -> tuple[Member, ...]:
     archive = keeper.archive
+    order = np.lexsort(archive.points.T[::-1])
+    texts: Sequence[Map[str, str]] = judged.texts or [{}] * len(mappings)
     members = []
-    for i in np.lexsort(archive.points.T[::-1]):
-        row = archive.tags[i, 1:]
-        mapping = keeper.space.decode(row[None])[0]
-        statistics = evaluator.statistics(mapping)
-        if isinstance(statistics, Rejection):
-            raise AssertionError(f"a mapping counted as valid is rejected: {statistics.message}")
+    for i, mapping, statistics, text in zip(order, mappings, judged.statistics, texts, strict=True):
         found = Found(
             mapping=mapping,
-            candidate=tuple(int(x) for x in row),
+            candidate=tuple(int(x) for x in archive.tags[i, 1:]),
             sample=int(archive.tags[i, 0]),
             cost=statistics.energy_pj * statistics.cycles,
             cycles=statistics.cycles,
             energy_pj=statistics.energy_pj,
             utilization=statistics.utilization,
         )
-        members.append(Member(found, tuple(float(x) for x in archive.points[i]), statistics))
+        members.append(Member(found, tuple(float(x) for x in archive.points[i]), statistics, text))
     return tuple(members)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import kinds
-from .shared import add_files
+from .shared import add_call, add_files
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -19,6 +19,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--mapping", metavar="FILE", help="map.yaml or map.txt; default: the 'mapping' key of FILES"
     )
+    parser.add_argument(
+        "--evaluator",
+        choices=("native", "timeloop"),
+        help="native model (default), or the real timeloop-model, which also evaluates what only it covers",
+    )
+    add_call(parser)
     parser.add_argument(
         "--rows", metavar="FILE.jsonl[.gz]", help="recorded rows: compute, and compare with what they expect"
     )

@@ -15,19 +15,25 @@ def add_files(parser: argparse.ArgumentParser, *, optional: bool = False) -> Non
         metavar="FILES",
         help="architecture, problem, tables, constraints, mapper: any order; a folder stands for its YAML files",
     )
+    add_set(parser)
+    parser.add_argument(
+        "--rules",
+        choices=("2025", "2022"),
+        default="2025",
+        help="Timeloop version to equal: 2025 (today's), 2022 (2022/23)",
+    )
+
+
+def add_set(parser: argparse.ArgumentParser, more: str = "") -> None:
+    """``--set``; ``more`` ends its help."""
     parser.add_argument(
         "--set",
         dest="values",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="value for a Jinja2 variable of the input files (may be repeated)",
-    )
-    parser.add_argument(
-        "--rules",
-        choices=("2025", "2022"),
-        default="2025",
-        help="Timeloop version to equal: 2025 (today's), 2022 (2022/23)",
+        help="set a value of the input, e.g. GLB.attributes.depth=4096 or PE.spatial.meshX=8, or a variable of its "
+        "Jinja2 templates (may be repeated)" + more,
     )
 
 

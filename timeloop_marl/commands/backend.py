@@ -23,10 +23,10 @@ def evaluator_choice(options: argparse.Namespace) -> EvaluatorChoice:
     cache = getattr(options, "cache", None)
     given = {
         "kind": getattr(options, "evaluator", None),
-        "jobs": options.jobs,
+        "jobs": getattr(options, "jobs", None),
         "program": options.timeloop_model,
         "seconds": options.call_seconds,
-        "on_crash": options.on_crash,
+        "on_crash": getattr(options, "on_crash", None),
         "cache": default_cache() if cache is None else None if cache == "none" else Path(cache),
     }
     return EvaluatorChoice(**{name: value for name, value in given.items() if value is not None})
@@ -36,6 +36,16 @@ def verify_found(spec: Spec, mappings: Sequence[Mapping], options: argparse.Name
     """Evaluate mappings with the program that the options name and with the native model."""
     choice = evaluator_choice(options)
     return verify_mappings(spec, mappings, timeloop_evaluator(spec, choice), jobs=choice.jobs)
+
+
+def judged_already(spec: Spec, evaluator: str) -> bool:
+    """Whether there is nothing to verify: the real program gave every figure of a design that only it covers."""
+    if spec.beyond is None:
+        return False
+    say(
+        f"notice: nothing to verify: every figure is from {evaluator}; the native model does not cover this design"
+    )
+    return True
 
 
 def report_verification(verification: Verification, folder: RunFolder | None) -> bool:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..api import expand
 from ..errors import MappingError, UsageError
+from ..evaluation import fitting_choice, timeloop_evaluator
 from ..evaluators.native import NativeEvaluator
+from ..evaluators.timeloop.figures import Measured
 from ..mapping import Mapping
 from ..mapping_yaml import read_mapping
 from ..mapspace.membership import violations
@@ -17,10 +21,14 @@ from ..report.map_reader import read_map_text
 from ..report.results import PREFIX, write_mapping
 from ..report.terminal import result_view
 from ..run_folder import RunFolder
+from ..specs.beyond import SKEW, Beyond
 from ..specs.constraints import Switches
-from ..specs.document import Document
+from ..specs.document import Document, Node
 from ..specs.loading import load_document
+from ..specs.scalars import feature
 from ..specs.spec import Spec
+from ..specs.writing import document as document_of
+from .backend import evaluator_choice
 from .inputs import parse_values, print_notices, read_inputs
 from .screen import console
 
@@ -49,25 +57,52 @@ def _one(options: argparse.Namespace) -> int:
         raise UsageError("no input files: give the architecture, problem, ... and a mapping")
     document, spec = read_inputs(options, program="mapper" if options.mapping else "model")
     print_notices(spec)
-    mapping, switches = _mapping(options, document, spec)
+    skews: list[Node] = []
+    mapping, switches = _mapping(options, document, spec, skews)
     for violation in violations(mapping, spec) if options.mapping else []:
         print(f"notice: outside the constraints: {violation}", file=sys.stderr)
-    evaluator = NativeEvaluator(spec, switches=switches)
-    evaluator.warm_up(lambda text: print(text, file=sys.stderr, flush=True))
-    result = evaluator.statistics(mapping)
+    if skews:
+        spec = _skewed(spec, document, skews)
+        print(f"notice: {spec.notices[-1]}", file=sys.stderr)
+    spec = replace(spec, constraints=replace(spec.constraints, switches=switches))
+    result = _evaluated(options, spec, mapping)
     if isinstance(result, Rejection):
         print(f"invalid: {result.level_name}: {result.message}")
         return 1
-    console().print(result_view(spec, mapping, result))
+    console().print(result_view(spec, mapping, result.statistics))
     if options.output:
         folder = RunFolder(options.output)
         folder.create()
-        write_mapping(folder, spec, mapping, result, PREFIX)
+        own = result.texts if spec.beyond else {}
+        write_mapping(folder, spec, mapping, result.statistics, PREFIX, own)
         print(f"results in {folder.path}")
     return 0
 
 
-def _mapping(options: argparse.Namespace, document: Document, spec: Spec) -> tuple[Mapping, Switches]:
+def _evaluated(options: argparse.Namespace, spec: Spec, mapping: Mapping) -> Measured | Rejection:
+    """By the native model, or by the real one where that is asked for or alone covers the design."""
+    choice = fitting_choice(spec, evaluator_choice(options))
+    if choice.kind == "timeloop":
+        program = timeloop_evaluator(spec, choice)
+        print(f"evaluated by {program.name}", file=sys.stderr)
+        return program.measure(mapping)
+    evaluator = NativeEvaluator(spec)
+    evaluator.warm_up(lambda text: print(text, file=sys.stderr, flush=True))
+    found = evaluator.statistics(mapping)
+    return found if isinstance(found, Rejection) else Measured(found, full=True)
+
+
+def _skewed(spec: Spec, document: Document, skews: Sequence[Node]) -> Spec:
+    """The Spec with directives of the mapping that only the real program knows."""
+    features = tuple(feature(node, SKEW) for node in skews)
+    beyond = spec.beyond or Beyond((), document_of(spec, constraints=False, mapper=False))
+    beyond = beyond.with_directives(features, [node.value for node in skews])
+    return replace(spec, beyond=beyond, notices=(*spec.notices, beyond.notice))
+
+
+def _mapping(
+    options: argparse.Namespace, document: Document, spec: Spec, skews: list[Node]
+) -> tuple[Mapping, Switches]:
     file = options.mapping
     if file is None:
         node = document.root().child("mapping")
@@ -80,7 +115,7 @@ def _mapping(options: argparse.Namespace, document: Document, spec: Spec) -> tup
         if node.absent:
             raise UsageError(f"{file}: no 'mapping' section")
     try:
-        mapping, switches, warnings = read_mapping(node, spec)
+        mapping, switches, warnings = read_mapping(node, spec, skews=skews)
     except MappingError as error:
         if file is not None or _has_mapping(options):
             raise

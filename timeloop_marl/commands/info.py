@@ -26,7 +26,11 @@ _PROBES = 2000
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print it all; 1 if the constraints leave no mapping."""
+    """Print it all.
+
+    Raises:
+        InfeasibleError: the constraints leave no mapping; what else was found about them is printed before.
+    """
     _, spec = read_inputs(options)
     print_notices(spec)
     screen = console()
@@ -37,10 +41,12 @@ def run(options: argparse.Namespace) -> int:
         screen.print("\nloop constraints (orders from the inside out)", _constraints(spec))
     screen.print()
     findings = diagnose(spec)
+    fatal = next((finding for finding in findings if finding.severity is Severity.ERROR), None)
     for finding in findings:
-        screen.print(f"{finding.severity.value}: {finding}")
-    if any(finding.severity is Severity.ERROR for finding in findings):
-        return 1
+        if finding is not fatal:
+            screen.print(f"{finding.severity.value}: {finding}")
+    if fatal is not None:
+        raise fatal.as_error()
     _print_mapspace(screen, spec)
     return 0
 
@@ -160,6 +166,9 @@ def _print_mapspace(screen: Screen, spec: Spec) -> None:
     )
     learners = LearnersMapspace(spec)
     screen.print(f"learners' view: {learners.axes} axes, 10^{learners.log10_size:.1f} rows")
+    if spec.beyond is not None:
+        screen.print("validity and spread: not estimated, only the real Timeloop evaluates this design")
+        return
     evaluator = NativeEvaluator(spec)
     evaluator.warm_up(lambda text: print(text, file=sys.stderr, flush=True))
     rng = np.random.default_rng(0)

@@ -16,6 +16,7 @@ from .inputs import print_notices, read_inputs
 def run(options: argparse.Namespace) -> int:
     """Draw, evaluate, compare; 0 if no figure differs, 1 if one does."""
     _, spec = read_inputs(options)
+    spec.require_native()
     print_notices(spec)
     require_feasible(spec)
     choice = evaluator_choice(options)

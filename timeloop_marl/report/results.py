@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from .stats import stats_text
 from .trajectory import Trajectory
 
 PREFIX = "timeloop-marl"
+_NONE: Map[str, str] = {}
 _UNITS = {"edp": ("EDP", "pJ·cycles"), "energy": ("energy", "pJ"), "delay": ("cycles", "")}
 
 
@@ -36,27 +38,39 @@ def write_results(
     search: SearchResult,
     statistics: Sequence[Statistics],
     evaluator: str,
+    texts: Sequence[Map[str, str]] = (),
 ) -> list[Path]:
-    """Write everything about the best mappings; the second and later ones carry their rank in the name."""
+    """Write everything about the best mappings; the second and later ones carry their rank in the name.
+
+    ``texts``: per mapping, files that the real program wrote and that stand in for ours.
+    """
     written = [
         folder.write("summary.json", json.dumps(summary(spec, settings, search, evaluator), indent=2) + "\n")
     ]
     for rank, (found, figures) in enumerate(zip(search.best, statistics, strict=True), 1):
-        written += write_mapping(
-            folder, spec, found.mapping, figures, f"{PREFIX}.{rank}" if rank > 1 else PREFIX
-        )
+        name = f"{PREFIX}.{rank}" if rank > 1 else PREFIX
+        own = texts[rank - 1] if texts else {}
+        written += write_mapping(folder, spec, found.mapping, figures, name, own)
     if statistics:
         written.append(_write_picture(folder, spec, settings, search, statistics[0]))
     return written
 
 
 def write_mapping(
-    folder: RunFolder, spec: Spec, mapping: Mapping, statistics: Statistics, prefix: str
+    folder: RunFolder,
+    spec: Spec,
+    mapping: Mapping,
+    statistics: Statistics,
+    prefix: str,
+    texts: Map[str, str] = _NONE,
 ) -> list[Path]:
-    """``.stats.txt``, ``.map.txt``, ``.map.yaml`` and a complete input for timeloop-model, of one mapping."""
+    """``.stats.txt``, ``.map.txt``, ``.map.yaml`` and a complete input for timeloop-model, of one mapping.
+
+    ``texts``: what the real program wrote, by the end of the name, where its figures are more than ours.
+    """
     return [
-        folder.write(f"{prefix}.stats.txt", stats_text(spec, statistics)),
-        folder.write(f"{prefix}.map.txt", map_text(spec, mapping, statistics)),
+        folder.write(f"{prefix}.stats.txt", texts.get("stats.txt") or stats_text(spec, statistics)),
+        folder.write(f"{prefix}.map.txt", texts.get("map.txt") or map_text(spec, mapping, statistics)),
         folder.write(
             f"{prefix}.map.yaml", map_yaml_text(spec, mapping, complete=_needs_all(spec, mapping)) + "\n"
         ),
@@ -96,7 +110,14 @@ def summary(spec: Spec, settings: Settings, search: SearchResult, evaluator: str
             for found in search.best
         ],
         "trajectory": [
-            {"samples": step.samples, "cost": step.cost, "cycles": step.cycles, "energy_pj": step.energy_pj}
+            {
+                "samples": step.samples,
+                "valid": step.valid,
+                "seconds": step.seconds,
+                "cost": step.cost,
+                "cycles": step.cycles,
+                "energy_pj": step.energy_pj,
+            }
             for step in search.trajectory
         ],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .evaluator import OnCrash, TimeloopEvaluator
+from .evaluator import OnCrash, TimeloopEvaluator, find_route
 from .program import MODEL, Program, find_program
 
-__all__ = ["MODEL", "OnCrash", "Program", "TimeloopEvaluator", "find_program"]
+__all__ = ["MODEL", "OnCrash", "Program", "TimeloopEvaluator", "find_program", "find_route"]

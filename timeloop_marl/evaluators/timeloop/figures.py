@@ -6,8 +6,8 @@ total energy, which is in no file in full, is summed up from them in the program
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ...model.outcome import (
     ComputeStatistics,
@@ -27,13 +27,22 @@ NO_TENSOR = TensorStatistics(
     address_energy_total=0.0, read_bandwidth=0.0, write_bandwidth=0.0, bandwidth_scale=1.0,
 )  # fmt: skip
 
+_SPARSE_INSTANCES = "Utilized instances (max)"
+
 
 @dataclass(frozen=True)
 class Measured:
-    """Figures of the real program. ``full``: doubles have all their digits; otherwise two decimals, as printed."""
+    """Figures of the real program.
+
+    Attributes:
+        statistics: all of them.
+        full: doubles have all their digits; otherwise two decimals, as printed.
+        texts: the program's own output files, by the end of their names.
+    """
 
     statistics: Statistics
     full: bool
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 def measured(text: StatsText, archive: Archive | None, spec: Spec) -> Measured:
@@ -79,7 +88,7 @@ def _check_names(text: StatsText, archive: Archive | None, spec: Spec) -> None:
 
 def _compute(text: StatsText, archive: Archive | None, spec: Spec) -> ComputeStatistics:
     block = text.levels[spec.architecture.compute.name]
-    used = block.count("Utilized instances")
+    used = block.count("Utilized instances" if "Utilized instances" in block.values else _SPARSE_INSTANCES)
     return ComputeStatistics(
         utilized_instances=used,
         average_instances=archive.average_instances if archive else float(used),

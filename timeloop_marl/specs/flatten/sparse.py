@@ -70,8 +70,8 @@ def _joined(mine: object, other: object, origin: Origin) -> object:
     if mine is None:
         return other
     joined = Seq(origin)
-    for part in (mine, other):
-        values = as_list(part, origin, "a list of sparse optimisations")
+    for value in (mine, other):
+        values = as_list(value, origin, "a list of sparse optimisations")
         for index, item in enumerate(values):
             joined.add(item, values.origin_of(index))
     return joined
