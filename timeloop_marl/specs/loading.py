@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SpecError, UnsupportedFeatureError, UsageError
+from .changes import changed, split_values
 from .document import Document, Origin
 from .marked import Map, Seq, error_at, to_document
 from .safe_yaml import parse_yaml
@@ -83,7 +84,7 @@ def load_document(
         style: ``timeloop``: as the C++ programs, all files are one YAML text and the first of equal keys counts;
             ``frontend``: as the v0.4 front end, every file passes through Jinja2 and maps are combined;
             ``auto``: ``frontend`` if a file uses Jinja2 or an architecture has ``nodes``, else ``timeloop``.
-        jinja_data: variables for the templates.
+        jinja_data: variables for the templates; names with a dot are values to set in the document (``changes``).
 
     Returns:
         The document, with the origin of every value. A v0.4 architecture is still in its nodes form.
@@ -96,6 +97,7 @@ def load_document(
         raise UsageError(f"unknown style {style!r}: expected one of {', '.join(STYLES)}")
     if not files:
         raise UsageError("no input file: give the architecture, problem, ... as YAML files")
+    variables, changes = split_values(jinja_data or {})
     paths, notices = _input_files(files)
     texts = {path: read_text(path) for path in paths}
     if sum(map(len, texts.values())) > MAX_TOTAL_BYTES:
@@ -105,11 +107,12 @@ def load_document(
     if style == "auto":
         style = "frontend" if _needs_front_end(texts) else "timeloop"
     if style == "frontend":
-        data, more = _load_frontend(texts, jinja_data or {})
+        data, more = _load_frontend(texts, variables)
         notices += more
     else:
         data = _load_timeloop(texts)
-    return to_document(data, notices)
+    data, more = changed(data, changes)
+    return to_document(data, [*notices, *more])
 
 
 def _input_files(files: Sequence[str | Path]) -> tuple[list[Path], list[str]]:

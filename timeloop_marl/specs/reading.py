@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import SpecError
 from .architecture import Architecture
 from .beyond import LAYOUT, SPARSE, Beyond, verbatim
+from .changes import split_values
 from .constraint_reading import read_constraints
 from .document import Document, Node
 from .energy_source import EnergyChoice, read_energies
@@ -132,14 +133,15 @@ def load(
         strict: see there.
         mapspace_constraints: see there.
         energies: see there.
-        jinja_data: variables for templates.
+        jinja_data: variables for templates, and values to set by their path (``changes``).
 
     Raises:
         SpecError: anything wrong in the files.
     """
     raw = load_document(files, jinja_data=jinja_data)
     document = flatten(raw)
-    if not energies.inputs and not is_nodes_form(raw):
+    # Accelergy reads the original files only where these are the whole truth.
+    if not energies.inputs and not is_nodes_form(raw) and not split_values(jinja_data or {})[1]:
         energies = replace(energies, inputs=plain_inputs(files))
     return read_spec(
         document, options=options, strict=strict, mapspace_constraints=mapspace_constraints, energies=energies
@@ -154,7 +156,7 @@ def load_flat(
     Args:
         files: YAML files in the order of the command line.
         program: ``mapper`` or ``model``: whether v0.4 constraints become constraints or the mapping itself.
-        jinja_data: variables for templates.
+        jinja_data: variables for templates, and values to set by their path (``changes``).
 
     Raises:
         SpecError: a file cannot be read or flattened.
