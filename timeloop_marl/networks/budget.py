@@ -51,7 +51,7 @@ def next_targets(standings: Sequence[Standing], objective: str, budget: int | No
     """
     targets = [standing.course.samples for standing in standings]
     spent = sum(targets)
-    quantum = max(CHUNK, int(_GROWTH * spent))
+    quantum = CHUNK * max(1, round(_GROWTH * spent / CHUNK))
     if budget is not None:
         quantum = min(quantum, budget - spent)
     drops = [weight * expected_drop(s.course) for s, weight in zip(standings, weights(standings, objective))]

@@ -24,7 +24,7 @@ from ..versions import versions
 from .choice import Point, best_product
 from .figures import FigureTask, HullTask, layer_figures, layer_hull
 from .folders import LAYERS
-from .layers import Layer, read_layers
+from .layers import Layer, problem_fingerprint, read_layers
 from .result import FILE, LayerResult, NetworkResult, as_json
 from .rounds import NetworkProgress, Rounds
 from .sources import sort_sources
@@ -77,8 +77,8 @@ def network(
     layers = read_layers(sources, options=ModelOptions.from_environment(os.environ, rules), values=values)
     chosen = (settings or Settings()).updated(choices)
     run = _Run(sources.name, layers, chosen, Path(output), evaluator or EvaluatorChoice())
-    run.prepare(resume, {"files": [str(f) for f in ([files] if isinstance(files, (str, Path)) else files)]})
     run.warm_up(on_compile)
+    run.prepare(resume, {"files": [str(f) for f in ([files] if isinstance(files, (str, Path)) else files)]})
     with Engine.chosen(jobs, backend, scheduler).open() as workers:
         return run.search(workers, on_progress)
 
@@ -104,8 +104,13 @@ class _Run:
             raise UsageError(
                 f"{self.root}: holds a run already; go on with it by --resume, or choose another -o folder"
             )
+        layers = {layer.name: problem_fingerprint(layer.spec) for layer in self.layers}
+        if folder.started:
+            _check_layers(folder, layers)
         folder.create()
-        folder.write_manifest({"kind": "network", "arguments": {**arguments, **_settings(self.settings)}})
+        folder.write_manifest(
+            {"kind": "network", "arguments": {**arguments, **_settings(self.settings)}, "layers": layers}
+        )
         for layer, name in zip(self.layers, self.folders):
             inside = RunFolder(self.root / name)
             if not inside.started:
@@ -221,6 +226,16 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "seed": settings.seed,
         "option": [f"{key}={value}" for key, value in settings.options.items()],
     }
+
+
+def _check_layers(folder: RunFolder, layers: Mapping[str, str]) -> None:
+    recorded = folder.read_manifest().get("layers", {})
+    differing = sorted(name for name in {*layers, *recorded} if layers.get(name) != recorded.get(name))
+    if differing:
+        raise UsageError(
+            f"{folder.path}: cannot resume: layer {differing[0]} is not what it was when the run began; "
+            "give the same machine and layers, or start anew in another folder"
+        )
 
 
 def _check(settings: Settings, samples: int | None, layers: int) -> None:
