@@ -24,7 +24,6 @@ OTHERS = (
 )
 PAPER = ("marl-paper", "marl-paper@tuned")
 TIMELOOP = ("timeloop-random", "timeloop-random-pruned", "timeloop-linear-pruned", "timeloop-hybrid")
-_OF_AVERAGE_COST = tuple(name for name in OTHERS if name != "optuna-tpe@tuned")
 _COMPARED = (OURS, COMMON_TUNED, "single-agent@tuned", "genetic@tuned", "cross-entropy@tuned")
 
 
@@ -47,15 +46,15 @@ class Part:
                         yield Task(pair, searcher, seed, self.samples, self.objective)
 
 
+_LENGTHY = ("genetic", "cma-es@tuned", "annealing@tuned", COMMON, *PAPER)
+# Fewer seeds and samples for what takes milliseconds a sample.
 _OF_BASELINES = (
-    Part((*TIMELOOP,), 1, 100_000),
-    Part(("single-agent@tuned", COMMON, COMMON_TUNED, *PAPER, *_OF_AVERAGE_COST, "genetic"), 10, 10_000),
-    Part((*(n for n in SINGLE if n.startswith("sb3-")), COMMON_LIBRARY), 3, 2000),
-    Part(("optuna-tpe@tuned",), 3, 1000),
-    *(
-        Part(tuple(n for n in _COMPARED if n != OURS), 3, 3000, objective)
-        for objective in ("energy", "delay")
-    ),
+    Part(TIMELOOP, 1, 100_000),
+    Part((*_COMPARED[1:], "random"), 10, 10_000),
+    Part(_LENGTHY, 3, 10_000),
+    Part(("sb3-maskable-ppo@tuned",), 3, 2000),
+    Part(("sb3-ppo@tuned", "sb3-a2c@tuned", COMMON_LIBRARY, "optuna-tpe@tuned"), 3, 1000),
+    *(Part(_COMPARED[1:], 3, 3000, objective) for objective in ("energy", "delay")),
 )
 _OF_OURS = (
     Part((OURS, "marl:critic=false"), 10, 10_000),

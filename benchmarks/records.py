@@ -14,12 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from fingerprint import fingerprint
-from pairs import ROOT, read
-from running import Run, Task, identity, options_of, run
-
-from timeloop_marl.objective import parse_objective
-from timeloop_marl.searchers.registry import make_searcher
+from pairs import ROOT
+from running import Run, Task, code_of, identity, options_of, run
 
 RECORDED = Path(__file__).parent / "recorded.jsonl.gz"  # the runs behind docs/results.md
 WORKING = ROOT / "out" / "benchmarks" / "runs.jsonl"
@@ -47,11 +43,9 @@ class Records:
 
     def code(self, task: Task) -> str:
         """The fingerprint of the searcher's code of today."""
-        name, options = options_of(task.searcher)
+        name, _ = options_of(task.searcher)
         if name not in self._codes:
-            spec = read(task.pair)
-            objective = parse_objective(task.objective, len(spec.architecture.storage))
-            self._codes[name] = fingerprint(type(make_searcher(name, spec, 0, objective, options)).__module__)
+            self._codes[name] = code_of(task)
         return self._codes[name]
 
     def missing(self, tasks: Iterable[Task]) -> list[Task]:

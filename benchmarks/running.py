@@ -15,6 +15,7 @@ from jaxtyping import Int64
 from numpy import ndarray
 from pairs import read
 
+from timeloop_marl.comparison.runs import Limit, run_timeloop
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.model.outcome import Outcome
 from timeloop_marl.objective import parse_objective
@@ -23,8 +24,7 @@ from timeloop_marl.searchers.base import Searcher, Space
 from timeloop_marl.searchers.registry import SEARCHERS, make_searcher
 
 TUNED = Path(__file__).parent / "tuned.json"
-# Timeloop's mappers would stop by themselves long before the budget.
-_ENDLESS = {"victory_condition": "0", "timeout": "1000000000", "search_size": "0"}
+TIMELOOP = "timeloop-"
 _WARM = 32
 _REMEMBERED = 2_000_000  # rows; beyond, repetitions are undercounted
 Run = dict[str, Any]
@@ -43,15 +43,14 @@ class Task:
     @property
     def seeded(self) -> Task:
         """The same, with seed 0 where seeds change nothing."""
-        return dataclasses.replace(self, seed=0) if self.searcher.startswith("timeloop-") else self
+        return dataclasses.replace(self, seed=0) if self.searcher.startswith(TIMELOOP) else self
 
 
 def options_of(text: str) -> tuple[str, dict[str, str]]:
     """Name and options of ``name:option=value,…``; ``…@tuned`` adds those that the tuning protocol chose."""
     head = text.removesuffix("@tuned")
     name, _, rest = head.partition(":")
-    options: dict[str, str] = dict(_ENDLESS) if name.startswith("timeloop-") else {}
-    options |= dict(part.split("=", 1) for part in rest.split(",") if part)
+    options = dict(part.split("=", 1) for part in rest.split(",") if part)
     if head != text:
         options |= json.loads(TUNED.read_text())["chosen"][head]["options"]
     return name, options
@@ -69,7 +68,6 @@ class Watched(Searcher):
 
     def __init__(self, searcher: Searcher) -> None:
         self.inner, self.space, self.batch = searcher, searcher.space, searcher.batch
-        self.precheck = searcher.precheck
         self.repeated, self.seconds = 0, 0.0
         self._seen: set[bytes] = set()
 
@@ -96,11 +94,25 @@ def _keys(space: Space, rows: Int64[ndarray, "m axes"]) -> list[bytes]:
 
 def run(task: Task) -> Run:
     """The record of one search: trajectory of improvements (samples, cost), counts, processor time of one core."""
+    name, _ = options_of(task.searcher)
+    found = _timeloop(task, name) if name.startswith(TIMELOOP) else _ours(task)
+    return {"identity": identity(task), "code": code_of(task), "budget": task.samples, **found}
+
+
+def code_of(task: Task) -> str:
+    """The fingerprint of the code of the task's searcher."""
+    name, options = options_of(task.searcher)
+    spec = read(task.pair)
+    objective = parse_objective(task.objective, len(spec.architecture.storage))
+    return fingerprint(type(make_searcher(name, spec, 0, objective, options)).__module__)
+
+
+def _ours(task: Task) -> Run:
     spec, (name, options) = read(task.pair), options_of(task.searcher)
     objective = parse_objective(task.objective, len(spec.architecture.storage))
+    evaluator = NativeEvaluator(spec)
     # The first samples compile or load kernels: on a searcher that is thrown away.
     warm = make_searcher(name, spec, task.seed, objective, options)
-    evaluator = NativeEvaluator(spec, precheck=warm.precheck)
     search(warm.space, warm, evaluator, objective, Budget(samples=_WARM))
     searcher = make_searcher(name, spec, task.seed, objective, options)
     watched = Watched(searcher)
@@ -108,9 +120,6 @@ def run(task: Task) -> Run:
     result = search(searcher.space, watched, evaluator, objective, Budget(samples=task.samples))
     spent, wall = time.process_time() - start, time.perf_counter() - begun
     return {
-        "identity": identity(task),
-        "code": fingerprint(type(searcher).__module__),
-        "budget": task.samples,
         "samples": result.samples,
         "valid": result.valid,
         "repeated": watched.repeated,
@@ -119,6 +128,26 @@ def run(task: Task) -> Run:
         "searcher_seconds": round(watched.seconds, 4),
         "wall_seconds": round(wall, 4),
         "trajectory": [(step.samples, step.cost) for step in result.trajectory],
+    }
+
+
+def _timeloop(task: Task, name: str) -> Run:
+    """Timeloop's mappers draw most mappings in vain before anything is evaluated; they count all of them."""
+    spec = read(task.pair)
+    objective = parse_objective(task.objective, len(spec.architecture.storage))
+    algorithm = name.removeprefix(TIMELOOP).replace("-", "_")
+    start = time.process_time()
+    course = run_timeloop(spec, algorithm, objective, Limit(samples=task.samples))
+    spent = time.process_time() - start
+    return {
+        "samples": course.samples,
+        "valid": course.valid,
+        "repeated": 0,
+        "ended": course.ended,
+        "seconds": round(spent, 4),
+        "searcher_seconds": 0.0,
+        "wall_seconds": round(course.seconds, 4),
+        "trajectory": [(point.samples, point.cost) for point in course.points],
     }
 
 

@@ -18,13 +18,14 @@ from pathlib import Path
 
 from document import write_complete, write_results
 from measures import Results
-from pairs import SETS, best_known, lower_best_known
+from pairs import SETS, best_known, lower_best_known, read
 from plans import PLANS, Part
 from records import WORKING, Records, write_recorded
 from running import Task, options_of
 from tables import everything, summary
 
 from timeloop_marl.errors import UsageError
+from timeloop_marl.objective import parse_objective
 from timeloop_marl.searchers.registry import SEARCHERS, make_searcher
 
 
@@ -45,18 +46,15 @@ def tasks_of(given: argparse.Namespace) -> list[Task]:
 
 def unusable(names: set[str], example: Task) -> set[str]:
     """Those whose libraries are not installed."""
-    from pairs import read
-
-    from timeloop_marl.objective import parse_objective
-
     spec = read(example.pair)
+    objective = parse_objective(example.objective, len(spec.architecture.storage))
     found = set()
     for text in sorted(names):
         name, options = options_of(text)
         if name not in SEARCHERS:
             raise UsageError(f"unknown searcher: {name!r}. Known: {', '.join(SEARCHERS)}")
         try:
-            make_searcher(name, spec, 1, parse_objective("edp", len(spec.architecture.storage)), options)
+            make_searcher(name, spec, 1, objective, options)
         except UsageError as error:
             if "not installed" not in str(error):
                 raise
