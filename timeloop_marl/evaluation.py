@@ -18,6 +18,7 @@ from .evaluators.timeloop import MODEL, OnCrash, TimeloopEvaluator, find_route
 from .evaluators.timeloop.figures import Measured
 from .mapping import Mapping as LoopNest
 from .model.outcome import Rejection, Statistics
+from .parallel import Engine, Workers, number
 from .run_identity import spec_fingerprint
 from .specs.constraints import Constraints
 from .specs.mapper import MapperOptions
@@ -35,6 +36,8 @@ class EvaluatorChoice:
     Attributes:
         kind: ``native`` or ``timeloop``.
         jobs: evaluations at the same time; below 0 as in joblib. The result does not depend on it.
+        backend: where calls of the program run: ``threading`` here, or ``loky``, ``dask``, ``ray``.
+        scheduler: address of a running cluster, for the last two.
         program: name or file of timeloop-model.
         seconds: time limit of one call of it.
         on_crash: ``stop`` or ``skip`` when a call crashes or hangs.
@@ -43,6 +46,8 @@ class EvaluatorChoice:
 
     kind: str = "native"
     jobs: int = 1
+    backend: str = "threading"
+    scheduler: str | None = None
     program: str = MODEL
     seconds: float | None = 60.0
     on_crash: str = OnCrash.STOP.value
@@ -53,8 +58,12 @@ class EvaluatorChoice:
             raise UsageError(f"unknown evaluator {self.kind!r}: expected {' or '.join(KINDS)}")
         if self.on_crash not in [entry.value for entry in OnCrash]:
             raise UsageError(f"on_crash: expected stop or skip, got {self.on_crash!r}")
-        if self.jobs == 0:
-            raise UsageError("jobs must not be 0: a number of workers, or -1 for one per processor")
+        _ = self.engine
+
+    @property
+    def engine(self) -> Engine:
+        """Where calls of the program run."""
+        return Engine(self.jobs, self.backend, self.scheduler)
 
     @property
     def largest_batch(self) -> int | None:
@@ -98,6 +107,7 @@ def make_evaluator(
     accesses: bool = False,
     precheck: bool = False,
     threads: int = 1,
+    workers: Workers | None = None,
     on_compile: Callable[[str], None] | None = None,
 ) -> Evaluator:
     """The evaluator, ready to run: the real Timeloop for a design outside the native model, whatever was chosen.
@@ -106,6 +116,7 @@ def make_evaluator(
         accesses: also fill ``Outcome.accesses``.
         precheck: as the mapper does (``NativeEvaluator``).
         threads: threads of the native model.
+        workers: where the program is called; none = ``choice.jobs`` threads.
         on_compile: told in one line when the native model is compiled first.
 
     Raises:
@@ -115,7 +126,7 @@ def make_evaluator(
     choice = fitting_choice(spec, choice)
     if choice.kind == "native":
         native = NativeEvaluator(
-            spec, accesses=accesses, threads=max(threads, _workers(choice.jobs)), precheck=precheck
+            spec, accesses=accesses, threads=max(threads, number(choice.jobs)), precheck=precheck
         )
         native.warm_up(on_compile)
         return native
@@ -123,7 +134,8 @@ def make_evaluator(
     if choice.cache is not None:
         identity = timeloop_identity(spec, real.name if accesses else f"{real.name} lean", real)
         real = CachedEvaluator(real, OutcomeCache(choice.cache), identity)
-    return ParallelEvaluator(real, choice.jobs) if choice.jobs != 1 else real
+    workers = workers or Workers(choice.jobs, "threading")
+    return real if workers.here else ParallelEvaluator(real, workers)
 
 
 @dataclass(frozen=True)
@@ -186,7 +198,3 @@ def timeloop_identity(spec: Spec, what: str, evaluator: object) -> str:
     costs = dataclasses.replace(spec, constraints=switches, mapper=MapperOptions())
     program = evaluator.program.fingerprint if isinstance(evaluator, TimeloopEvaluator) else ""
     return hashlib.sha256(f"{spec_fingerprint(costs)} {what} {program}".encode()).hexdigest()
-
-
-def _workers(jobs: int) -> int:
-    return jobs if jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + jobs)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .evaluation import EvaluatorChoice, make_evaluator
+from .evaluation import EvaluatorChoice, fitting_choice, make_evaluator
 from .evaluators.base import Evaluator
 from .objective import Objective
 from .run_folder import RunFolder
@@ -46,37 +47,40 @@ def recorded_search(
 
     ``identity``: what else a resumed search must agree in. Errors as ``api.search``.
     """
-    evaluator = make_evaluator(
-        spec,
-        conditions.choice,
-        accesses=objective.needs_accesses,
-        precheck=searcher.precheck,
-        threads=conditions.threads,
-        on_compile=conditions.on_compile,
-    )
-    searcher.space.warm_up()
-    trace = None
-    if conditions.output is not None:
-        folder = RunFolder(conditions.output)
-        folder.create()
-        known = run_identity(
+    choice = fitting_choice(spec, conditions.choice)
+    with choice.engine.open() if choice.kind == "timeloop" else nullcontext() as workers:
+        evaluator = make_evaluator(
             spec,
-            searcher=settings.searcher,
-            seed=settings.seed,
-            options=settings.options,
-            objective=objective,
-            evaluator=evaluator.name,
+            choice,
+            accesses=objective.needs_accesses,
+            precheck=searcher.precheck,
+            threads=conditions.threads,
+            workers=workers,
+            on_compile=conditions.on_compile,
         )
-        trace = TraceFile(folder.trace, {**known, **(identity or {})}, conditions.resume)
-    found = run_search(
-        searcher.space,
-        searcher,
-        evaluator,
-        objective,
-        Budget(**settings.limits),
-        largest_batch=conditions.choice.largest_batch,
-        trace=trace,
-        top=top,
-        on_progress=conditions.on_progress,
-    )
-    return found, evaluator
+        searcher.space.warm_up()
+        trace = None
+        if conditions.output is not None:
+            folder = RunFolder(conditions.output)
+            folder.create()
+            known = run_identity(
+                spec,
+                searcher=settings.searcher,
+                seed=settings.seed,
+                options=settings.options,
+                objective=objective,
+                evaluator=evaluator.name,
+            )
+            trace = TraceFile(folder.trace, {**known, **(identity or {})}, conditions.resume)
+        found = run_search(
+            searcher.space,
+            searcher,
+            evaluator,
+            objective,
+            Budget(**settings.limits),
+            largest_batch=choice.largest_batch,
+            trace=trace,
+            top=top,
+            on_progress=conditions.on_progress,
+        )
+        return found, evaluator

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import joblib
 import numpy as np
 
 from .evaluators.cache import mapping_key
@@ -19,6 +18,7 @@ from .evaluators.timeloop.figures import Measured
 from .mapping import Mapping, MappingBatch
 from .mapspace.axes import LearnersMapspace
 from .model.outcome import Rejection
+from .parallel import Workers
 from .rows.agreement import disagreements
 from .rows.figures import Difference, computed, figures
 from .specs.spec import Spec
@@ -104,9 +104,7 @@ def verify_mappings(
     """
     native = NativeEvaluator(spec)
     mine = [native.statistics(mapping) for mapping in mappings]
-    measured: list[Measured | Rejection] = joblib.Parallel(jobs, backend="threading")(
-        joblib.delayed(real.measure)(mapping) for mapping in mappings
-    )
+    measured: list[Measured | Rejection] = Workers(jobs, "threading").map(real.measure, mappings)
     checks = []
     for mapping, own, found in zip(mappings, mine, measured, strict=True):
         valid = isinstance(found, Measured)

@@ -15,6 +15,7 @@ from timeloop_marl.evaluators.parallel import ParallelEvaluator
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.model.outcome import Outcome
+from timeloop_marl.parallel import Workers
 
 
 def some_mappings(m: int, seed: int = 1) -> MappingBatch:
@@ -31,17 +32,22 @@ def assert_same(a: Outcome, b: Outcome) -> None:
 @pytest.mark.parametrize("m", [0, 1, 2, 50])
 def test_parallel_equals_serial(n_jobs: int, m: int) -> None:
     batch = some_mappings(m)
-    assert_same(ParallelEvaluator(FakeEvaluator((1,), 5), n_jobs)(batch), FakeEvaluator((1,), 5)(batch))
+    assert_same(
+        ParallelEvaluator(FakeEvaluator((1,), 5), Workers(n_jobs, "threading"))(batch),
+        FakeEvaluator((1,), 5)(batch),
+    )
 
 
 def test_parallel_processes() -> None:
     batch = some_mappings(20)
-    assert_same(ParallelEvaluator(FakeEvaluator((1,), 5), 2, "loky")(batch), FakeEvaluator((1,), 5)(batch))
+    assert_same(
+        ParallelEvaluator(FakeEvaluator((1,), 5), Workers(2, "loky"))(batch), FakeEvaluator((1,), 5)(batch)
+    )
 
 
 def test_no_workers_is_an_error() -> None:
-    with pytest.raises(UsageError, match="n_jobs must not be 0"):
-        ParallelEvaluator(FakeEvaluator(), 0)
+    with pytest.raises(UsageError, match="jobs must not be 0"):
+        ParallelEvaluator(FakeEvaluator(), Workers(0))
 
 
 def test_memo_asks_once() -> None:

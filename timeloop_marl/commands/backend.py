@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..evaluation import EvaluatorChoice, default_cache, timeloop_evaluator
 from ..mapping import Mapping
+from ..parallel import Engine
 from ..run_folder import RunFolder
 from ..specs.spec import Spec
 from ..verification import Verification, verify_mappings
@@ -21,9 +22,17 @@ REPORT = "verify.json"
 def evaluator_choice(options: argparse.Namespace) -> EvaluatorChoice:
     """The evaluator that the options ask for; what they leave out has the defaults."""
     cache = getattr(options, "cache", None)
+    engine = Engine.chosen(
+        getattr(options, "jobs", None),
+        getattr(options, "backend", None),
+        getattr(options, "scheduler", None),
+        usual="threading",
+    )
     given = {
         "kind": getattr(options, "evaluator", None),
-        "jobs": getattr(options, "jobs", None),
+        "jobs": engine.jobs,
+        "backend": engine.backend,
+        "scheduler": engine.scheduler,
         "program": options.timeloop_model,
         "seconds": options.call_seconds,
         "on_crash": getattr(options, "on_crash", None),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import joblib
 import numpy as np
 
-from ..errors import UsageError
 from ..mapping import Mapping, MappingBatch
 from ..model.outcome import Outcome, Rejection, Statistics
+from ..parallel import Workers
 from .base import Evaluator
 
 PARTS = 8
@@ -19,29 +18,22 @@ class ParallelEvaluator:
 
     Args:
         evaluator: evaluates the parts; called by several workers at once.
-        n_jobs: number of workers; below 0 as in joblib (-1 = all processors).
-        backend: ``threading`` for evaluators that release the GIL or wait for a program, ``loky`` for processes (the
-            evaluator is then pickled).
+        workers: threads for evaluators that release the GIL or wait for a program; for processes and clusters the
+            evaluator is pickled.
     """
 
-    def __init__(self, evaluator: Evaluator, n_jobs: int, backend: str = "threading") -> None:
-        if n_jobs == 0:
-            raise UsageError("n_jobs must not be 0: a number of workers, or -1 for one per processor")
+    def __init__(self, evaluator: Evaluator, workers: Workers) -> None:
         self.name = evaluator.name
-        self._evaluator, self._backend = evaluator, backend
-        self._workers = joblib.effective_n_jobs(n_jobs)
+        self._evaluator, self._workers = evaluator, workers
 
     def __call__(self, mappings: MappingBatch) -> Outcome:
         """Outcomes of all rows, in order."""
         # Several parts each: slow rows do not hold up the others.
-        wanted = self._workers if self._workers == 1 else PARTS * self._workers
+        wanted = 1 if self._workers.here else PARTS * self._workers.jobs
         parts = [part for part in np.array_split(np.arange(len(mappings)), wanted) if len(part)]
         if len(parts) < 2:
             return self._evaluator(mappings)
-        outcomes = joblib.Parallel(self._workers, backend=self._backend)(
-            joblib.delayed(self._evaluator)(mappings.take(part)) for part in parts
-        )
-        return joined(list(outcomes))
+        return joined(self._workers.map(self._evaluator, [mappings.take(part) for part in parts]))
 
     def statistics(self, mapping: Mapping) -> Statistics | Rejection:
         """Every figure of one mapping, or why it is invalid."""

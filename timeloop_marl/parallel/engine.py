@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+import joblib
+
 from ..errors import UsageError
 from .workers import Workers, number
 
@@ -81,4 +83,10 @@ class Engine:
                 from .ray_cluster import connect as connect_ray
 
                 connected = stack.enter_context(connect_ray(number(self.jobs), self.scheduler))
-            yield Workers(self.jobs, self.backend, connected)
+            yield Workers(self.jobs if connected is None else _size(connected), self.backend, connected)
+
+
+def _size(connected: Callable[[], dict[str, Any]]) -> int:
+    """Processors of a cluster."""
+    with joblib.parallel_config(**connected()):
+        return int(joblib.effective_n_jobs(-1))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext, suppress
 from typing import Any, TypeVar
 
 import joblib
@@ -51,10 +51,10 @@ class Workers:
         return self._connected is None and self.jobs == 1
 
     def map(self, function: Callable[[Task], Done], tasks: Sequence[Task]) -> list[Done]:
-        """``function(task)`` for every task, in their order."""
+        """``function(task)`` for every task, in their order; short ones, which no signal cuts off."""
         if len(tasks) == 1 and self._connected is None:
             return [function(tasks[0])]
-        found = dict(self._all(function, tasks, "auto"))
+        found = dict(self._all(function, tasks, short=True))
         return [found[index] for index in range(len(tasks))]
 
     def run(self, function: Callable[[Task], Done], tasks: Sequence[Task]) -> Iterator[tuple[int, Done]]:
@@ -66,17 +66,16 @@ class Workers:
             BackendError: workers are lost again and again.
             KeyboardInterrupt: a signal came while waiting; tasks that run are given up.
         """
-        return self._all(function, tasks, 1)
+        return self._all(function, tasks, short=False)
 
     def _all(
-        self, function: Callable[[Task], Done], tasks: Sequence[Task], batch: int | str
+        self, function: Callable[[Task], Done], tasks: Sequence[Task], *, short: bool
     ) -> Iterator[tuple[int, Done]]:
-        """``batch``: tasks handed to a worker at once; ``auto``: small ones together, as joblib sees fit."""
         waiting, losses = dict(enumerate(tasks)), 0
         while waiting:
             before = len(waiting)
             try:
-                for index, result in self._attempt(function, list(waiting.items()), batch):
+                for index, result in self._attempt(function, list(waiting.items()), short):
                     del waiting[index]
                     yield index, result
             except (WorkerLostError, BrokenProcessPool) as error:
@@ -89,7 +88,7 @@ class Workers:
                     ) from error
 
     def _attempt(
-        self, function: Callable[[Task], Done], tasks: Sequence[tuple[int, Task]], batch: int | str
+        self, function: Callable[[Task], Done], tasks: Sequence[tuple[int, Task]], short: bool
     ) -> Iterator[tuple[int, Done]]:
         if self.here:
             yield from ((index, function(task)) for index, task in tasks)
@@ -97,16 +96,17 @@ class Workers:
         # One tuple: Dask would scatter large arguments of their own to single workers, and lose them with these.
         calls = (joblib.delayed(_numbered)((index, function, task)) for index, task in tasks)
         with joblib.parallel_config(**self._configuration()):
+            batch = "auto" if short else 1
             results = joblib.Parallel(return_as="generator_unordered", batch_size=batch)(calls)
         try:
             while True:
-                with at_once():
+                with nullcontext() if short else at_once():
                     found = next(results, None)
                 if found is None:
                     return
                 yield found
         finally:
-            with warnings.catch_warnings(), contextlib.suppress(RuntimeError):
+            with warnings.catch_warnings(), suppress(RuntimeError):
                 warnings.simplefilter("ignore")  # that tasks are given up is what was asked for
                 results.close()
 

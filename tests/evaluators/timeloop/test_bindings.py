@@ -19,6 +19,7 @@ from timeloop_marl.evaluators.timeloop.bindings import Bindings
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.model.outcome import Failure
+from timeloop_marl.parallel import Workers
 
 SPEC = three_level(gemm(16, 24, 40))
 
@@ -90,7 +91,7 @@ def test_a_bad_mapping_ends_a_child_only(real: TimeloopEvaluator) -> None:
 
 
 def test_several_at_the_same_time(real: TimeloopEvaluator) -> None:
-    got = ParallelEvaluator(real, 2)(some(6))
+    got = ParallelEvaluator(real, Workers(2, "threading"))(some(6))
     np.testing.assert_array_equal(got.cycles, NativeEvaluator(SPEC)(some(6)).cycles)
 
 
