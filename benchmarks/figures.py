@@ -1,4 +1,4 @@
-"""Best cost so far against samples, log–log, with quartile bands over seeds."""
+"""How far the best cost so far lies above the best known, against samples, log–log, quartile bands over seeds."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ STYLES = (
     ("#000000", "-"), ("#0072B2", "--"), ("#D55E00", "-."), ("#009E73", ":"),
     ("#CC79A7", "--"), ("#E69F00", "-."), ("#56B4E9", "-"),
 )  # fmt: skip
-_HIGHEST = 100.0  # costs above are cut off
+_LOWEST, _HIGHEST = 0.1, 10_000.0  # per cent above the best known; what lies beyond is drawn on the edge
+_NAMES = {"edp": "EDP"}
+_TICKS = (0.1, 0.5, 2, 10, 100, 1000, 10_000)
 
 
-def convergence(results: Results, searchers: Sequence[str], path: Path, columns: int = 4) -> None:
+def convergence(results: Results, searchers: Sequence[str], path: Path, columns: int = 5) -> None:
     """One panel a pair."""
     pairs = results.pairs()
     rows = -(-(len(pairs) + 1) // columns)
     figure, panels = plt.subplots(
-        rows, columns, figsize=(3.6 * columns, 2.7 * rows), sharex=True, sharey=True, layout="constrained"
+        rows, columns, figsize=(3.0 * columns, 2.7 * rows), sharex=True, sharey=True, layout="constrained"
     )
     panels = np.ravel(panels)
     for panel, pair in zip(panels, pairs):
@@ -36,6 +38,7 @@ def convergence(results: Results, searchers: Sequence[str], path: Path, columns:
                 _band(panel, results, pair, name, colour, dashes)
         machine, network, layer = pair.split("/")
         panel.set_title(f"{machine}\n{network} {layer}", fontsize=9)
+        panel.grid(True, which="major", color="#E5E5E5", linewidth=0.6)
     _dress(panels[0])
     handles, labels = _legend(searchers)
     for panel in panels[len(pairs) :]:
@@ -43,18 +46,21 @@ def convergence(results: Results, searchers: Sequence[str], path: Path, columns:
     panels[len(pairs)].legend(handles, labels, loc="center", fontsize=9, frameon=False)
     for k in range(len(pairs)):
         if k % columns == 0:
-            panels[k].set_ylabel(f"{results.objective} / best known", fontsize=9)
+            panels[k].set_ylabel(
+                f"{_NAMES.get(results.objective, results.objective)}, % above best known", fontsize=9
+            )
         if k + columns >= len(pairs):
             panels[k].set_xlabel("evaluated mappings", fontsize=9)
             panels[k].tick_params(labelbottom=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=100)
     plt.close(figure)
 
 
 def _band(panel: Axes, results: Results, pair: str, name: str, colour: str, dashes: str) -> None:
     at = np.unique(np.geomspace(8, results.budget(name), 60).astype(int))
-    curves = np.array([results.costs(pair, name, int(n)) for n in at]).clip(max=_HIGHEST * 10)
+    above = np.array([results.costs(pair, name, int(n)) - 1 for n in at]) * 100
+    curves = above.clip(_LOWEST, _HIGHEST * 10)
     low, middle, high = np.percentile(curves, [25, 50, 75], axis=1)
     panel.fill_between(at, low, high, color=colour, alpha=0.15, linewidth=0)
     panel.plot(at, middle, color=colour, linestyle=dashes, linewidth=1.4)
@@ -63,8 +69,8 @@ def _band(panel: Axes, results: Results, pair: str, name: str, colour: str, dash
 def _dress(panel: Axes) -> None:
     panel.set_xscale("log")
     panel.set_yscale("log")
-    panel.set_ylim(0.97, _HIGHEST)
-    panel.set_yticks([1, 1.1, 1.5, 2, 5, 10, 50])
+    panel.set_ylim(_LOWEST * 0.85, _HIGHEST)
+    panel.set_yticks(_TICKS)
     panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     panel.yaxis.set_minor_formatter(NullFormatter())
 
