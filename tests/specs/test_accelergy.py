@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -226,3 +227,61 @@ def test_without_accelergy_the_fall_back_is_said_loudly(
     with pytest.raises(SpecError, match="not on the PATH"):
         read_spec(document(), energies=EnergyChoice(source="accelergy"))
     assert list(tmp_path.iterdir()) == []
+
+
+RECORDED = Path(__file__).resolve().parent / "recorded"
+ARCH = Path(__file__).resolve().parents[2] / "arch"
+LAYER = ARCH.parent / "problems" / "resnet18" / "conv4_3x3.yaml"
+REPLAY = "sys.stdout.write(pathlib.Path({path!r}).read_text()); sys.exit({code})"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message"),
+    [
+        ("no_estimator", 1, r"exit status 1: Can not find an energy estimator for intadder\("),
+        ("mixed_versions", 255, "exit status 255: TypeError: '<' not supported between instances of"),
+    ],
+)
+def test_the_line_that_names_the_error_is_shown(
+    name: str, code: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the real Accelergy 0.4 wrote."""
+    install(tmp_path, monkeypatch, REPLAY.format(path=str(RECORDED / f"accelergy_{name}.txt"), code=code))
+    with pytest.raises(SpecError, match=message):
+        read_spec(document())
+
+
+def test_tables_that_the_real_accelergy_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read from its own files, they are those of arch/three_level, action arguments and all."""
+    copies = [
+        f"write({kind!r}, __import__('yaml').safe_load(open({str(path)!r})))"
+        for kind in ("ERT", "ART", "ERT_summary")
+        for path in [RECORDED / f"accelergy_three_level.{kind}.yaml"]
+    ]
+    install(tmp_path, monkeypatch, "\n".join(copies))
+    folder = ARCH / "three_level"
+    got = load([folder / "arch.yaml", LAYER], energies=EnergyChoice("accelergy"))
+    given = load([folder / name for name in ("arch.yaml", "ERT.yaml", "ART.yaml")] + [LAYER])
+    assert got.energies.storage == given.energies.storage
+    assert got.energies.compute == given.energies.compute
+
+
+def test_versions_reach_accelergy_as_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real one compares those of all sections, and crashes where some are text."""
+    log = tmp_path / "log.yaml"
+    copy = f"pathlib.Path({str(log)!r}).write_text(pathlib.Path(inputs[0]).read_text())\n{GOOD}"
+    install(tmp_path, monkeypatch, copy)
+    read_spec(document(compound_components={"version": "0.3", "classes": []}))
+    written = yaml.safe_load(log.read_text())
+    assert {type(section["version"]) for section in written.values()} == {float}
+
+
+@pytest.mark.timeloop
+@pytest.mark.skipif(shutil.which("accelergy") is None, reason="accelergy is not on the path")
+@pytest.mark.parametrize("name", ["eyeriss_like", "simba_like", "tpu_v1_like"])
+def test_the_real_accelergy_prices_every_level(name: str) -> None:
+    files = [ARCH / name / "arch.yaml", ARCH / "components.yaml", LAYER]
+    energies = load(files, energies=EnergyChoice("accelergy")).energies
+    real = [level for level in energies.storage if level.source != "PAT"]
+    assert len(real) >= 3 and all(level.read > 0 for level in real)
+    assert energies.compute > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,8 @@ from .marked import Quoted
 PROGRAM = "accelergy"
 TIMEOUT_S = 600.0
 REMEDY = "give ERT and ART files, or choose the energies of Timeloop without Accelergy (energies: pat)"
+_STAMP = re.compile(r"^\d{4}-\d\d-\d\d \S+ +[A-Z]+ +")
+_RAISED = re.compile(r"^\w+(Error|Exception|Exit): ")
 _OWN_KEYS = ("ERT", "ART", "mapping", "mapper", "mapspace", "problem")
 
 
@@ -66,12 +69,8 @@ def estimate(
         code, output = _run(command, folder, timeout_s)
         ert, art = folder / f"{prefix}.ERT.yaml", folder / f"{prefix}.ART.yaml"
         if code != 0 or not ert.is_file():
-            raise SpecError(
-                f"Accelergy ended with exit status {code}" if code else "Accelergy wrote no ERT",
-                file=program,
-                value=output[-400:],
-                remedy=REMEDY,
-            )
+            ending = f"Accelergy ended with exit status {code}" if code else "Accelergy wrote no ERT"
+            raise SpecError(f"{ending}: {_said(output)}", file=program, remedy=REMEDY)
         return Estimates(_tables(ert, art), _estimators(folder / f"{prefix}.ERT_summary.yaml"))
 
 
@@ -90,9 +89,20 @@ def _write(document: Document, folder: Path) -> Path:
         for key, value in document.data.items()
         if key not in _OWN_KEYS
     }
+    for section in data.values():
+        if isinstance(section, dict) and "version" in section:
+            section["version"] = _version(section["version"])
     text = yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=1 << 16)
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def _version(given: Any) -> Any:
+    """A number: Accelergy compares the versions of all sections and stops where some are text."""
+    try:
+        return float(given)
+    except (TypeError, ValueError):
+        return given
 
 
 class _Dumper(yaml.SafeDumper):
@@ -159,6 +169,16 @@ def _run(command: list[str], folder: Path, timeout_s: float) -> tuple[int, str]:
             f"Accelergy cannot be run: {error.strerror or error}", file=command[0], remedy=REMEDY
         ) from None
     return code, output.read_text(encoding="utf-8", errors="replace")
+
+
+def _said(output: str) -> str:
+    """The line that names the error: Accelergy frames it with estimators' logs, source text or a traceback."""
+    lines = [_STAMP.sub("", line).strip(" |=") for line in output.splitlines()]
+    for line, following in zip(lines, lines[1:], strict=False):
+        if line.endswith("Error below"):
+            return following
+    raised = [line for line in lines if _RAISED.match(line)]
+    return raised[-1] if raised else " ".join(line for line in lines[-5:] if line)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
