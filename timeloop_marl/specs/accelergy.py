@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -174,7 +175,7 @@ def _run(command: list[str], folder: Path, timeout_s: float) -> tuple[int, str]:
 def _said(output: str) -> str:
     """The line that names the error: Accelergy frames it with estimators' logs, source text or a traceback."""
     lines = [_STAMP.sub("", line).strip(" |=") for line in output.splitlines()]
-    for line, following in zip(lines, lines[1:], strict=False):
+    for line, following in itertools.pairwise(lines):
         if line.endswith("Error below"):
             return following
     raised = [line for line in lines if _RAISED.match(line)]
