@@ -145,7 +145,7 @@ class Rounds:
             samples=self.wanted[i],
             deadline=deadline,
             state=book.state,
-            parent=os.getpid(),
+            parent=os.getpid() if self.workers.children else 0,
         )
 
     def _take(self, i: int, done: LayerDone) -> None:

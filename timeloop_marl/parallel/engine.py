@@ -83,7 +83,9 @@ class Engine:
                 from .ray_cluster import connect as connect_ray
 
                 connected = stack.enter_context(connect_ray(number(self.jobs), self.scheduler))
-            yield Workers(self.jobs if connected is None else _size(connected), self.backend, connected)
+            jobs = self.jobs if connected is None else _size(connected)
+            children = self.scheduler is None and self.backend != "ray"
+            yield Workers(jobs, self.backend, connected, children=children)
 
 
 def _size(connected: Callable[[], dict[str, Any]]) -> int:

@@ -33,15 +33,21 @@ class Workers:
         jobs: how many tasks at the same time; below 0 as in joblib (-1 = all processors).
         backend: ``loky`` (processes) or ``threading``; for clusters see ``Engine.open``.
         connected: gives the arguments of ``joblib.parallel_config`` for a cluster.
+        children: whether workers are this process, or child processes of it.
 
     Attributes:
         lost: how often workers were lost so far. (Dask makes up for most losses by itself, unseen from here.)
     """
 
     def __init__(
-        self, jobs: int = 1, backend: str = "loky", connected: Callable[[], dict[str, Any]] | None = None
+        self,
+        jobs: int = 1,
+        backend: str = "loky",
+        connected: Callable[[], dict[str, Any]] | None = None,
+        *,
+        children: bool = True,
     ) -> None:
-        self.jobs, self.backend = number(jobs), backend
+        self.jobs, self.backend, self.children = number(jobs), backend, children
         self.lost = 0
         self._connected = connected
 
