@@ -32,11 +32,16 @@ class Results:
     def of(
         cls, objective: str, tasks: Sequence[Task], runs: Sequence[Run], known: Mapping[str, float]
     ) -> Results:
-        """``runs`` are those of ``tasks``, in their order."""
-        table: dict[tuple[str, str], list[Run]] = {}
+        """``runs`` are those of ``tasks``, in their order; of a seed in several parts of a plan the longest counts."""
+        longest: dict[tuple[str, str], dict[int, Run]] = {}
         for task, entry in zip(tasks, runs):
-            if task.objective == objective:
-                table.setdefault((task.pair, task.searcher), []).append(shortened(entry, task.samples))
+            if task.objective != objective:
+                continue
+            seeds = longest.setdefault((task.pair, task.searcher), {})
+            cut = shortened(entry, task.samples)
+            if task.seed not in seeds or seeds[task.seed]["budget"] < cut["budget"]:
+                seeds[task.seed] = cut
+        table = {key: [seeds[seed] for seed in sorted(seeds)] for key, seeds in longest.items()}
         ends = [
             (pair, e["trajectory"][-1][1]) for (pair, _), es in table.items() for e in es if e["trajectory"]
         ]
@@ -66,8 +71,9 @@ class Results:
         return np.array([unsolved * e["budget"] if np.isinf(r) else r for r, e in zip(reached, entries)])
 
     def costs(self, pair: str, name: str, samples: int) -> Values:
-        """Per seed the cost after so many samples over the best known."""
-        return np.array([cost_after(entry, samples) for entry in self.runs[pair, name]]) / self.best[pair]
+        """Cost after so many samples over the best known, of the seeds that were run so long."""
+        long_enough = [entry for entry in self.runs[pair, name] if entry["budget"] >= samples]
+        return np.array([cost_after(entry, samples) for entry in long_enough]) / self.best[pair]
 
 
 def shortened(entry: Run, samples: int) -> Run:

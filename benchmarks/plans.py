@@ -13,11 +13,11 @@ COMMON = "single-agent:form=penalised"  # single-agent RL as commonly set up, wi
 COMMON_TUNED = "single-agent:form=penalised@tuned"
 COMMON_LIBRARY = "sb3-ppo:form=one-step,infeasible=penalise,memory=false"  # the same by Stable-Baselines3
 PENALISED = (COMMON, COMMON_TUNED, COMMON_LIBRARY)
-SINGLE = ("single-agent@tuned", "sb3-maskable-ppo@tuned", "sb3-ppo@tuned", "sb3-a2c@tuned")
+SINGLE = ("single-agent@tuned", "sb3-maskable-ppo@tuned", "sb3-ppo", "sb3-a2c")
 OTHERS = (
     "genetic@tuned",
     "cma-es@tuned",
-    "optuna-tpe@tuned",
+    "optuna-tpe",
     "cross-entropy@tuned",
     "annealing@tuned",
     "random",
@@ -52,12 +52,14 @@ _OF_BASELINES = (
     Part(TIMELOOP, 1, 100_000),
     Part((*_COMPARED[1:], "random"), 10, 10_000),
     Part(_LENGTHY, 3, 10_000),
-    Part(("sb3-maskable-ppo@tuned",), 3, 2000),
-    Part(("sb3-ppo@tuned", "sb3-a2c@tuned", COMMON_LIBRARY, "optuna-tpe@tuned"), 3, 1000),
+    Part(("sb3-maskable-ppo@tuned",), 3, 1000),
+    Part(("sb3-ppo", "sb3-a2c", "optuna-tpe"), 2, 500),
+    Part((COMMON_LIBRARY,), 2, 300),
     *(Part(_COMPARED[1:], 3, 3000, objective) for objective in ("energy", "delay")),
 )
 _OF_OURS = (
-    Part((OURS, "marl:critic=false"), 10, 10_000),
+    Part((OURS, "marl:critic=false"), 10, 3000),
+    Part((OURS,), 3, 10_000),
     *(Part((OURS,), 3, 3000, objective) for objective in ("energy", "delay")),
 )
 _LONG = ("timeloop-random-pruned", "cross-entropy@tuned", "genetic@tuned")

@@ -113,20 +113,21 @@ def _against_timeloop(results: Results) -> Iterator[Target]:
         pairs = results.pairs(OURS, name)
         if not pairs:
             continue
-        needed, behind, every = [], [], 0
+        needed, behind, every, nothing = [], [], 0, 0
         for pair in pairs:
             theirs = results.runs[pair, name][0]
             goal = theirs["trajectory"][-1][1] if theirs["trajectory"] else np.inf
-            reached = [
-                first_within(entry, goal) if np.isfinite(goal) else 1.0 for entry in results.runs[pair, OURS]
-            ]
-            needed.append(theirs["budget"] / float(np.median(reached)))
+            nothing += bool(np.isinf(goal))
+            if np.isfinite(goal):
+                reached = [first_within(entry, goal) for entry in results.runs[pair, OURS]]
+                needed.append(theirs["budget"] / float(np.median(reached)))
             mine = results.costs(pair, OURS, 1000) * results.best[pair]
             behind += [pair] * bool(np.median(mine) >= goal)
             every += bool((mine < goal).all())
         yield (
             f"`{name}`, 100,000 samples: ≥ 100x fewer samples to its cost",
-            f"{min(needed):,.0f}x on the worst pair, {np.median(needed):,.0f}x in the median of {len(pairs)}",
+            f"{min(needed):,.0f}x on the worst pair, {np.median(needed):,.0f}x in the median of {len(needed)}"
+            + (f"; it found nothing valid on {nothing} others" if nothing else ""),
             min(needed) >= 100,
         )
         yield (
