@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 LAYER := problems/resnet18/conv2_3x3.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check lint types bench fuzz inputs clean run-venv dev-venv
+.PHONY: help demo test test-all check lint types bench bench-search fuzz inputs clean run-venv dev-venv
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,6 +32,9 @@ types: dev-venv  ## mypy --strict
 
 bench: run-venv  ## mappings per second of the cost model
 	$(BIN)/python benchmarks/throughput.py
+
+bench-search: run-venv  ## samples that searchers need for a good mapping, a few minutes
+	$(BIN)/python benchmarks/sample_efficiency.py
 
 fuzz: dev-venv  ## hostile inputs: 20,000 mutants of the example files
 	$(BIN)/python -m tests.fuzz --mutants 20000
