@@ -22,8 +22,14 @@ from .run_folder import RunFolder
 from .search_result import Progress, SearchResult
 from .searchers.registry import make_searcher
 from .settings import Settings
+from .specification import specification
+from .specs.objects import is_specification
 from .specs.reading import load as load_files
+from .specs.reading import load_object
 from .specs.spec import ModelOptions, Spec
+
+Source = str | Path | Sequence[str | Path] | Mapping[str, Any]
+"""A design: files, or a ``Specification`` of timeloopfe, or a dict of its sections."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class Result:
     """A finished search. ``statistics[i]`` belongs to ``search.best[i]``; both are empty if nothing valid was found.
 
     ``texts[i]``: the real program's own output files (by the end of their names) where only it covers the design.
+    ``original``: the ``Specification`` that was searched, if it was one.
     """
 
     spec: Spec
@@ -39,6 +46,7 @@ class Result:
     statistics: tuple[Statistics, ...]
     evaluator: str
     texts: tuple[Mapping[str, str], ...] = ()
+    original: Any = None
 
     @property
     def found(self) -> bool:
@@ -63,6 +71,23 @@ class Result:
             target, self.spec, self.settings, self.search, self.statistics, self.evaluator, self.texts
         )
 
+    def specification(self, original: Any = None, *, rank: int = 1) -> Any:
+        """A ``Specification`` with a mapping set, for ``call_model`` of Timeloop's Python front end.
+
+        Args:
+            original: the v4 ``Specification`` to set the mapping in (a copy of it); default: the one that was searched.
+                It gives back a v4 ``Specification``, whose ``call_model`` returns its ``OutputStats``. Without one, and
+                for imperfect factors, which v4 cannot say, it is a v3 one with everything timeloop-model needs.
+            rank: which mapping, 1 = the best.
+
+        Raises:
+            UsageError: there is no such mapping, or no timeloopfe is installed.
+        """
+        if not 1 <= rank <= len(self.statistics):
+            raise UsageError(f"there is no mapping of rank {rank}: the search kept {len(self.statistics)}")
+        mapping = self.search.best[rank - 1].mapping
+        return specification(self.spec, mapping, self.original if original is None else original)
+
     def _first(self) -> int:
         if not self.statistics:
             raise UsageError(
@@ -71,24 +96,26 @@ class Result:
         return 0
 
 
-def load(
-    files: str | Path | Sequence[str | Path], *, values: Mapping[str, Any] | None = None, rules: str = "2025"
-) -> Spec:
-    """Read Timeloop/Accelergy files (v0.2 to v0.4, in any order; a folder stands for its YAML files).
+def load(files: Source, *, values: Mapping[str, Any] | None = None, rules: str = "2025") -> Spec:
+    """Read a design: files, or a ``Specification`` of Timeloop's Python front end.
 
     Args:
-        files: architecture, problem, tables, constraints, mapper.
-        values: variables for Jinja2 templates.
+        files: architecture, problem, tables, constraints, mapper (v0.2 to v0.4, in any order; a folder stands for its
+            YAML files); or a v4 or v3 ``Specification``, or a dict with the same sections.
+        values: variables for Jinja2 templates, and values to set by their path.
         rules: ``2025`` or ``2022``: the Timeloop version to equal.
 
     Raises:
-        SpecError: anything wrong in the files.
+        SpecError: anything wrong in the design.
+        UsageError: no such file, or an object that is no design.
     """
+    if isinstance(files, Mapping):
+        return load_object(files, jinja_data=values, options=model_options(rules))
     return load_files(expand(files), jinja_data=values, options=model_options(rules))
 
 
 def search(
-    spec: Spec | str | Path | Sequence[str | Path],
+    spec: Spec | Source,
     *,
     settings: Settings | None = None,
     output: str | Path | None = None,
@@ -103,7 +130,7 @@ def search(
     """Search for the best mapping.
 
     Args:
-        spec: what ``load`` returned, or files.
+        spec: what ``load`` returned, or what it takes: files, or a ``Specification`` of timeloopfe.
         settings: searcher, objective, budget, seed; the defaults of ``Settings`` if there are none.
         output: folder for the trace (every sample, kept through kill -9) and the results; none = nothing is written.
         resume: go on with the search in ``output``.
@@ -121,8 +148,8 @@ def search(
         BackendError: timeloop-model crashed or hung; what was evaluated until then is in the trace and the cache.
         InfeasibleError: the constraints leave no mapping.
     """
-    if not isinstance(spec, Spec):
-        spec = load(spec)
+    original = spec if is_specification(spec) else None
+    spec = spec if isinstance(spec, Spec) else load(spec)
     unknown = set(choices) - {entry.name for entry in dataclasses.fields(Settings)}
     if unknown:
         raise UsageError(f"unknown setting {sorted(unknown)[0]!r}")
@@ -134,19 +161,19 @@ def search(
     conditions = Conditions(choice, output, resume, threads, on_progress, on_compile)
     found, judge = recorded_search(spec, settings, searcher, objective, conditions, top=top)
     figures = judged(spec, choice, judge, [best.mapping for best in found.best])
-    result = Result(spec, settings, found, figures.statistics, figures.name, figures.texts)
-    if output is not None and result.found:
+    result = Result(spec, settings, found, figures.statistics, figures.name, figures.texts, original)
+    if output is not None:
         result.write(output)
     return result
 
 
 def evaluate(
-    spec: Spec, mapping: LoopNest, *, evaluator: EvaluatorChoice | None = None
+    spec: Spec | Source, mapping: LoopNest, *, evaluator: EvaluatorChoice | None = None
 ) -> Statistics | Rejection:
     """Every figure of one mapping, or why it is invalid.
 
     Args:
-        spec: what ``load`` returned.
+        spec: as in ``search``.
         mapping: e.g. that of a ``Result``.
         evaluator: as in ``search``.
 
@@ -154,6 +181,7 @@ def evaluate(
         MappingError: the mapping does not fit the problem and the machine.
         UsageError, BackendError: as ``search``.
     """
+    spec = spec if isinstance(spec, Spec) else load(spec)
     choice = fitting_choice(spec, evaluator or EvaluatorChoice())
     if choice.kind == "native":
         return NativeEvaluator(spec).statistics(mapping)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import io
+import dataclasses
 import json
 import shutil
 from collections.abc import Sequence
@@ -14,13 +14,14 @@ from rich.table import Table
 
 from ..comparison import Comparison, Course, compare_searchers
 from ..comparison.course import OURS, PROGRAM
-from ..comparison.picture import comparison_figure
 from ..errors import UsageError
 from ..evaluators.timeloop.program import MAPPER, MODEL, Program, find_program
 from ..mapspace.diagnosis import require_feasible
 from ..objective import parse_objective
+from ..report.drawing import beside, png
+from ..report.html import REPORT, page_of, render
+from ..report.html.page import all_pictures
 from ..report.map_text import map_text
-from ..report.plots import save_figure
 from ..report.results import write_mapping
 from ..run_folder import RunFolder
 from ..searchers.registry import SEARCHERS
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         on_run=say,
     )
     _show(comparison)
-    _write(folder, comparison)
+    _write(folder, comparison, options.files)
     agreed = _judge(folder, comparison, options)
     print(f"results in {folder.path}")
     mine, other = comparison.winner(ours=True), comparison.winner(ours=False)
@@ -119,11 +120,9 @@ def _table(title: str, comparison: Comparison, courses: Sequence[Course]) -> Tab
     return table
 
 
-def _write(folder: RunFolder, comparison: Comparison) -> None:
-    folder.write("compare.json", json.dumps(_as_dict(comparison), indent=2) + "\n")
-    buffer = io.BytesIO()
-    save_figure(comparison_figure(comparison), buffer)
-    folder.write("compare.png", buffer.getvalue())
+def _write(folder: RunFolder, comparison: Comparison, files: Sequence[str]) -> None:
+    content = {"files": list(files), **_as_dict(comparison)}
+    folder.write("compare.json", json.dumps(content, indent=2) + "\n")
     found = [(name, comparison.winner(ours=ours)) for name, ours in (("ours", True), ("timeloop", False))]
     columns = []
     for name, course in found:
@@ -133,6 +132,10 @@ def _write(folder: RunFolder, comparison: Comparison) -> None:
             title = f"{name}: {course.searcher}, {comparison.objective.name} {course.cost:.6g}"
             columns.append([title, "", *map_text(comparison.spec, course.mapping, statistics).splitlines()])
     folder.write("nests.txt", side_by_side(columns))
+    page = page_of(folder.path)
+    courses = [picture.draw(620.0) for picture in all_pictures(page) if picture.name.startswith("equal-")]
+    folder.write("compare.png", png(beside(courses, page.title)))
+    folder.write(REPORT, render(page))
 
 
 def side_by_side(columns: Sequence[Sequence[str]]) -> str:
@@ -154,9 +157,17 @@ def _as_dict(comparison: Comparison) -> dict[str, Any]:
         "versions": versions(),
         "notices": list(comparison.notices),
         "words": comparison.words(),
-        "equal_samples": {"budget": comparison.samples, "runs": [c.as_dict() for c in comparison.by_samples]},
-        "equal_seconds": {"budget": comparison.seconds, "runs": [c.as_dict() for c in comparison.by_seconds]},
+        "equal_samples": {"budget": comparison.samples, **_courses(comparison, comparison.by_samples)},
+        "equal_seconds": {"budget": comparison.seconds, **_courses(comparison, comparison.by_seconds)},
     }
+
+
+def _courses(comparison: Comparison, courses: Sequence[Course]) -> dict[str, Any]:
+    """All runs, and a row per searcher; nothing found is ``null``."""
+    rows = [dataclasses.asdict(row) for row in comparison.table(courses)]
+    for row in rows:
+        row["quartiles"] = [cost if cost < float("inf") else None for cost in row["quartiles"]]
+    return {"runs": [course.as_dict() for course in courses], "table": rows}
 
 
 def _judge(folder: RunFolder, comparison: Comparison, options: argparse.Namespace) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..report.drawing import png, standalone_svg
-from ..report.html import page_of, render
+from ..report.html import REPORT, page_of, render
 from ..report.html.blocks import Page
 from ..report.html.page import all_pictures
 from ..run_folder import RunFolder
@@ -18,7 +18,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output is not None and len(options.folders) > 1:
         raise UsageError(f"-o names one file, but there are {len(options.folders)} folders; leave it out")
     for folder in options.folders:
-        target = Path(options.output) if options.output else Path(folder) / "report.html"
+        target = Path(options.output) if options.output else Path(folder) / REPORT
         page = page_of(folder)
         print(RunFolder(target.parent).write(target.name, render(page)))
         if options.pictures is not None:

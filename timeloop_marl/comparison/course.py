@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..mapping import Mapping
+from ..report.contest import OURS, PROGRAM
 
-OURS = "timeloop-marl"
+__all__ = ["OURS", "PROGRAM", "REPRODUCED", "Course", "Point", "falling"]
+
 REPRODUCED = "Timeloop's mapper, reproduced sample for sample on the native model"
-PROGRAM = "timeloop-mapper"
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..mapping import Mapping
 from ..model.outcome import Statistics
 from ..model_input import model_document
@@ -20,15 +18,16 @@ from ..settings import Settings
 from ..specs.constraints import Switches
 from ..specs.spec import Spec
 from ..specs.writing import yaml_text
+from .html import REPORT, render, run_page
 from .map_text import map_text
 from .map_yaml import map_yaml_text
 from .plots import save_figure, summary_figure
+from .run_record import PREFIX, SUMMARY, Ranked, RunRecord, course_of, read_agents
 from .stats import stats_text
-from .trajectory import Trajectory
 
-PREFIX = "timeloop-marl"
+__all__ = ["PREFIX", "summary", "write_mapping", "write_results"]
+
 _NONE: Map[str, str] = {}
-_UNITS = {"edp": ("EDP", "pJ·cycles"), "energy": ("energy", "pJ"), "delay": ("cycles", "")}
 
 
 def write_results(
@@ -44,15 +43,15 @@ def write_results(
 
     ``texts``: per mapping, files that the real program wrote and that stand in for ours.
     """
-    written = [
-        folder.write("summary.json", json.dumps(summary(spec, settings, search, evaluator), indent=2) + "\n")
-    ]
+    content = summary(spec, settings, search, evaluator)
+    written = [folder.write(SUMMARY, json.dumps(content, indent=2) + "\n")]
     for rank, (found, figures) in enumerate(zip(search.best, statistics, strict=True), 1):
         name = f"{PREFIX}.{rank}" if rank > 1 else PREFIX
         own = texts[rank - 1] if texts else {}
         written += write_mapping(folder, spec, found.mapping, figures, name, own)
     if statistics:
-        written.append(_write_picture(folder, spec, settings, search, statistics[0]))
+        written.append(_write_picture(folder, spec, search, statistics[0], content))
+    written.append(_write_report(folder, spec, search, statistics, content))
     return written
 
 
@@ -113,7 +112,6 @@ def summary(spec: Spec, settings: Settings, search: SearchResult, evaluator: str
             {
                 "samples": step.samples,
                 "valid": step.valid,
-                "seconds": step.seconds,
                 "cost": step.cost,
                 "cycles": step.cycles,
                 "energy_pj": step.energy_pj,
@@ -123,27 +121,27 @@ def summary(spec: Spec, settings: Settings, search: SearchResult, evaluator: str
     }
 
 
-def course(settings: Settings, search: SearchResult) -> Trajectory:
-    """The best-so-far curve for plots: a point at every improvement and one at the end."""
-    steps = search.trajectory
-    samples = [step.samples for step in steps] + [search.samples]
-    best = [step.cost for step in steps] + [steps[-1].cost if steps else np.inf]
-    invalid = [step.samples - step.valid for step in steps] + [search.samples - search.valid]
-    name, unit = _UNITS.get(settings.objective, (settings.objective, ""))
-    return Trajectory(
-        np.array(samples, np.int64),
-        np.array(best, np.float64),
-        np.array(invalid, np.int64),
-        name,
-        unit,
-        settings.searcher,
+def _write_report(
+    folder: RunFolder,
+    spec: Spec,
+    search: SearchResult,
+    statistics: Sequence[Statistics],
+    content: Map[str, Any],
+) -> Path:
+    best = tuple(
+        Ranked(found.mapping, figures, found.sample, found.cost)
+        for found, figures in zip(search.best, statistics, strict=True)
+    )
+    manifest = folder.read_manifest() if folder.started else {}
+    return folder.write(
+        REPORT, render(run_page(RunRecord(spec, content, best, manifest, read_agents(folder.path))))
     )
 
 
 def _write_picture(
-    folder: RunFolder, spec: Spec, settings: Settings, search: SearchResult, statistics: Statistics
+    folder: RunFolder, spec: Spec, search: SearchResult, statistics: Statistics, content: Map[str, Any]
 ) -> Path:
-    figure = summary_figure(spec, search.best[0].mapping, statistics, course(settings, search))
+    figure = summary_figure(spec, search.best[0].mapping, statistics, course_of(content))
     buffer = io.BytesIO()
     save_figure(figure, buffer)
     return folder.write(f"{PREFIX}.png", buffer.getvalue())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping as Map
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,10 @@ from ..run_folder import INPUTS, MANIFEST
 from ..specs.reading import load_flat, read_spec
 from ..specs.spec import ModelOptions, Spec
 from .trajectory import Trajectory
+from .units import objective_label
 
 PREFIX, SUMMARY, AGENTS = "timeloop-marl", "summary.json", "agents.json"
-UNITS = {"edp": ("EDP", "J·cycle"), "energy": ("energy", "pJ"), "delay": ("cycles", "")}
-_RULES = "2025"
+RULES = "2025"
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,19 @@ class RunRecord:
     @property
     def name(self) -> str:
         """The stems of the files named, else the name of the problem."""
-        stems = [Path(name).stem if Path(name).suffix else Path(name).name for name in self.files]
-        stems = [stem for stem in dict.fromkeys(stems) if stem]
-        return " · ".join(stems) if 0 < len(stems) <= 3 else self.spec.problem.name or "search"
+        return title_of(self.files, self.spec.problem.name or "search")
 
     @property
     def course(self) -> Trajectory:
         """The best-so-far curve."""
         return course_of(self.summary)
+
+
+def title_of(files: Sequence[str], otherwise: str) -> str:
+    """The stems of a few files; ``otherwise`` if there are none or many."""
+    stems = [Path(name).stem if Path(name).suffix else Path(name).name for name in files]
+    stems = [stem for stem in dict.fromkeys(stems) if stem]
+    return " · ".join(stems) if 0 < len(stems) <= 3 else otherwise
 
 
 def course_of(summary: Map[str, Any]) -> Trajectory:
@@ -71,14 +77,13 @@ def course_of(summary: Map[str, Any]) -> Trajectory:
     # Folders of older versions do not say how many samples were valid at an improvement: a straight line, then.
     share = summary["valid"] / summary["samples"] if summary["samples"] else 0.0
     valid = [float(point.get("valid", share * point["samples"])) for point in points] + [summary["valid"]]
-    name, unit = UNITS.get(summary["objective"], (summary["objective"], ""))
-    scale = 1e-12 if summary["objective"] == "edp" else 1.0
+    label = objective_label(str(summary["objective"]))
     return Trajectory(
         np.array(samples, np.int64),
-        scale * np.array([*best, best[-1] if best else np.inf], np.float64),
+        label.scale * np.array([*best, best[-1] if best else np.inf], np.float64),
         np.array(samples, np.int64) - np.array(np.round(valid), np.int64),
-        name,
-        unit,
+        label.name,
+        label.unit,
         str(summary["searcher"]),
     )
 
@@ -95,14 +100,18 @@ def read_run(folder: str | Path) -> RunRecord:
     manifest = read_json(path / MANIFEST) if (path / MANIFEST).exists() else {}
     document = load_flat([path / INPUTS])
     arguments = manifest.get("arguments", {})
-    rules = str(arguments.get("rules") or _RULES)
+    rules = str(arguments.get("rules") or RULES)
     spec = read_spec(document, options=ModelOptions(rules=rules))
     best = [
         _ranked(spec, path / mapping_file(rank), found)
         for rank, found in enumerate(summary.get("best", []), 1)
     ]
-    agents = read_json(path / AGENTS) if (path / AGENTS).exists() else None
-    return RunRecord(spec, summary, tuple(best), manifest, agents)
+    return RunRecord(spec, summary, tuple(best), manifest, read_agents(path))
+
+
+def read_agents(folder: Path) -> dict[str, Any] | None:
+    """What a team of agents left behind about itself; ``None`` if there is no such file."""
+    return read_json(folder / AGENTS) if (folder / AGENTS).exists() else None
 
 
 def mapping_file(rank: int) -> str:
@@ -123,6 +132,20 @@ def read_json(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UsageError(f"{file}: not a JSON object; run the command again")
     return content
+
+
+def read_evaluated(file: Path, rules: str = RULES) -> tuple[Spec, Ranked]:
+    """Machine, problem and mapping of a ``.model.yaml`` file, evaluated by the native model.
+
+    Errors as ``read_run``.
+    """
+    document = load_flat([file])
+    spec = read_spec(document, options=ModelOptions(rules=rules))
+    mapping, switches, _ = read_mapping(document.root().child("mapping"), spec)
+    figures = NativeEvaluator(spec, switches=switches).statistics(mapping)
+    if not isinstance(figures, Statistics):
+        raise UsageError(f"{file}: the mapping is not valid on the machine in it: {figures.message}")
+    return spec, Ranked(mapping, figures, 0, figures.energy_pj * figures.cycles)
 
 
 def _ranked(spec: Spec, file: Path, found: Map[str, Any]) -> Ranked:

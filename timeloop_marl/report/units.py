@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _ENERGY = ((1e12, "J"), (1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ"), (1.0, "pJ"))
 
 
@@ -37,10 +41,36 @@ def share_text(part: float, whole: float) -> str:
 
 
 def plain_number(value: float) -> str:
-    """Four digits at most, powers of ten for what is very large or small: ``123``, ``4.2e+09``."""
-    return f"{value:.4g}"
+    """Four digits at most: ``123``, ``12,350``, ``4.2×10⁹``."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    if 1e-3 <= abs(value) < 1e7:
+        return f"{float(f'{value:.4g}'):,.10g}"
+    mantissa, power = f"{value:.3e}".split("e")
+    return f"{float(mantissa):g}×10{str(int(power)).translate(_RAISED)}"
+
+
+@dataclass(frozen=True)
+class ObjectiveLabel:
+    """How costs of an objective are shown: name, unit, and what a cost is multiplied by to be in it."""
+
+    name: str
+    unit: str
+    scale: float
+
+
+_OBJECTIVES = {
+    "edp": ObjectiveLabel("EDP", "J·cycle", 1e-12),
+    "energy": ObjectiveLabel("energy", "µJ", 1e-6),
+    "delay": ObjectiveLabel("cycles", "", 1.0),
+}
+
+
+def objective_label(objective: str) -> ObjectiveLabel:
+    """The label of an objective; one that only has a name is shown as it is."""
+    return _OBJECTIVES.get(objective, ObjectiveLabel(objective, "", 1.0))
 
 
 def edp_text(pj_cycles: float) -> str:
     """An energy-delay product, given in pJ·cycles, in J·cycle as everywhere on the screen."""
-    return f"{pj_cycles * 1e-12:.4g}"
+    return plain_number(pj_cycles * 1e-12)

@@ -15,16 +15,19 @@ _BAR, _LINE, _GAP = 13.0, 15.0, 13.0
 _SEEN = 0.0015  # of the longest bar: thinner parts are no picture
 
 
-def energy_bars(components: Sequence[ComponentEnergy], tensors: Sequence[str], width: float) -> Drawing:
+def energy_bars(
+    components: Sequence[ComponentEnergy], tensors: Sequence[str], width: float, longest: float | None = None
+) -> Drawing:
     """One bar per component, the name above it, energy and share of the total at the right.
 
     Args:
         components: in the order shown, e.g. of ``component_energies``.
         tensors: names of the data spaces in declaration order; they choose the colours.
+        longest: energy in pJ of a bar of full width; that of the longest bar unless given.
     """
     total = sum(component.total for component in components)
     drawing = Drawing(width, title="Energy by level and data space", description=_words(components, total))
-    longest = max((component.total for component in components), default=0.0)
+    longest = longest or max((component.total for component in components), default=0.0)
     styles = part_roles(tensors)
     shown = [p for p in styles if any(c.parts.get(p, 0.0) > _SEEN * longest for c in components)]
     y = draw_swatches(drawing, [(part, *styles[part]) for part in shown], 0.0) + 4

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from .compose import beside
 from .raster import png
 from .shapes import Drawing, Line, Marker, Rect, Text
 from .svg import page_svg, standalone_svg
 
-__all__ = ["Drawing", "Line", "Marker", "Rect", "Text", "page_svg", "png", "standalone_svg"]
+__all__ = ["Drawing", "Line", "Marker", "Rect", "Text", "beside", "page_svg", "png", "standalone_svg"]

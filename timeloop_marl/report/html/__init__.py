@@ -6,4 +6,6 @@ from .folders import page_of
 from .page import render
 from .run_page import run_page
 
-__all__ = ["page_of", "render", "run_page"]
+REPORT = "report.html"  # in the folder of a run
+
+__all__ = ["REPORT", "page_of", "render", "run_page"]

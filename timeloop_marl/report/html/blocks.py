@@ -115,10 +115,11 @@ class Fold:
 
 @dataclass(frozen=True)
 class Grid:
-    """Blocks side by side where there is room."""
+    """Titled groups of blocks side by side where there is room; ``pairs``: two in a row, else as many as fit."""
 
     kind: ClassVar[str] = "grid"
-    blocks: Sequence[Block]
+    cells: Sequence[tuple[str, Sequence[Block]]]
+    pairs: bool = False
 
 
 Block = Tiles | Picture | Table | Paragraph | Bullets | Listing | Facts | Fold | Grid
@@ -126,12 +127,12 @@ Block = Tiles | Picture | Table | Paragraph | Bullets | Listing | Facts | Fold |
 
 @dataclass(frozen=True)
 class Section:
-    """A titled part of a page. ``side``: left or right column on wide screens, or both (``full``)."""
+    """A titled part of a page; ``half``: beside others on wide screens."""
 
     name: str
     title: str
     blocks: Sequence[Block]
-    side: str = "full"
+    half: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from ...errors import UsageError
 from ..run_record import SUMMARY, read_run
 from .blocks import Page
+from .compare_page import COMPARISON, compare_page
 from .run_page import run_page
 
 
@@ -19,6 +20,8 @@ def page_of(folder: str | Path) -> Page:
     path = Path(folder)
     if not path.is_dir():
         raise UsageError(f"{path}: no such folder; give the -o folder of search, network or compare")
+    if (path / COMPARISON).exists():
+        return compare_page(path)
     if (path / SUMMARY).exists():
         return run_page(read_run(path))
     raise UsageError(

@@ -22,9 +22,9 @@ _NEST_CAPTION = (
 )
 
 
-def nest_section(spec: Spec, ranked: Ranked, side: str) -> Section:
+def nest_section(spec: Spec, ranked: Ranked) -> Section:
     """The nest of a mapping."""
-    return Section("mapping", "The best mapping", [nest_picture(spec, ranked, "nest")], side)
+    return Section("mapping", "The best mapping", [nest_picture(spec, ranked, "nest")], half=True)
 
 
 def nest_picture(spec: Spec, ranked: Ranked, name: str) -> Picture:
@@ -33,11 +33,13 @@ def nest_picture(spec: Spec, ranked: Ranked, name: str) -> Picture:
     return Picture(name, lambda width: nest_tiles(view, width), _NEST_CAPTION, HALF)
 
 
-def energy_section(spec: Spec, statistics: Statistics, side: str) -> Section:
+def energy_section(
+    spec: Spec, statistics: Statistics, name: str = "energy", title: str = "Energy by level and data space"
+) -> Section:
     """Energy by level and data space, as bars and as a table."""
     components = component_energies(spec, statistics)
     tensors = [space.name for space in spec.problem.data_spaces]
-    picture = Picture("energy", lambda width: energy_bars(components, tensors, width), "", HALF)
+    picture = Picture(name, lambda width: energy_bars(components, tensors, width), "", HALF)
     parts = list(dict.fromkeys(part for each in components for part in each.parts if each.parts[part] > 0))
     rows = [
         [
@@ -49,7 +51,7 @@ def energy_section(spec: Spec, statistics: Statistics, side: str) -> Section:
         for component in components
     ]
     table = Table(
-        "energy-table",
+        f"{name}-table",
         "Energy by level and data space",
         ("level", *parts, "total", "share"),
         rows,
@@ -58,10 +60,10 @@ def energy_section(spec: Spec, statistics: Statistics, side: str) -> Section:
     blocks: list[Block] = [picture, Fold("The same as figures", [table])]
     if not components:
         blocks = [Paragraph("No energy is spent.")]
-    return Section("energy-section", "Energy by level and data space", blocks, side)
+    return Section(f"{name}-section", title, blocks, half=True)
 
 
-def roofline_section(spec: Spec, statistics: Statistics, side: str) -> Section:
+def roofline_section(spec: Spec, statistics: Statistics) -> Section:
     """What the machine could do, and what sets the pace."""
     data = roofline(spec, statistics)
     picture = Picture(
@@ -70,7 +72,7 @@ def roofline_section(spec: Spec, statistics: Statistics, side: str) -> Section:
         "A point lies on its level's roof where that level sets the pace; the dotted line is what is left.",
         HALF,
     )
-    return Section("roofline-section", "Roofline", [Paragraph(_verdict(data)), picture], side)
+    return Section("roofline-section", "Roofline", [Paragraph(_verdict(data)), picture], half=True)
 
 
 def _verdict(data: Roofline) -> str:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from .. import palette
 from ..drawing import page_svg
 from ..drawing.svg import role_rules
-from .blocks import Block, Fold, Grid, Page, Picture, Section
+from .blocks import Block, Fold, Grid, Page, Picture, Section, Table
 
 
 def render(page: Page) -> str:
@@ -64,19 +64,35 @@ def _pictures(blocks: Sequence[Block]) -> Iterator[Picture]:
     for block in blocks:
         if isinstance(block, Picture):
             yield block
-        elif isinstance(block, Fold | Grid):
+        elif isinstance(block, Fold):
             yield from _pictures(block.blocks)
+        elif isinstance(block, Grid):
+            for _, inside in block.cells:
+                yield from _pictures(inside)
 
 
-def _groups(sections: Sequence[Section]) -> list[list[Section]]:
-    """Runs of sections: a full one on its own, neighbouring left and right ones together."""
-    groups: list[list[Section]] = []
+def _groups(sections: Sequence[Section]) -> list[list[list[Section]]]:
+    """Runs of sections as columns: one for a section of full width, two for neighbouring halves."""
+    groups: list[list[list[Section]]] = []
+    heights = [0.0, 0.0]
     for section in sections:
-        if section.side != "full" and groups and groups[-1][0].side != "full":
-            groups[-1].append(section)
-        else:
-            groups.append([section])
+        if not section.half:
+            groups.append([[section]])
+            continue
+        if not groups or len(groups[-1]) == 1:
+            groups.append([[], []])
+            heights = [0.0, 0.0]
+        column = 0 if heights[0] <= heights[1] else 1
+        groups[-1][column].append(section)
+        heights[column] += 90.0 + sum(_height(block) for block in section.blocks)
     return groups
+
+
+def _height(block: Block) -> float:
+    """About how high a block is in half a desktop page, in px: only used to even out columns."""
+    if isinstance(block, Picture):
+        return block.draw(block.widths[min(1, len(block.widths) - 1)]).height + 50.0
+    return 34.0 * len(block.rows) + 60.0 if isinstance(block, Table) else 60.0
 
 
 @lru_cache(maxsize=1)

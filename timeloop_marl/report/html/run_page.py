@@ -19,14 +19,14 @@ def run_page(record: RunRecord) -> Page:
     if record.best:
         best = record.best[0]
         sections += [
-            nest_section(record.spec, best, side="left"),
-            convergence_section(record, side="right"),
-            energy_section(record.spec, best.statistics, side="right"),
-            roofline_section(record.spec, best.statistics, side="right"),
+            nest_section(record.spec, best),
+            convergence_section(record),
+            energy_section(record.spec, best.statistics),
+            roofline_section(record.spec, best.statistics),
             levels_section(record.spec, best.statistics),
         ]
     else:
-        sections.append(convergence_section(record, side="full"))
+        sections.append(convergence_section(record, half=False))
     sections += agents_section(record)
     if len(record.best) > 1:
         sections.append(_others(record))

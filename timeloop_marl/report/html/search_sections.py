@@ -8,14 +8,14 @@ from ..units import share_text
 from .blocks import FULL, HALF, Cell, Fold, Picture, Section, Table
 
 
-def convergence_section(record: RunRecord, side: str) -> Section:
+def convergence_section(record: RunRecord, *, half: bool = True) -> Section:
     """The best cost against samples, and every failure by kind."""
     course = record.course
     picture = Picture(
         "convergence",
         lambda width: convergence([course], width),
         "Every sample counts, valid or not.",
-        HALF if side != "full" else FULL,
+        HALF if half else FULL,
     )
     blocks: list[Picture | Fold] = [picture]
     failures = record.summary.get("failures") or {}
@@ -29,7 +29,7 @@ def convergence_section(record: RunRecord, side: str) -> Section:
             "failures", "Invalid samples by reason", ("reason", "samples", "share"), rows, frozenset((1, 2))
         )
         blocks.append(Fold("Why samples were invalid", [table]))
-    return Section("course", "Convergence", blocks, side)
+    return Section("course", "Convergence", blocks, half)
 
 
 def agents_section(record: RunRecord) -> list[Section]:
