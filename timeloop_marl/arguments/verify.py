@@ -23,5 +23,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--seed", type=kinds.seed, default=1, metavar="S", help="seed of the draw (%(default)s)"
     )
+    parser.add_argument(
+        "--draw",
+        choices=("feasible", "any", "unconstrained", "imperfect", "mixed"),
+        default="mixed",
+        help="feasible: of the mapspace, drawn to be valid; any: of Timeloop's whole mapspace, most of them invalid; "
+        "unconstrained: any bypass, order and factor; imperfect: with factors that do not divide; mixed: some of each "
+        "(%(default)s)",
+    )
     parser.add_argument("-o", "--output", metavar="DIR", help="folder for verify.json")
     add_program(parser)

@@ -8,7 +8,8 @@ from ..evaluation import timeloop_evaluator
 from ..mapspace.diagnosis import require_feasible
 from ..rule_probes import recognise_rules
 from ..run_folder import RunFolder
-from ..verification import draw_mappings, with_rules
+from ..verification import with_rules
+from ..verification_draws import drawn
 from .backend import evaluator_choice, report_verification, say, verify_found
 from .inputs import print_notices, read_inputs
 
@@ -26,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     if found.rules is not None and found.rules != options.rules:
         say(f"notice: comparing with the rules of {found.rules}; searches want --rules {found.rules}")
         spec = with_rules(spec, found.rules)
-    mappings = draw_mappings(spec, options.samples, options.seed)
+    mappings = drawn(spec, options.draw, options.samples, options.seed)
     if len(mappings) < options.samples:
         say(f"notice: the mapspace gave {len(mappings)} different mappings, {options.samples} were asked for")
     folder = None
