@@ -20,6 +20,7 @@ _NOISES = (1e-4, 1e-2)
 _TINY = 1e-300
 _JUDGED = 192  # points whose likelihood chooses the kernel's parameters
 _LEAST = 8  # points below which nothing is predicted
+_EXPECTED = 16.0  # what the samples of all other layers weigh together in the prices, in samples of this one
 
 
 class Critic:
@@ -46,6 +47,26 @@ class Critic:
         self._shift: Float64[ndarray, "inputs"] = np.zeros(0)
         self._stretch: Float64[ndarray, "inputs"] = np.zeros(0)
         self._tuned = 0  # number of samples at which the kernel was chosen last
+        self._expected: Float64[ndarray, "n parts"] = np.zeros(
+            (0, 0)
+        )  # words per pJ of other layers' samples
+
+    def expect(self, words: Float64[ndarray, "n parts"], energy: Float64[ndarray, "n"]) -> None:
+        """Samples of other layers on this machine, both per computation: they tell what a word costs."""
+        if self.metric not in ("edp", "energy") or not self.words_matter:
+            return
+        computations = float(np.prod(np.asarray(self.make.space.tables.bounds, np.float64)))
+        self._expected = words / (energy * computations)[:, None]
+        self._prices = nonnegative(self._expected, np.ones(len(energy)), np.zeros(words.shape[1]))
+
+    @property
+    def foresees(self) -> bool:
+        """Whether the trend is known before the first sample."""
+        return self.trend and (len(self._prices) > 0 if self.words_matter else self.steps_matter)
+
+    def foresee(self, rows: Int64[ndarray, "m axes"]) -> Float64[ndarray, "m"]:
+        """The trend alone."""
+        return self._trend(self.make(rows))
 
     @property
     def ready(self) -> bool:
@@ -165,6 +186,10 @@ class Critic:
         # Cheap mappings count more: the trend has to be right where the search goes.
         weight = np.exp(-0.5 * (self._logs[good] - self._logs[good].min()))
         scaled = data.words[good] / targets[good, None]
+        if len(self._expected):
+            scaled = np.concatenate([scaled, self._expected])
+            others = np.full(len(self._expected), _EXPECTED / len(self._expected))
+            weight = np.concatenate([weight, others])
         start = self._prices if len(self._prices) else np.zeros(data.words.shape[1])
         return nonnegative(scaled, weight, start)
 

@@ -10,6 +10,8 @@ from .agent import CONDITIONING
 from .grouping import GROUPINGS, SIGNALS_OF_TEAM
 from .parallel import BACKENDS
 
+HERITABLE = ("elites", "critic", "policies", "clusters")
+
 
 @dataclass(frozen=True)
 class MarlOptions:
@@ -49,6 +51,8 @@ class MarlOptions:
     pool: int = 12  # candidates screened per sample; up to four times as many at the start, half at the end
     rounds: int = 3  # times the best of the pool are moved on before the choice
     optimism: float = 2.0  # standard deviations below the mean
+    # What it takes over from other layers, if it is given their knowledge
+    inherit: str = "elites,critic,policies,clusters"
     # How it runs
     n_jobs: int = 1
     backend: str = "threading"
@@ -65,6 +69,8 @@ class MarlOptions:
         one_of("clusters", self.clusters, (*GROUPINGS, *SIGNALS_OF_TEAM))
         one_of("conditioning", self.conditioning, CONDITIONING)
         one_of("backend", self.backend, BACKENDS)
+        for part in filter(None, self.inherit.split(",")):
+            one_of("inherit", part, HERITABLE)
         if self.n_jobs == 0:
             raise UsageError("option n_jobs must not be 0: 1 = this thread, -1 = all cores")
 

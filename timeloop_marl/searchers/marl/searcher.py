@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
+from ...errors import UsageError
 from ...mapspace.axes import LearnersMapspace
 from ...objective import Objective
 from ..learner import LearnerSearcher, Rows
@@ -20,6 +21,9 @@ from .agent import Learning
 from .clustering import SIGNALS, clusters, strengths
 from .critic import Critic
 from .grouping import SIGNALS_OF_TEAM, Groups, fixed_groups
+from .heritage import first_candidates, heritage
+from .knowledge import Knowledge, LayerKnowledge
+from .learnt import knowledge_of
 from .options import MarlOptions
 from .parallel import Workers
 from .team import Team
@@ -84,8 +88,33 @@ class MarlSearcher(LearnerSearcher):
         self._past: Rows = np.zeros((0, space.axes), np.int64)  # best rows of the epochs that are over
         self._past_logs: Float64[ndarray, "past"] = np.zeros(0)
         self._asked: Candidates | None = None
+        self._inherited: Rows = np.zeros((0, space.axes), np.int64)  # to be proposed first
         self._epoch = 0
         self._begin()
+
+    def inherit(self, knowledge: Knowledge) -> None:
+        """Begin with what was learnt on other layers: loop nests, prices of words, policies, clusters.
+
+        Raises ``UsageError`` after the first ``ask``.
+        """
+        if self._asked is not None:
+            raise UsageError("knowledge is taken over before the first candidate is proposed, not later")
+        parts, own = self.options.inherit, heritage(self.space, knowledge, self.rng)
+        if "clusters" in parts and own.groups is not None and self.options.clusters in SIGNALS_OF_TEAM:
+            self._groups = own.groups
+            self._begin()
+        if "policies" in parts:
+            self.team.prefer(own.logits)
+        critic = self.critic
+        if "critic" in parts and critic is not None and len(own.energy):
+            critic.expect(own.words, own.energy)
+        if "elites" in parts:
+            foreseen = critic.foresee if critic is not None and critic.foresees else None
+            self._inherited = first_candidates(self.space, own.rows, foreseen, self.rng)
+
+    def knowledge(self, name: str = "") -> LayerKnowledge | None:
+        """What the team has learnt so far, for other layers; ``None`` if it has seen nothing valid."""
+        return knowledge_of(self.space, self._rows, self._logs, self._energies, self.team, name)
 
     def _begin(self) -> None:
         """An epoch: agents that know nothing, no elites, no recollections; clusters and what was proposed stay."""
@@ -140,6 +169,9 @@ class MarlSearcher(LearnerSearcher):
     def _screened(self, n: int) -> Candidates:
         """At most n new rows: the best of a pool in the critic's eyes."""
         critic = self.critic
+        if not self._told and len(self._inherited):
+            rows = self._inherited
+            return self._taken(self._unseen(Candidates(rows, rows, np.full(len(rows), np.nan))), np.arange(n))
         if critic is None or not critic.ready:
             return self._taken(self._unseen(self._pool(2 * n)), np.arange(n))
         count = max(n, int(n * self._pool_factor() / self.options.rounds))

@@ -55,6 +55,18 @@ class Team:
         """Logits of all agents."""
         return sum(agent.parameters for agent in self.agents)
 
+    def prefer(self, logits: Float64[ndarray, "axes values"]) -> None:
+        """Add to every agent's logits."""
+        for agent in self.agents:
+            agent.bias += logits[agent.axes, : agent.bias.shape[1]]
+
+    def preferences(self) -> Float64[ndarray, "axes values"]:
+        """The logits of all axes."""
+        logits = np.zeros_like(self._start)
+        for agent in self.agents:
+            logits[agent.axes, : agent.bias.shape[1]] = agent.bias
+        return logits
+
     def draw(self, n: int, rng: np.random.Generator, explore: float) -> Rows:
         """n rows, every agent drawing for itself; not repaired."""
         uniform = rng.random((n, self.space.axes))

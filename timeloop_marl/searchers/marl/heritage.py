@@ -1,0 +1,157 @@
+"""What earlier layers' knowledge means in one mapspace: first candidates, prices of words, policies, clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+from numpy import ndarray
+
+from ...mapspace.axes import LearnersMapspace
+from .knowledge import Choice, Knowledge, LayerKnowledge, choice_of, machine_of, parts_of
+from .nests import Fitter, level_names, translation
+
+Rows = Int64[ndarray, "n axes"]
+Groups = tuple[tuple[int, ...], ...]
+
+NEAREST = 3  # layers whose loop nests and policies are taken over
+_ELITES = 8  # nests of each of these
+_VARIANTS = 12  # rows fitted to each nest
+_SPREAD = 0.5  # of their factors, natural logarithm
+_AHEAD = 64  # rows that each imagined round moves on from
+_IMAGINED = 256  # rows of each imagined round
+_ROUNDS = 6
+
+
+@dataclass(frozen=True)
+class Heritage:
+    """Knowledge translated into one mapspace.
+
+    Attributes:
+        rows: fitted loop nests, the best of the nearest layer first.
+        words: samples of other layers as the critic sees them, per computation; empty on another machine.
+        energy: of these, pJ per computation.
+        logits: what is added to the policies' logits at the start.
+        groups: axes that one agent decides, ``None`` = unknown.
+    """
+
+    rows: Rows
+    words: Float64[ndarray, "n parts"]
+    energy: Float64[ndarray, "n"]
+    logits: Float64[ndarray, "axes values"]
+    groups: Groups | None
+
+
+def heritage(space: LearnersMapspace, knowledge: Knowledge, rng: np.random.Generator) -> Heritage:
+    """What of the knowledge means something here; the rest is left out."""
+    near = knowledge.nearest(space.spec, NEAREST)
+    words, energy = _samples(space, knowledge)
+    return Heritage(_fitted(space, near, rng), words, energy, _logits(space, near), _groups(space, near))
+
+
+def first_candidates(
+    space: LearnersMapspace,
+    fitted: Rows,
+    foreseen: Callable[[Rows], Float64[ndarray, "n"]] | None,
+    rng: np.random.Generator,
+) -> Rows:
+    """Rows to begin with, the most promising first; the first is the nearest layer's best nest as it is.
+
+    Args:
+        foreseen: log cost as far as it is known before the first sample; none = the order of ``fitted``.
+    """
+    if foreseen is None or not len(fitted):
+        return fitted
+    pool = np.unique(np.concatenate([fitted, space.sample(_AHEAD, rng)]), axis=0)
+    costs = foreseen(pool)
+    for _ in range(_ROUNDS):
+        ahead = pool[np.argsort(costs, kind="stable")[:_AHEAD]]
+        moved = space.moved(
+            ahead[rng.integers(0, len(ahead), _IMAGINED)], rng, 1 + rng.poisson(0.5, _IMAGINED)
+        )
+        pool = np.unique(np.concatenate([pool, moved]), axis=0)
+        costs = foreseen(pool)
+    best = pool[np.argsort(costs, kind="stable")[:_AHEAD]]
+    return np.concatenate([fitted[:1], best])
+
+
+def _fitted(space: LearnersMapspace, near: Sequence[LayerKnowledge], rng: np.random.Generator) -> Rows:
+    fit, here = Fitter(space), level_names(space)
+    found = [np.zeros((0, space.axes), np.int64)]
+    for layer in near:
+        names = translation(layer.levels, here)
+        found += [fit(nest.renamed(names), rng, _VARIANTS, _SPREAD) for nest in layer.elites[:_ELITES]]
+    return np.concatenate(found)
+
+
+def _samples(
+    space: LearnersMapspace, knowledge: Knowledge
+) -> tuple[Float64[ndarray, "n parts"], Float64[ndarray, "n"]]:
+    """The critic's samples of layers on this very machine with the same tensors: there a word has the same price."""
+    machine, tensors = machine_of(space.spec), tuple(p.name for p in space.spec.problem.data_spaces)
+    parts = parts_of(level_names(space), tensors)
+    same = [k for k in knowledge.layers if k.machine == machine and parts_of(k.levels, k.tensors) == parts]
+    if not same:
+        return np.zeros((0, len(parts))), np.zeros(0)
+    return np.concatenate([k.words for k in same]), np.concatenate([k.energy for k in same])
+
+
+def _logits(space: LearnersMapspace, near: Sequence[LayerKnowledge]) -> Float64[ndarray, "axes values"]:
+    """Preferences of the nearest layers for values of the same name, nearer ones counting more."""
+    logits = np.zeros((space.axes, int(space.cardinalities.max(initial=1))))
+    names = [translation(layer.levels, level_names(space)) for layer in near]
+    for a, axis in enumerate(space.columns):
+        choice, weight = choice_of(space, axis), 0.0
+        for rank, (layer, known) in enumerate(zip(near, names)):
+            preferred = _renamed(layer, known).get(choice)
+            if preferred is None or not set(axis.labels) <= set(preferred):
+                continue
+            logits[a, : axis.cardinality] += [preferred[label] / (rank + 1) for label in axis.labels]
+            weight += 1 / (rank + 1)
+        if weight:
+            logits[a] /= weight
+    return logits
+
+
+def _renamed(layer: LayerKnowledge, names: dict[str, str]) -> dict[Choice, dict[str, float]]:
+    """The preferences with the level names of the machine at hand."""
+    found: dict[Choice, dict[str, float]] = {}
+    for choice, values in layer.preferences.items():
+        mine = _named(choice, names)
+        if mine is not None:
+            found[mine] = {_label(label, names): value for label, value in values.items()}
+    return found
+
+
+def _named(choice: Choice, names: dict[str, str]) -> Choice | None:
+    if choice[0] not in ("order", "bypass"):
+        return choice
+    return (choice[0], names[choice[1]], *choice[2:]) if choice[1] in names else None
+
+
+def _label(label: str, names: dict[str, str]) -> str:
+    """A place such as ``GLB`` or ``GLB.X`` with its new name; ranks and bypasses stay."""
+    level, dot, side = label.rpartition(".")
+    if dot and side in ("X", "Y"):
+        return f"{names.get(level, level)}.{side}"
+    return names.get(label, label)
+
+
+def _groups(space: LearnersMapspace, near: Sequence[LayerKnowledge]) -> Groups | None:
+    """The nearest layer's clusters; a choice it does not know joins those of its dimension or level."""
+    if not near or not near[0].clusters:
+        return None
+    names = translation(near[0].levels, level_names(space))
+    owner = {
+        mine: number
+        for number, cluster in enumerate(near[0].clusters)
+        for choice in sorted(cluster)
+        if (mine := _named(choice, names)) is not None
+    }
+    members: dict[object, list[int]] = {}
+    for a, axis in enumerate(space.columns):
+        choice = choice_of(space, axis)
+        members.setdefault(owner.get(choice, choice[:2]), []).append(a)
+    return tuple(tuple(group) for group in members.values())
