@@ -23,7 +23,8 @@ _FLAGS = (
 )  # fmt: skip
 _KEYS = (
     "algorithm", "optimization_metric", "optimization_metrics", *_INTEGERS, *_FLAGS, "heartbeat", "log_all",
-    "out_prefix", "version", "log_oaves", "log_oaves_mappings",  # the last two: written by older front ends
+    "out_prefix", "version",
+    "log_oaves", "log_oaves_mappings", "log_oave_mappings",  # written by older front ends
 )  # fmt: skip
 
 

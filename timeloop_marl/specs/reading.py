@@ -7,16 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import SpecError
+from ..errors import SpecError, UsageError
 from .architecture import Architecture
 from .beyond import LAYOUT, SPARSE, Beyond, verbatim
-from .changes import split_values
+from .changes import changed, split_values
 from .constraint_reading import read_constraints
 from .document import Document, Node
 from .energy_source import EnergyChoice, read_energies
 from .flatten import flatten, is_nodes_form
 from .loading import load_document
 from .mapper_reading import read_mapper, read_model_section
+from .marked import Map, to_document
+from .objects import object_document
 from .problem import Problem
 from .scalars import Reading, empty
 from .spec import ModelOptions, Spec
@@ -146,6 +148,38 @@ def load(
     return read_spec(
         document, options=options, strict=strict, mapspace_constraints=mapspace_constraints, energies=energies
     )
+
+
+def load_object(
+    value: Mapping[str, Any],
+    *,
+    options: ModelOptions = _OPTIONS,
+    strict: bool = True,
+    energies: EnergyChoice = _ENERGIES,
+    jinja_data: Mapping[str, Any] | None = None,
+) -> Spec:
+    """The ``Spec`` of a ``Specification`` of timeloopfe, or of a dict with the same sections.
+
+    Args:
+        value: the object; it is not changed.
+        options: as in ``read_spec``, like ``strict`` and ``energies``.
+        strict: see there.
+        energies: see there.
+        jinja_data: values to set by their path (``changes``).
+
+    Raises:
+        SpecError: anything wrong in it.
+        UsageError: it is something else, or a value has no path.
+    """
+    document = object_document(value)
+    variables, changes = split_values(jinja_data or {})
+    if variables:
+        raise UsageError(f"{next(iter(variables))}: only files have templates to set variables of")
+    if changes:
+        assert isinstance(document.data, Map)
+        data, notices = changed(document.data, changes)
+        document = to_document(data, notices)
+    return read_spec(flatten(document), options=options, strict=strict, energies=energies)
 
 
 def load_flat(
