@@ -14,6 +14,8 @@ from ..errors import UsageError
 from ..evaluation import EvaluatorChoice, make_evaluator
 from ..objective import parse_objective
 from ..parallel import Engine, Workers
+from ..report.html import REPORT, network_page, render
+from ..report.network_record import read_network_record
 from ..run_folder import INPUTS, TRACE, RunFolder
 from ..search_result import StopReason
 from ..searchers.registry import make_searcher
@@ -45,6 +47,7 @@ def network(
     jobs: int | None = None,
     backend: str | None = None,
     scheduler: str | None = None,
+    workers: Workers | None = None,
     evaluator: EvaluatorChoice | None = None,
     values: Mapping[str, Any] | None = None,
     rules: str = "2025",
@@ -62,6 +65,7 @@ def network(
         jobs: layers searched at the same time; the result does not depend on it (but with ``seconds``).
         backend: ``loky``, ``threading``, ``dask`` or ``ray``.
         scheduler: address of a running Dask or Ray cluster.
+        workers: such as are open already, in place of the three.
         evaluator: the native model if there is none.
         values: variables of Jinja2 templates.
         rules: ``2025`` or ``2022``: the Timeloop version to equal.
@@ -79,8 +83,10 @@ def network(
     run = _Run(sources.name, layers, chosen, Path(output), evaluator or EvaluatorChoice())
     run.warm_up(on_compile)
     run.prepare(resume, {"files": [str(f) for f in ([files] if isinstance(files, (str, Path)) else files)]})
-    with Engine.chosen(jobs, backend, scheduler).open() as workers:
+    if workers is not None:
         return run.search(workers, on_progress)
+    with Engine.chosen(jobs, backend, scheduler).open() as opened:
+        return run.search(opened, on_progress)
 
 
 class _Run:
@@ -208,6 +214,7 @@ class _Run:
         folder = RunFolder(self.root)
         folder.write(CSV, layers_csv(result))
         folder.write(FILE, as_json(result))
+        folder.write(REPORT, render(network_page(read_network_record(self.root))))
 
     def _seconds_before(self) -> float:
         """Wall clock of the interrupted runs that this one goes on with, where they got as far as writing it."""

@@ -24,6 +24,7 @@ from .units import objective_label
 
 PREFIX, SUMMARY, AGENTS = "timeloop-marl", "summary.json", "agents.json"
 RULES = "2025"
+_FILES = 3  # of one folder that are named one by one
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,18 @@ def title_of(files: Sequence[str], otherwise: str) -> str:
     stems = [Path(name).stem if Path(name).suffix else Path(name).name for name in files]
     stems = [stem for stem in dict.fromkeys(stems) if stem]
     return " · ".join(stems) if 0 < len(stems) <= 3 else otherwise
+
+
+def files_text(files: Sequence[str]) -> str:
+    """A few files by name; of many in one folder only their number."""
+    folders: dict[str, list[str]] = {}
+    for name in files:
+        folders.setdefault(str(Path(name).parent), []).append(name)
+    parts = [
+        ", ".join(names) if len(names) <= _FILES else f"{folder} ({len(names)} files)"
+        for folder, names in folders.items()
+    ]
+    return ", ".join(parts)
 
 
 def course_of(summary: Map[str, Any]) -> Trajectory:

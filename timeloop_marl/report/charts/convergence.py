@@ -41,7 +41,12 @@ def convergence(
     top = y + 26
     up = spanning(found, top + _BEST, top, log=min(found) > 0)
     end = max(int(course.samples[-1]) for course in courses if len(course.samples))
-    across = Scale(1.0, max(end, 2), max(label_room(up, label), 44.0), width - 8, log=True)
+    begin = min(
+        int(course.samples[np.isfinite(course.best)][0]) for course in thin if np.isfinite(course.best).any()
+    )
+    across = Scale(
+        begin / 2 if begin > 20 else 1.0, max(end, 2), max(label_room(up, label), 44.0), width - 8, log=True
+    )
     draw_frame(drawing, across, up, (short_count, label), ("", title))
     for number, course in enumerate(thin):
         _draw_best(drawing, course, number, across, up)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .. import palette
 from ..drawing.metrics import shortened, text_width, wrapped
-from ..drawing.shapes import Drawing, Rect, Text
+from ..drawing.shapes import Drawing, Line, Rect, Text
 from ..nest import Loop
 from ..units import share_text, short_count
 from ..view import Fanout, LevelView, NestView
@@ -174,21 +174,18 @@ def _draw_fanout(pen: _Pen, fanout: Fanout) -> None:
 def _draw_mesh(
     pen: _Pen, corner: tuple[float, float], size: tuple[float, float], fanout: Fanout, used: tuple[int, int]
 ) -> None:
-    """Cell by cell if few, else the share in use as an area."""
+    """The share in use as an area, with the cells drawn in if there are few."""
     (x, y), (width, height) = corner, size
-    if fanout.columns > _CELLS or fanout.rows > _CELLS:
-        share = min(1.0, used[0] / fanout.columns), min(1.0, used[1] / fanout.rows)
-        pen.drawing.add(Rect(x, y, width, height, "surface", "faint"))
-        pen.drawing.add(Rect(x, y, width * share[0], height * share[1], "accent"))
-        return
-    across, down = width / fanout.columns, height / fanout.rows
-    for column in range(fanout.columns):
-        for row in range(fanout.rows):
-            working = column < used[0] and row < used[1]
-            pen.drawing.add(
-                Rect(x + across * column + 0.4, y + down * row + 0.4, max(across - 0.8, 1), max(down - 0.8, 1),
-                     "accent" if working else "surface", radius=0.8)
-            )  # fmt: skip
+    share = min(1.0, used[0] / fanout.columns), min(1.0, used[1] / fanout.rows)
+    pen.drawing.add(Rect(x, y, width, height, "surface"))
+    pen.drawing.add(Rect(x, y, width * share[0], height * share[1], "accent"))
+    if fanout.columns <= _CELLS and fanout.rows <= _CELLS:
+        for column in range(1, fanout.columns):
+            at = x + width * column / fanout.columns
+            pen.drawing.add(Line([(at, y), (at, y + height)], "accent-soft", 0.8))
+        for row in range(1, fanout.rows):
+            at = y + height * row / fanout.rows
+            pen.drawing.add(Line([(x, at), (x + width, at)], "accent-soft", 0.8))
 
 
 def _along(fanout: Fanout, axis: str) -> int:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import UsageError
+from ...networks.result import FILE as NETWORK
+from ..network_record import read_network_record
 from ..run_record import SUMMARY, read_run
 from .blocks import Page
 from .compare_page import COMPARISON, compare_page
+from .network_page import network_page
 from .run_page import run_page
 
 
@@ -20,6 +23,8 @@ def page_of(folder: str | Path) -> Page:
     path = Path(folder)
     if not path.is_dir():
         raise UsageError(f"{path}: no such folder; give the -o folder of search, network or compare")
+    if (path / NETWORK).exists():
+        return network_page(read_network_record(path))
     if (path / COMPARISON).exists():
         return compare_page(path)
     if (path / SUMMARY).exists():

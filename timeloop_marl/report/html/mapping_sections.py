@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from ...model.outcome import LevelStatistics, Statistics
 from ...specs.spec import Spec
@@ -27,10 +28,10 @@ def nest_section(spec: Spec, ranked: Ranked) -> Section:
     return Section("mapping", "The best mapping", [nest_picture(spec, ranked, "nest")], half=True)
 
 
-def nest_picture(spec: Spec, ranked: Ranked, name: str) -> Picture:
+def nest_picture(spec: Spec, ranked: Ranked, name: str, widths: Sequence[float] = HALF) -> Picture:
     """The nest as a picture."""
     view = nest_view(spec, ranked.mapping, ranked.statistics)
-    return Picture(name, lambda width: nest_tiles(view, width), _NEST_CAPTION, HALF)
+    return Picture(name, lambda width: nest_tiles(view, width), _NEST_CAPTION, widths)
 
 
 def energy_section(
@@ -72,10 +73,11 @@ def roofline_section(spec: Spec, statistics: Statistics) -> Section:
         "A point lies on its level's roof where that level sets the pace; the dotted line is what is left.",
         HALF,
     )
-    return Section("roofline-section", "Roofline", [Paragraph(_verdict(data)), picture], half=True)
+    return Section("roofline-section", "Roofline", [Paragraph(verdict(data)), picture], half=True)
 
 
-def _verdict(data: Roofline) -> str:
+def verdict(data: Roofline) -> str:
+    """What sets the pace, and what would help."""
     binding = data.binding
     if binding is not None:
         return (
@@ -124,6 +126,11 @@ def _level_row(limit: LevelLimit, level: LevelStatistics) -> list[Cell]:
         Cell(f"{limit.share:.0%}", limit.share, min(limit.share, 1.0)) if bounded else Cell("–"),
         Cell(short_count(computes), computes) if math.isfinite(computes) else Cell("–"),
     ]
+
+
+def per_compute(energy_pj: float, computes: int) -> str:
+    """Energy of one compute, in words."""
+    return f"{energy_pj / computes:.4g} pJ per compute" if computes else ""
 
 
 def _energy_cell(energy_pj: float) -> Cell:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..map_text import map_text
-from ..run_record import Ranked, RunRecord
+from ..run_record import Ranked, RunRecord, files_text
 from ..units import edp_text, energy_text, short_count
 from ..view import stands_for_fanout
 from .blocks import Bullets, Cell, Facts, Fold, Listing, Page, Paragraph, Section, Table, Tile, Tiles
-from .mapping_sections import energy_section, levels_section, nest_picture, nest_section, roofline_section
+from .mapping_sections import (
+    energy_section,
+    levels_section,
+    nest_picture,
+    nest_section,
+    per_compute,
+    roofline_section,
+)
 from .search_sections import agents_section, convergence_section
 
 
@@ -83,11 +90,6 @@ def _totals(record: RunRecord) -> list[Tiles | Paragraph]:
     return [Tiles(tiles)]
 
 
-def per_compute(energy_pj: float, computes: int) -> str:
-    """Energy of one compute, in words."""
-    return f"{energy_pj / computes:.4g} pJ per compute" if computes else ""
-
-
 def _gain(record: RunRecord) -> str:
     """How much the search gained on its first valid mapping."""
     steps = list(record.summary.get("trajectory", []))
@@ -131,7 +133,7 @@ def _other_row(rank: int, ranked: Ranked) -> Sequence[Cell]:
 def _origin(record: RunRecord) -> Section:
     """Where the figures come from: inputs, versions, notices."""
     facts = [
-        ("inputs", ", ".join(record.files) or "see inputs.yaml"),
+        ("inputs", files_text(record.files) or "see inputs.yaml"),
         ("energies", str(record.summary.get("energies") or "none")),
         ("evaluator", str(record.summary["evaluator"])),
         *((f"{name}", str(version)) for name, version in record.manifest.get("versions", {}).items()),
