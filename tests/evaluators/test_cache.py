@@ -9,6 +9,7 @@ import random
 import signal
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 
@@ -116,6 +117,41 @@ def test_a_damaged_file_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be opened"):
         OutcomeCache(tmp_path / "file" / "below")
+
+
+class Slow(FakeEvaluator):
+    """Takes its time, so that the others arrive meanwhile."""
+
+    def __call__(self, mappings: MappingBatch) -> Outcome:
+        time.sleep(0.2)
+        return super().__call__(mappings)
+
+
+def test_threads_evaluate_the_same_mapping_once(tmp_path: Path) -> None:
+    row, inner = some(1), Slow((1,), 5)
+    cached = CachedEvaluator(inner, OutcomeCache(tmp_path / "cache.sqlite"), "")
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(cached, [row] * 8))
+    assert (inner.evaluated, cached.misses, cached.hits) == (1, 1, 7)
+    for outcome in outcomes:
+        assert_same(outcome, outcomes[0])
+
+
+def test_a_crash_of_one_thread_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    row = some(1)
+
+    class Crashing(Slow):
+        def __call__(self, mappings: MappingBatch) -> Outcome:
+            super().__call__(mappings)
+            if self.evaluated == 1:
+                raise BackendError("killed")
+            return super().__call__(mappings)
+
+    cached = CachedEvaluator(Crashing((1,), 5), OutcomeCache(tmp_path / "cache.sqlite"), "")
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(cached, row) for _ in range(2)]
+    errors = [future.exception() for future in futures]
+    assert sorted(isinstance(error, BackendError) for error in errors) == [False, True]
 
 
 def test_it_travels_to_other_processes(tmp_path: Path) -> None:

@@ -103,6 +103,8 @@ class OutcomeCache:
 class CachedEvaluator:
     """Asks an evaluator about mappings that are not in the cache, and adds them one by one.
 
+    Threads that come upon the same new mapping at the same time evaluate it once; processes may both do so.
+
     Args:
         evaluator: asked about single mappings, so that one that was paid for is kept even if the next one crashes.
         cache: the file.
@@ -113,6 +115,8 @@ class CachedEvaluator:
         self.name = evaluator.name
         self.hits = self.misses = 0
         self._evaluator, self._cache, self._identity = evaluator, cache, identity
+        self._lock = threading.Lock()
+        self._under_way: dict[bytes, threading.Event] = {}
 
     def __call__(self, mappings: MappingBatch) -> Outcome:
         """Outcomes of all rows, in order."""
@@ -123,12 +127,38 @@ class CachedEvaluator:
         self.hits += sum(key in known for key in keys)
         for i, key in enumerate(keys):
             if key not in known:
-                known[key] = self._evaluator(mappings.take(slice(i, i + 1)))
-                self.misses += 1
-                # What crashed may be well the next time (memory, time limit): only verdicts of the model stay.
-                if known[key].failure[0] != Failure.OTHER:
-                    self._cache.put(key, known[key])
+                known[key] = self._evaluated_once(key, mappings.take(slice(i, i + 1)))
         return joined([known[key] for key in keys])
+
+    def _evaluated_once(self, key: bytes, row: MappingBatch) -> Outcome:
+        """The outcome of a new mapping: our own, or that of the thread that has begun with it before."""
+        while True:
+            with self._lock:
+                other = self._under_way.get(key)
+                if other is None:
+                    found = self._cache.get([key])  # it may have ended since we looked
+                    if found:
+                        self.hits += 1
+                        return found[key]
+                    self._under_way[key] = threading.Event()
+                    break
+            other.wait()
+        try:
+            return self._evaluated(key, row)
+        finally:
+            with self._lock:
+                self._under_way.pop(key).set()
+
+    def _evaluated(self, key: bytes, row: MappingBatch) -> Outcome:
+        outcome = self._evaluator(row)
+        self.misses += 1
+        # What crashed may be well the next time (memory, time limit): only verdicts of the model stay.
+        if outcome.failure[0] != Failure.OTHER:
+            self._cache.put(key, outcome)
+        return outcome
+
+    def __reduce__(self) -> tuple[type[CachedEvaluator], tuple[Evaluator, OutcomeCache, str]]:
+        return CachedEvaluator, (self._evaluator, self._cache, self._identity)
 
     def statistics(self, mapping: Mapping) -> Statistics | Rejection:
         """Every figure of one mapping, or why it is invalid; evaluated anew, the cache holds outcomes only."""
