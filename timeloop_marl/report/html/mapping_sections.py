@@ -17,7 +17,7 @@ from ..units import energy_text, share_text, short_count
 from ..view import nest_view
 from .blocks import HALF, Block, Cell, Fold, Paragraph, Picture, Section, Table
 
-_NEST_CAPTION = (
+NEST_CAPTION = (
     "Outermost level first. Coloured: the data that lives at a level, in words of one instance, and how much of it "
     "they fill. Blue: copies working in parallel."
 )
@@ -28,10 +28,12 @@ def nest_section(spec: Spec, ranked: Ranked) -> Section:
     return Section("mapping", "The best mapping", [nest_picture(spec, ranked, "nest")], half=True)
 
 
-def nest_picture(spec: Spec, ranked: Ranked, name: str, widths: Sequence[float] = HALF) -> Picture:
+def nest_picture(
+    spec: Spec, ranked: Ranked, name: str, widths: Sequence[float] = HALF, caption: str = NEST_CAPTION
+) -> Picture:
     """The nest as a picture."""
     view = nest_view(spec, ranked.mapping, ranked.statistics)
-    return Picture(name, lambda width: nest_tiles(view, width), _NEST_CAPTION, widths)
+    return Picture(name, lambda width: nest_tiles(view, width), caption, widths)
 
 
 def energy_section(

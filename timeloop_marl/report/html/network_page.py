@@ -28,7 +28,7 @@ from .blocks import (
     Tile,
     Tiles,
 )
-from .mapping_sections import nest_picture, per_compute, verdict
+from .mapping_sections import NEST_CAPTION, nest_picture, per_compute, verdict
 
 _NARROW = (334.0,)
 
@@ -43,7 +43,8 @@ def network_page(record: NetworkRecord) -> Page:
     mapped = [(number, layer) for number, layer in enumerate(record.layers) if layer.mapped]
     if mapped:
         folds = [_layer(number, layer, record.tensors) for number, layer in mapped]
-        sections.append(Section("mappings", "The mapping of every layer", folds))
+        blocks: list[Block] = [Paragraph(NEST_CAPTION), *folds]
+        sections.append(Section("mappings", "The mapping of every layer", blocks))
     sections.append(_origin(result))
     return Page(result.name, _subtitle(result), _marks(result), sections)
 
@@ -186,11 +187,10 @@ def _layer(number: int, layer: LayerRecord, tensors: Sequence[str]) -> Fold:
         f"energy-{number}", lambda width: energy_bars(components, list(tensors), width), "Energy", _NARROW
     )
     cells: list[tuple[str, Sequence[Block]]] = [
-        ("", [nest_picture(spec, ranked, f"nest-{number}", _NARROW)]),
-        ("", [Paragraph(verdict(layer.limits)), bars]),
-        ("", [Facts(_layer_facts(found))]),
+        ("", [nest_picture(spec, ranked, f"nest-{number}", _NARROW, caption="")]),
+        ("", [Paragraph(verdict(layer.limits)), bars, Facts(_layer_facts(found))]),
     ]
-    return Fold(_fold_title(found), [Grid(cells)], f"layer-{number}")
+    return Fold(_fold_title(found), [Grid(cells, pairs=True)], f"layer-{number}")
 
 
 def _fold_title(found: LayerResult) -> str:
