@@ -8,6 +8,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
+from ..interruption import exit_status
 from ..pareto import FRONT_SEARCHER, Front, search_front
 from ..run_folder import RunFolder
 from ..search_result import Progress, StopReason
@@ -15,7 +16,7 @@ from ..searchers.figures import UNITS, figure_names
 from ..settings import SECTION, Settings
 from ..specs.document import Document
 from ..specs.spec import Spec
-from .backend import evaluator_choice, report_verification, verify_found
+from .backend import evaluator_choice, judged_already, report_verification, verify_found
 from .progress import ProgressLine
 from .screen import console
 
@@ -35,10 +36,12 @@ def run(
     options: argparse.Namespace,
     on_compile: Callable[[str], None] | None,
 ) -> int:
-    """Search and print the front; 0 if a valid mapping was found, 1 if not, 130 if it was interrupted."""
+    """Search and print the front; 0 if a valid mapping was found, 1 if not, 130 or 143 if it was interrupted."""
     errors = Console(stderr=True)
 
-    def begin(on_progress: Callable[[Progress], None] | None) -> Front:
+    def begin(
+        on_progress: Callable[[Progress], None] | None, on_compile: Callable[[str], None] | None
+    ) -> Front:
         return search_front(
             spec,
             figures=figure_names(options.figures or "cycles,energy"),
@@ -53,9 +56,9 @@ def run(
 
     if errors.is_terminal and not options.quiet:
         with ProgressLine(errors, settings) as line:
-            front = begin(line.update)
+            front = begin(line.update, line.announce)
     else:
-        front = begin(None)
+        front = begin(None, on_compile)
     search = front.search
     print(
         f"{search.samples:,} samples, {search.valid:,} valid, {search.seconds:.1f} s: {search.reason.value} "
@@ -65,11 +68,11 @@ def run(
     if not options.quiet and front.members:
         console().print(_table(front))
     print(f"results in {folder.path}")
-    if options.verify and front.members:
+    if options.verify and front.members and not judged_already(spec, front.evaluator):
         mappings = [member.found.mapping for member in front.members[: options.verify]]
         return 0 if report_verification(verify_found(spec, mappings, options), folder) else 1
     if search.reason is StopReason.INTERRUPTED:
-        return 130
+        return exit_status()
     return 0 if front.members else 1
 
 

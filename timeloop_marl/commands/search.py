@@ -13,6 +13,8 @@ from rich.console import Console
 from ..api import Result
 from ..api import search as run_search
 from ..errors import UsageError
+from ..evaluation import fitting_choice
+from ..interruption import exit_status
 from ..mapspace.diagnosis import Severity, diagnose
 from ..report.terminal import result_view
 from ..run_folder import INPUTS, RunFolder
@@ -22,7 +24,7 @@ from ..specs.spec import Spec
 from ..specs.writing import document as document_of
 from ..specs.writing import yaml_text
 from . import front
-from .backend import evaluator_choice, report_verification, verify_found
+from .backend import evaluator_choice, judged_already, report_verification, verify_found
 from .inputs import parse_values, print_notices, read_inputs
 from .progress import ProgressLine
 from .screen import console
@@ -34,7 +36,7 @@ _RECORDED = ("files", "values", "rules", *_SETTINGS, "option", "top", "pareto", 
 
 
 def run(options: argparse.Namespace) -> int:
-    """Search; 0 if a valid mapping was found, 1 if not, 130 if it was interrupted."""
+    """Search; 0 if a valid mapping was found, 1 if not, 130 or 143 if it was interrupted."""
     folder = RunFolder(options.output)
     if options.resume and (folder.started or not options.files):
         _recall(folder, options)
@@ -48,6 +50,8 @@ def run(options: argparse.Namespace) -> int:
     elif options.figures:
         raise UsageError("--figures only goes with --pareto")
     _print_findings(spec)
+    # Nothing is written if there is no evaluator for this design.
+    fitting_choice(spec, evaluator_choice(options))
     folder.create()
     with folder.locked():
         if folder.trace.exists() and not options.resume:
@@ -61,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
             return front.run(folder, spec, settings, options, None if options.quiet else _say)
         result = _search(folder, spec, settings, options)
     code = _finish(folder, result, options)
-    if options.verify and result.found:
+    if options.verify and result.found and not judged_already(spec, result.evaluator):
         mappings = [found.mapping for found in result.search.best[: options.verify]]
         code = max(code, 0 if report_verification(verify_found(spec, mappings, options), folder) else 1)
     return code
@@ -118,7 +122,7 @@ def _finish(folder: RunFolder, result: Result, options: argparse.Namespace) -> i
 
 
 def _code(reason: StopReason, otherwise: int) -> int:
-    return 130 if reason is StopReason.INTERRUPTED else otherwise
+    return exit_status() if reason is StopReason.INTERRUPTED else otherwise
 
 
 def _recall(folder: RunFolder, options: argparse.Namespace) -> None:
