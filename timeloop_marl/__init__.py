@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .pareto import search_front
     from .settings import Settings
     from .specs.spec import Spec
+    from .sweeps.result import SweepResult
+    from .sweeps.run import sweep
 
 __all__ = [
     "LearnersMapspace",
@@ -30,6 +32,7 @@ __all__ = [
     "Result",
     "Settings",
     "Spec",
+    "SweepResult",
     "TimeloopMapspace",
     "TimeloopMarlError",
     "evaluate",
@@ -37,6 +40,7 @@ __all__ = [
     "network",
     "search",
     "search_front",
+    "sweep",
 ]
 
 _HOMES = {
@@ -48,6 +52,7 @@ _HOMES = {
     "Result": "api",
     "Settings": "settings",
     "Spec": "specs.spec",
+    "SweepResult": "sweeps.result",
     "TimeloopMapspace": "mapspace.timeloop",
     "TimeloopMarlError": "errors",
     "evaluate": "api",
@@ -55,6 +60,7 @@ _HOMES = {
     "network": "networks.run",
     "search": "api",
     "search_front": "pareto",
+    "sweep": "sweeps.run",
 }
 
 

@@ -13,3 +13,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "info", help="what was understood: levels, constraints, mapspace, difficulty"
     )
     add_files(parser)
+    parser.add_argument(
+        "--flattening",
+        action="store_true",
+        help="compare how these v0.4 files are flattened with what the installed front end of Timeloop makes of them, "
+        "and print every difference; status 1 if there is any",
+    )

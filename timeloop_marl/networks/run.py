@@ -12,12 +12,14 @@ from typing import Any
 
 from ..errors import UsageError
 from ..evaluation import EvaluatorChoice, make_evaluator
+from ..knowledge_file import BEFORE, Source, load_knowledge, save_knowledge
 from ..objective import parse_objective
 from ..parallel import Engine, Workers
 from ..report.html import REPORT, network_page, render
 from ..report.network_record import read_network_record
 from ..run_folder import INPUTS, TRACE, RunFolder
 from ..search_result import StopReason
+from ..searchers.marl.knowledge import Knowledge
 from ..searchers.registry import make_searcher
 from ..settings import Settings
 from ..specs.spec import ModelOptions
@@ -29,11 +31,13 @@ from .folders import LAYERS
 from .layers import Layer, problem_fingerprint, read_layers
 from .result import FILE, LayerResult, NetworkResult, as_json
 from .rounds import NetworkProgress, Rounds
-from .sources import sort_sources
+from .sources import Sources, sort_sources
 from .tables import layers_csv
 from .totals import totals
+from .transfer import Transfer
 
 CSV = "layers.csv"
+INHERITS = "marl"
 PER_LAYER = 500
 """Samples per distinct layer where no budget is given."""
 
@@ -48,11 +52,14 @@ def network(
     backend: str | None = None,
     scheduler: str | None = None,
     workers: Workers | None = None,
+    transfer: bool = True,
+    knowledge: Source | None = None,
     evaluator: EvaluatorChoice | None = None,
     values: Mapping[str, Any] | None = None,
     rules: str = "2025",
     on_progress: Callable[[NetworkProgress], None] | None = None,
     on_compile: Callable[[str], None] | None = None,
+    on_notice: Callable[[str], None] | None = None,
     **choices: Any,
 ) -> NetworkResult:
     """Search for the mappings of all layers that make the network's total the least.
@@ -66,23 +73,33 @@ def network(
         backend: ``loky``, ``threading``, ``dask`` or ``ray``.
         scheduler: address of a running Dask or Ray cluster.
         workers: such as are open already, in place of the three.
+        transfer: layers learn from those searched before them (searcher ``marl``).
+        knowledge: what other networks' layers have learnt: a file, or the folder of a network.
         evaluator: the native model if there is none.
         values: variables of Jinja2 templates.
         rules: ``2025`` or ``2022``: the Timeloop version to equal.
         on_progress: called whenever a layer's task is done.
         on_compile: told in one line when the cost model is compiled first.
+        on_notice: told what the user should know about the input, once each.
         choices: settings by name.
 
     Raises:
         SpecError: a file is wrong. InfeasibleError: a layer has no mapping. Both before anything runs.
         UsageError: wrong settings, or a folder that cannot be used.
     """
-    sources = sort_sources([files] if isinstance(files, (str, Path)) else files)
+    listed = [files] if isinstance(files, (str, Path)) else list(files)
+    sources = sort_sources(listed)
     layers = read_layers(sources, options=ModelOptions.from_environment(os.environ, rules), values=values)
+    for notice in _notices(sources, layers):
+        if on_notice is not None:
+            on_notice(notice)
     chosen = (settings or Settings()).updated(choices)
     run = _Run(sources.name, layers, chosen, Path(output), evaluator or EvaluatorChoice())
+    run.teach(transfer, knowledge)
     run.warm_up(on_compile)
-    run.prepare(resume, {"files": [str(f) for f in ([files] if isinstance(files, (str, Path)) else files)]})
+    given = {"files": list(map(str, listed)), "values": [f"{k}={v}" for k, v in (values or {}).items()]}
+    named = knowledge if knowledge is None or isinstance(knowledge, (str, Path)) else "given"
+    run.prepare(resume, {**given, "rules": rules, "transfer": transfer, "knowledge": named and str(named)})
     if workers is not None:
         return run.search(workers, on_progress)
     with Engine.chosen(jobs, backend, scheduler).open() as opened:
@@ -101,7 +118,16 @@ class _Run:
         self.samples = settings.samples
         if settings.samples is None and settings.seconds is None:
             self.samples = PER_LAYER * len(layers)
+        self._transfer: Transfer | None = None
         _check(settings, self.samples, len(layers))
+
+    def teach(self, transfer: bool, knowledge: Source | None) -> None:
+        """Let layers learn from each other, and from a file."""
+        if knowledge is not None and not (transfer and self.settings.searcher == INHERITS):
+            raise UsageError(f"knowledge goes with searcher {INHERITS}, and with transfer")
+        if transfer and self.settings.searcher == INHERITS:
+            given = Knowledge() if knowledge is None else load_knowledge(knowledge)
+            self._transfer = Transfer(self.layers, [self.root / f for f in self.folders], self.name, given)
 
     def prepare(self, resume: bool, arguments: Mapping[str, Any]) -> None:
         """Make the folders, or check that those of an interrupted run are the same run's."""
@@ -152,6 +178,7 @@ class _Run:
                 workers=workers,
                 samples=self.samples,
                 seconds=self.settings.seconds,
+                transfer=self._transfer,
                 on_progress=on_progress,
             )
             reason = rounds.run()
@@ -159,13 +186,24 @@ class _Run:
             seconds = before + time.monotonic() - start
             result = self._result(results, rounds, reason, seconds)
             self._write(result)
+            if self._transfer is not None:
+                save_knowledge(self._transfer.all_learnt(), self.root / BEFORE)
         return result
 
     def _results(self, rounds: Rounds, workers: Workers) -> list[LayerResult]:
         chosen = self._chosen(rounds, workers)
         tasks = [
-            FigureTask(layer, self.settings, self.evaluator, self.root, folder, sample, reason)
-            for layer, folder, sample, reason in zip(self.layers, self.folders, chosen, rounds.reasons)
+            FigureTask(
+                layer=layer,
+                settings=self.settings,
+                evaluator=self.evaluator,
+                root=self.root,
+                folder=self.folders[i],
+                sample=chosen[i],
+                reason=rounds.reasons[i],
+                knowledge=self._transfer.teacher(i) if self._transfer else "",
+            )
+            for i, layer in enumerate(self.layers)
         ]
         done = dict(workers.run(layer_figures, tasks))
         return [done[i] for i in range(len(tasks))]
@@ -222,6 +260,14 @@ class _Run:
             return float(json.loads((self.root / FILE).read_text())["seconds"])
         except (OSError, ValueError, KeyError, TypeError):
             return 0.0
+
+
+def _notices(sources: Sources, layers: Sequence[Layer]) -> list[str]:
+    """What is to be said about the input, once each."""
+    found = [*sources.notices]
+    for layer in layers:
+        found += [*layer.spec.notices, *layer.spec.constraints.warnings]
+    return list(dict.fromkeys(found))
 
 
 def _settings(settings: Settings) -> dict[str, Any]:

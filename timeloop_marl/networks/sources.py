@@ -52,9 +52,8 @@ def sort_sources(arguments: Sequence[str | Path]) -> Sources:
         SpecError: a list is malformed.
     """
     sorter = _Sorter()
-    for argument in arguments:
-        for path in _paths(argument):
-            _sort(sorter, path)
+    for path in input_paths(arguments):
+        _sort(sorter, path)
     listed = {layer.file.resolve() for layer in sorter.layers if layer.file and layer.network}
     kept = [
         layer
@@ -69,6 +68,16 @@ def sort_sources(arguments: Sequence[str | Path]) -> Sources:
         kept = [LayerFile("layer", None)]
     name = "+".join(dict.fromkeys(sorter.names)) or _common_name(kept)
     return Sources(tuple(dict.fromkeys(sorter.machine)), tuple(kept), name, notices)
+
+
+def input_paths(arguments: Sequence[str | Path]) -> Iterator[Path]:
+    """The files that arguments stand for: themselves, those of a folder (or its ``network.yaml``), those of a pattern.
+
+    Raises:
+        UsageError: nothing is there.
+    """
+    for argument in arguments:
+        yield from _paths(argument)
 
 
 def _paths(argument: str | Path) -> Iterator[Path]:

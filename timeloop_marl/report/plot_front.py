@@ -9,11 +9,11 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from . import palette
 from .plots import STYLE
-from .units import energy_unit, short_count
+from .scaling import round_ticks
+from .units import energy_unit
 
 _NAMES = {"cycles": "cycles", "energy": "energy", "buffer": "on-chip buffers"}
 _NUMBERED = 24  # members that get their number beside the point; more would be a blur
@@ -73,16 +73,8 @@ def _draw(axes: Axes, points: np.ndarray, figures: Sequence[str], columns: tuple
     axes.set_axisbelow(True)
     axes.margins(0.08)
     for axis, values in ((axes.xaxis, x), (axes.yaxis, y)):
-        if values.min() == 0:
-            continue
-        ratio = values.max() / values.min()
-        if ratio > 3:
-            subs = (1.0, 2.0, 5.0) if ratio > 20 else (1.0, 2.0, 3.0, 5.0)
-            axis.set_major_locator(LogLocator(subs=subs, numticks=12))
-        else:  # too little of a decade for round multiples of its powers
-            axis.set_major_locator(MaxNLocator(6))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
-        axis.set_minor_formatter(NullFormatter())
+        if values.min() > 0:
+            round_ticks(axis, float(values.min()), float(values.max()))
 
 
 def _least(values: np.ndarray) -> float:

@@ -30,6 +30,8 @@ from .safe_yaml import parse_yaml
 from .storage import STORAGE_KEYS
 
 SOURCE = "--set"
+NOT_FOLLOWING = "energies and areas do not follow"
+"""What the notice says about tables that are given and hold for the machine as it was."""
 _STEP = re.compile(r"(?P<name>[^.\[\]]+(\[\s*[0-9]+\s*\.\.\s*[0-9]+\s*\])?)|\[(?P<index>[0-9]{1,6})\]")
 _RANGE = re.compile(r"\s*\[[^\]]*\]\s*$")
 _ARCHITECTURE = ("architecture", "arch")
@@ -123,9 +125,11 @@ def changed(data: Map, changes: Sequence[Change]) -> tuple[Map, list[str]]:
     Raises:
         SpecError: a path leads nowhere; the message names what is near.
     """
+    effective = []
     for change in changes:
-        data = _made(data, change)
-    return data, _stale(data, changes)
+        before, data = data, _made(data, change)
+        effective += [change] if data != before else []
+    return data, _stale(data, effective)
 
 
 def _parsed(name: str, value: Any) -> Change:
@@ -313,6 +317,6 @@ def _stale(data: Map, changes: Sequence[Change]) -> list[str]:
         return []
     files = dict.fromkeys(data.origin_of(name).file for name in tables)
     return [
-        f"{', '.join(priced)} set, but energies and areas do not follow: they are those of the {' and '.join(tables)} "
+        f"{', '.join(priced)} set, but {NOT_FOLLOWING}: they are those of the {' and '.join(tables)} "
         f"given in {', '.join(files)}; leave these files out to have them estimated"
     ]
