@@ -12,6 +12,8 @@ from typing import Any
 from .errors import UsageError
 from .evaluation import EvaluatorChoice, fitting_choice, judged, timeloop_evaluator
 from .evaluators.native import NativeEvaluator
+from .knowledge_file import Source as KnowledgeSource
+from .knowledge_file import begin_with, learnt_by, load_knowledge
 from .mapping import Mapping as LoopNest
 from .mapspace.diagnosis import require_feasible
 from .model.outcome import Rejection, Statistics
@@ -20,6 +22,7 @@ from .recorded import Conditions, recorded_search
 from .report.results import write_results
 from .run_folder import RunFolder
 from .search_result import Progress, SearchResult
+from .searchers.marl.knowledge import Knowledge
 from .searchers.registry import make_searcher
 from .settings import Settings
 from .specification import specification
@@ -38,6 +41,8 @@ class Result:
 
     ``texts[i]``: the real program's own output files (by the end of their names) where only it covers the design.
     ``original``: the ``Specification`` that was searched, if it was one.
+    ``knowledge``: what the search began with and what it has learnt, for other layers; empty if the searcher does not
+    teach.
     """
 
     spec: Spec
@@ -47,6 +52,7 @@ class Result:
     evaluator: str
     texts: tuple[Mapping[str, str], ...] = ()
     original: Any = None
+    knowledge: Knowledge = Knowledge()
 
     @property
     def found(self) -> bool:
@@ -123,6 +129,7 @@ def search(
     threads: int = 1,
     top: int = 1,
     evaluator: EvaluatorChoice | None = None,
+    knowledge: KnowledgeSource | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_compile: Callable[[str], None] | None = None,
     **choices: Any,
@@ -138,6 +145,7 @@ def search(
         top: how many distinct best mappings to keep.
         evaluator: the native model if there is none, or the real timeloop-model, which also evaluates designs outside
             the native model (``spec.beyond``).
+        knowledge: what other layers' searches have learnt: a file, the folder of a network, or ``Result.knowledge``.
         on_progress: called after every batch.
         on_compile: told in one line when the cost model is compiled first; that takes tens of seconds.
         choices: settings by name, e.g. ``samples=500, searcher="annealing"``.
@@ -159,9 +167,12 @@ def search(
     searcher = make_searcher(settings.searcher, spec, settings.seed, objective, settings.options)
     choice = fitting_choice(spec, evaluator or EvaluatorChoice())
     conditions = Conditions(choice, output, resume, threads, on_progress, on_compile)
-    found, judge = recorded_search(spec, settings, searcher, objective, conditions, top=top)
+    begun = begin_with(searcher, knowledge, output)
+    found, judge = recorded_search(spec, settings, searcher, objective, conditions, top=top, identity=begun)
     figures = judged(spec, choice, judge, [best.mapping for best in found.best])
-    result = Result(spec, settings, found, figures.statistics, figures.name, figures.texts, original)
+    learnt = learnt_by(searcher, spec.problem.name)
+    known = Knowledge(() if learnt is None else (learnt,)) + load_knowledge(knowledge or Knowledge())
+    result = Result(spec, settings, found, figures.statistics, figures.name, figures.texts, original, known)
     if output is not None:
         result.write(output)
     return result

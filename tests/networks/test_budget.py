@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from timeloop_marl.networks.budget import CHUNK, FIRST, Standing, expected_drop, first_targets, next_targets
+from timeloop_marl.networks.budget import (
+    CHUNK,
+    FIRST,
+    WARM,
+    Standing,
+    expected_drop,
+    first_samples,
+    next_targets,
+)
 from timeloop_marl.networks.choice import Point, best_product, lower_hull
 from timeloop_marl.networks.course import Course, Step
 
@@ -29,8 +37,9 @@ def given_samples(standings: list[Standing], budget: int | None = None, objectiv
 
 
 def test_the_first_round_is_even() -> None:
-    assert first_targets(3, None) == first_targets(3, 10_000) == [FIRST] * 3
-    assert first_targets(3, 30) == [10] * 3
+    assert first_samples(3, None, warm=False) == first_samples(3, 10_000, warm=False) == FIRST
+    assert first_samples(3, None, warm=True) == WARM < FIRST
+    assert first_samples(3, 30, warm=False) == first_samples(3, 30, warm=True) == 10
 
 
 def test_a_layer_that_still_falls_gets_the_samples() -> None:

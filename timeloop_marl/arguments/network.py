@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import kinds
+from .shared import add_engine, add_knowledge, add_set
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -23,7 +24,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     _add_inputs(parser)
     _add_search(parser)
-    _add_workers(parser)
+    add_engine(parser, "layers")
+    add_knowledge(parser)
+    parser.add_argument(
+        "--no-transfer", dest="transfer", action="store_false", help="every layer begins with nothing"
+    )
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run in -o DIR; FILES may be left out"
     )
@@ -35,10 +40,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", default="timeloop-marl-network", type=kinds.name, metavar="DIR",
         help="output folder (%(default)s)",
     )  # fmt: skip
-    parser.add_argument(
-        "--set", dest="values", action="append", default=[], metavar="NAME=VALUE",
-        help="value for a Jinja2 variable of the input files (may be repeated)",
-    )  # fmt: skip
+    add_set(parser)
     parser.add_argument(
         "--rules", choices=("2025", "2022"), default="2025",
         help="Timeloop version to equal: 2025 (today's), 2022 (2022/23)",
@@ -60,14 +62,3 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--seconds", type=kinds.positive, metavar="S", help="stop after S seconds")
     parser.add_argument("--seed", type=kinds.seed, metavar="S", help="seed of the searchers (default 1)")
-
-
-def _add_workers(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        metavar="N",
-        help="layers searched at the same time (same result; -1 = all processors)",
-    )
-    parser.add_argument("--backend", help="loky (processes, default), threading, dask or ray")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask or Ray cluster that is running")

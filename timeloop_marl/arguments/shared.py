@@ -71,3 +71,13 @@ def add_call(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--call-seconds", type=kinds.positive, metavar="S", help="time limit of one call of it (default 60)"
     )
+
+
+def add_knowledge(parser: argparse.ArgumentParser) -> None:
+    """What other searches have learnt, in and out."""
+    parser.add_argument(
+        "--knowledge", metavar="FILE", help="begin with what other searches have learnt (searcher marl)"
+    )
+    parser.add_argument(
+        "--save-knowledge", metavar="FILE", help="write what was learnt, with what it began with"
+    )

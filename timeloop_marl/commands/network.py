@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ..errors import UsageError
 from ..interruption import exit_status
+from ..knowledge_file import load_knowledge, save_knowledge
 from ..networks.result import NetworkResult
 from ..networks.run import network
 from ..report.network_view import network_view, one_line
@@ -21,7 +22,7 @@ from .network_progress import NetworkLine
 from .screen import console
 
 _SETTINGS = ("searcher", "objective", "samples", "seconds", "seed")
-_RECORDED = ("files", "values", "rules", *_SETTINGS, "option")
+_RECORDED = ("files", "values", "rules", *_SETTINGS, "option", "knowledge", "transfer")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -44,10 +45,19 @@ def run(options: argparse.Namespace) -> int:
             scheduler=options.scheduler,
             values=parse_values(options.values, "--set"),
             rules=options.rules,
+            transfer=options.transfer,
+            knowledge=options.knowledge,
+            on_notice=_notice,
             on_progress=line.update,
             on_compile=None if options.quiet else line.announce,
         )
+    if options.save_knowledge:
+        save_knowledge(load_knowledge(folder.path), options.save_knowledge)
     return _finish(folder, result, options)
+
+
+def _notice(text: str) -> None:
+    print(f"notice: {text}", file=sys.stderr)
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -80,5 +90,5 @@ def _recall(folder: RunFolder, options: argparse.Namespace) -> None:
     recorded = folder.read_manifest().get("arguments", {})
     for name in _RECORDED:
         given = getattr(options, name)
-        if name in recorded and (given is None or given == [] or name == "rules"):
+        if name in recorded and (given is None or given == [] or name in ("rules", "transfer")):
             setattr(options, name, recorded[name])

@@ -15,6 +15,7 @@ from ..api import search as run_search
 from ..errors import UsageError
 from ..evaluation import fitting_choice
 from ..interruption import exit_status
+from ..knowledge_file import save_knowledge
 from ..mapspace.diagnosis import Severity, diagnose
 from ..report.terminal import result_view
 from ..run_folder import INPUTS, RunFolder
@@ -32,7 +33,7 @@ from .screen import console
 _SETTINGS = (
     "searcher", "objective", "samples", "valid_samples", "seconds", "target", "stagnation", "seed",
 )  # fmt: skip
-_RECORDED = ("files", "values", "rules", *_SETTINGS, "option", "top", "pareto", "figures")
+_RECORDED = ("files", "values", "rules", *_SETTINGS, "option", "top", "pareto", "figures", "knowledge")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,6 +50,8 @@ def run(options: argparse.Namespace) -> int:
         settings = front.chosen(settings, document, options)
     elif options.figures:
         raise UsageError("--figures only goes with --pareto")
+    if options.pareto and (options.knowledge or options.save_knowledge):
+        raise UsageError("--knowledge and --save-knowledge do not go with --pareto")
     _print_findings(spec)
     # Nothing is written if there is no evaluator for this design.
     fitting_choice(spec, evaluator_choice(options))
@@ -60,10 +63,13 @@ def run(options: argparse.Namespace) -> int:
             )
         if not folder.started or not options.resume:
             folder.write(INPUTS, yaml_text(document_of(spec)))
-            folder.write_manifest({"arguments": {name: getattr(options, name) for name in _RECORDED}})
+            arguments = {name: getattr(options, name) for name in _RECORDED}
+            folder.write_manifest({"kind": "front" if options.pareto else "search", "arguments": arguments})
         if options.pareto:
             return front.run(folder, spec, settings, options, None if options.quiet else _say)
         result = _search(folder, spec, settings, options)
+        if options.save_knowledge:
+            save_knowledge(result.knowledge, options.save_knowledge)
     code = _finish(folder, result, options)
     if options.verify and result.found and not judged_already(spec, result.evaluator):
         mappings = [found.mapping for found in result.search.best[: options.verify]]
@@ -86,6 +92,7 @@ def _search(folder: RunFolder, spec: Spec, settings: Settings, options: argparse
             threads=options.threads,
             top=max(options.top, options.verify or 0),
             evaluator=evaluator_choice(options),
+            knowledge=options.knowledge,
             on_progress=on_progress,
             on_compile=on_compile,
         )

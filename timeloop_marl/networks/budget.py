@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from .course import Course
 
 FIRST = 64
-"""Samples of every layer before anything is known about it."""
+"""Samples of a layer to begin with."""
+
+WARM = 32
+"""The same of a layer that begins with the knowledge of others."""
 
 CHUNK = 32
 """Samples handed out at a time."""
@@ -35,10 +38,10 @@ class Standing:
     exhausted: bool = False
 
 
-def first_targets(layers: int, budget: int | None) -> list[int]:
-    """Samples of each layer in the first round: all the same."""
-    share = FIRST if budget is None else min(FIRST, budget // layers)
-    return [share] * layers
+def first_samples(layers: int, budget: int | None, *, warm: bool) -> int:
+    """Samples of a layer in its first round; less where the budget is small, so that all layers get some."""
+    wanted = WARM if warm else FIRST
+    return wanted if budget is None else min(wanted, budget // layers)
 
 
 def next_targets(standings: Sequence[Standing], objective: str, budget: int | None) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,11 +15,13 @@ from ..parallel import Workers
 from ..run_folder import TRACE
 from ..search_result import StopReason
 from ..settings import Settings
-from .budget import Standing, first_targets, next_targets
+from .budget import Standing, first_samples, next_targets
 from .course import Course, recorded_course
 from .folders import STOP
 from .layers import Layer
 from .task import LayerDone, LayerTask, run_layer
+from .transfer import Transfer
+from .waves import waves
 
 STATES = 512 << 20
 """Bytes of searchers put aside that are kept; what exceeds it is replayed from its trace when it is needed again."""
@@ -59,6 +61,7 @@ class Rounds:
         folders: the run folder of each layer.
         samples: budget of all layers together; ``None`` = until ``seconds`` have passed.
         seconds: wall clock of this run.
+        transfer: who teaches whom; ``None`` = every layer begins with nothing.
     """
 
     layers: Sequence[Layer]
@@ -69,6 +72,7 @@ class Rounds:
     workers: Workers
     samples: int | None
     seconds: float | None
+    transfer: Transfer | None = None
     on_progress: Callable[[NetworkProgress], None] | None = None
     targets: list[dict[str, int]] = field(default_factory=list)  # after each round, by layer
 
@@ -76,21 +80,43 @@ class Rounds:
         """Until the budget is spent; nothing that was evaluated is lost whatever ends it."""
         self._start = time.time()
         self._books = [_Book(layer, folder) for layer, folder in zip(self.layers, self.folders)]
-        self.wanted = first_targets(len(self._books), self.samples)
+        self.wanted = [0] * len(self._books)
         flag = self.root / STOP
         flag.unlink(missing_ok=True)
         with watched() as interrupted:
-            while True:
+            for goal in self._goals():
+                self.wanted = goal
                 if not self._round() or interrupted():
                     return StopReason.INTERRUPTED
                 if self.seconds is not None and time.time() - self._start >= self.seconds:
                     return StopReason.SECONDS
-                standings = [Standing(b.layer.count, b.course, b.exhausted) for b in self._books]
-                spent = sum(b.course.samples for b in self._books)
-                self.wanted = next_targets(standings, self.settings.objective, self.samples)
-                if sum(self.wanted) <= spent:
-                    full = self.samples is not None and spent >= self.samples
-                    return StopReason.SAMPLES if full else StopReason.EXHAUSTED
+        full = self.samples is not None and sum(b.course.samples for b in self._books) >= self.samples
+        return StopReason.SAMPLES if full else StopReason.EXHAUSTED
+
+    def _goals(self) -> Iterator[list[int]]:
+        """Samples wanted of each layer, round by round: a first look at every layer, then where it pays."""
+        yield from self._first_goals()
+        while True:
+            standings = [Standing(b.layer.count, b.course, b.exhausted) for b in self._books]
+            goal = next_targets(standings, self.settings.objective, self.samples)
+            if sum(goal) <= sum(b.course.samples for b in self._books):
+                return
+            yield goal
+
+    def _first_goals(self) -> Iterator[list[int]]:
+        """With transfer in waves, each of which learns from those before it."""
+        layers = len(self._books)
+        if self.transfer is None:
+            yield [first_samples(layers, self.samples, warm=False)] * layers
+            return
+        goal = [0] * layers
+        known: list[int] = []
+        for wave in waves([book.layer.spec for book in self._books]):
+            for i in wave:
+                self.transfer.prepare(i, known)
+                goal[i] = first_samples(layers, self.samples, warm=self.transfer.warm(i))
+            yield list(goal)
+            known += wave
 
     @property
     def courses(self) -> tuple[Course, ...]:
@@ -129,7 +155,7 @@ class Rounds:
         if book.state is None:
             objective = parse_objective(self.settings.objective, len(book.layer.spec.architecture.storage))
             known = recorded_course(book.folder / TRACE, objective, self.wanted[i])
-            if known is not None:
+            if known is not None and (self.transfer is None or self.transfer.recall(i)):
                 book.course, book.reason = known, StopReason.SAMPLES
                 return False
         return True
@@ -146,12 +172,16 @@ class Rounds:
             deadline=deadline,
             state=book.state,
             parent=os.getpid() if self.workers.children else 0,
+            name=book.layer.name,
+            transfer=self.transfer is not None,
         )
 
     def _take(self, i: int, done: LayerDone) -> None:
         book = self._books[i]
         book.course, book.reason, book.state = done.course, done.reason, done.state
         book.exhausted = done.reason is StopReason.EXHAUSTED
+        if self.transfer is not None:
+            self.transfer.take(i, done.learnt)
         if self.on_progress is not None:
             self.on_progress(
                 NetworkProgress(

@@ -151,6 +151,7 @@ class _Run:
                 inside.write_manifest(
                     {
                         "arguments": {"files": list(layer.files), **_settings(self.settings)},
+                        "kind": "layer",
                         "network": self.name,
                     }
                 )

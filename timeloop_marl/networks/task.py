@@ -10,18 +10,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..evaluation import EvaluatorChoice, make_evaluator
+from ..knowledge_file import begin_with, learnt_by, save_knowledge
 from ..objective import Objective, parse_objective
 from ..run_folder import RunFolder
 from ..run_identity import run_identity
 from ..search_loop import Budget, Session, TraceFile
 from ..search_result import Progress, StopReason
+from ..searchers.marl.knowledge import Knowledge, LayerKnowledge
 from ..searchers.registry import make_searcher
 from ..settings import Settings
 from ..specs.spec import Spec
 from .course import Course, course_of
 from .folders import STOP, held
+from .transfer import LEARNT
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class LayerTask:
         deadline: wall-clock time (seconds since the epoch) at which the task ends, ``None`` = none.
         state: what the last task on this layer returned; none, or one that is behind the trace, costs a replay.
         parent: process id that the task ends with; 0 = none (another machine).
+        name: of the layer in what others learn from it.
+        transfer: begin with the knowledge in the folder, and leave there what was learnt.
     """
 
     spec: Spec
@@ -43,6 +49,8 @@ class LayerTask:
     deadline: float | None = None
     state: bytes | None = None
     parent: int = 0
+    name: str = ""
+    transfer: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ class LayerDone:
     state: bytes | None
     seconds: float  # that this task took
     replayed: int  # samples that had to be replayed first
+    learnt: LayerKnowledge | None = None
 
 
 def run_layer(task: LayerTask) -> LayerDone:
@@ -70,25 +79,24 @@ def run_layer(task: LayerTask) -> LayerDone:
     folder.create()
     with held(folder):
         objective = parse_objective(task.settings.objective, len(task.spec.architecture.storage))
-        session = _restored(task.state, folder.trace) or _new_session(task, objective)
-        return _run(task, folder, session, objective, start)
+        aside = _restored(task.state, folder.trace) or _begun(task, objective)
+        return _run(task, folder, aside, objective, start)
 
 
-def _run(
-    task: LayerTask, folder: RunFolder, session: Session, objective: Objective, start: float
-) -> LayerDone:
+@dataclass(frozen=True)
+class _Aside:
+    """A search put aside: its session, and what its knowledge adds to its identity."""
+
+    session: Session
+    begun: dict[str, str]
+
+
+def _run(task: LayerTask, folder: RunFolder, aside: _Aside, objective: Objective, start: float) -> LayerDone:
+    session = aside.session
     evaluator = make_evaluator(
         task.spec, task.evaluator, accesses=objective.needs_accesses, precheck=session.searcher.precheck
     )
-    settings = task.settings
-    identity = run_identity(
-        task.spec,
-        searcher=settings.searcher,
-        seed=settings.seed,
-        options=settings.options,
-        objective=objective,
-        evaluator=evaluator.name,
-    )
+    identity = {**_identity(task, objective, evaluator.name), **aside.begun}
     replayed: list[Progress] = []
     found = session.run(
         evaluator,
@@ -98,35 +106,59 @@ def _run(
         on_progress=lambda progress: replayed.append(progress) if progress.replayed else None,
         stop=_stop(task),
     )
+    learnt = _learnt(task, folder, session)
     late = task.deadline is not None and time.time() >= task.deadline
     reason = StopReason.SECONDS if found.reason is StopReason.INTERRUPTED and late else found.reason
     return LayerDone(
-        course_of(found),
-        reason,
-        _kept(session),
-        time.monotonic() - start,
-        replayed[-1].samples if replayed else 0,
+        course=course_of(found),
+        reason=reason,
+        state=_kept(aside),
+        seconds=time.monotonic() - start,
+        replayed=replayed[-1].samples if replayed else 0,
+        learnt=learnt,
     )
 
 
-def _new_session(task: LayerTask, objective: Objective) -> Session:
+def _identity(task: LayerTask, objective: Objective, evaluator: str) -> dict[str, Any]:
+    settings = task.settings
+    return run_identity(
+        task.spec,
+        searcher=settings.searcher,
+        seed=settings.seed,
+        options=settings.options,
+        objective=objective,
+        evaluator=evaluator,
+    )
+
+
+def _learnt(task: LayerTask, folder: RunFolder, session: Session) -> LayerKnowledge | None:
+    """What the searcher has to teach, also written down for a resumed run."""
+    learnt = learnt_by(session.searcher, task.name) if task.transfer else None
+    if learnt is not None:
+        save_knowledge(Knowledge((learnt,)), folder.path / LEARNT)
+    return learnt
+
+
+def _begun(task: LayerTask, objective: Objective) -> _Aside:
+    """A search that has not begun, or whose trace is to be replayed."""
     settings = task.settings
     searcher = make_searcher(settings.searcher, task.spec, settings.seed, objective, settings.options)
-    return Session(searcher.space, searcher, objective)
+    begun = begin_with(searcher, None, task.folder if task.transfer else None)
+    return _Aside(Session(searcher.space, searcher, objective), begun)
 
 
-def _restored(state: bytes | None, trace: Path) -> Session | None:
-    """The session put aside, if the trace ends where it was."""
+def _restored(state: bytes | None, trace: Path) -> _Aside | None:
+    """The search put aside, if the trace ends where it was."""
     if state is None:
         return None
-    session = pickle.loads(state)  # made by `_kept` in this very run; never read from a file
-    return session if isinstance(session, Session) and session.continues(trace) else None
+    aside = pickle.loads(state)  # made by `_kept` in this very run; never read from a file
+    return aside if isinstance(aside, _Aside) and aside.session.continues(trace) else None
 
 
-def _kept(session: Session) -> bytes | None:
-    """The session as bytes; ``None`` for searchers of other people's libraries that cannot be pickled."""
+def _kept(aside: _Aside) -> bytes | None:
+    """The search as bytes; ``None`` for searchers of other people's libraries that cannot be pickled."""
     try:
-        return pickle.dumps(session, protocol=5)
+        return pickle.dumps(aside, protocol=5)
     except (pickle.PicklingError, TypeError, AttributeError, RecursionError):
         return None
 
