@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from .versions import versions
 MANIFEST = "run.json"
 INPUTS = "inputs.yaml"
 TRACE = "trace.bin"
+LOCK = ".lock"
 MANIFEST_VERSION = 1
 
 
@@ -69,9 +72,26 @@ class RunFolder:
             raise UsageError(f"{target}: cannot write: {error.strerror}") from error
         return target
 
+    @property
+    def busy(self) -> bool:
+        """Whether some process holds the folder now."""
+        import fcntl
+
+        try:
+            with (self.path / LOCK).open("r") as stream:
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            return error.errno in (errno.EWOULDBLOCK, errno.EACCES)
+        return False
+
     def write_manifest(self, content: Mapping[str, Any]) -> None:
-        """Record what is run: arguments, versions, seed."""
-        record = {"manifest_version": MANIFEST_VERSION, **content, "versions": versions()}
+        """Record what is run: kind, arguments, versions, and when that was first done."""
+        created = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        if self.started:
+            created = str(self.read_manifest().get("created", created))
+        record = {"manifest_version": MANIFEST_VERSION, **content, "created": created, "versions": versions()}
         self.write(MANIFEST, json.dumps(record, indent=2) + "\n")
 
     def read_manifest(self) -> dict[str, Any]:
@@ -95,7 +115,7 @@ class RunFolder:
         import fcntl
 
         try:
-            stream = (self.path / ".lock").open("w")
+            stream = (self.path / LOCK).open("w")
         except OSError as error:
             raise UsageError(f"{self.path}: cannot write into this folder: {error.strerror}") from error
         with stream:

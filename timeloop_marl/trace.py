@@ -165,6 +165,23 @@ class TraceReader:
         return payload
 
 
+def sample_count(path: str | Path) -> int:
+    """Samples in a trace, without reading them; 0 if there is none or it cannot be read."""
+    try:
+        reader = TraceReader(path)
+        size, count, at = reader.path.stat().st_size, 0, reader.end
+        with reader.path.open("rb") as stream:
+            while at + _FRAME.size + _BATCH.size <= size:
+                stream.seek(at)
+                length, _ = _FRAME.unpack(stream.read(_FRAME.size))
+                rows = _BATCH.unpack(stream.read(_BATCH.size))[0]
+                at += _FRAME.size + length
+                count += rows if at <= size else 0
+    except (UsageError, OSError, struct.error):
+        return 0
+    return count
+
+
 def read_trace(path: str | Path) -> tuple[dict[str, Any], TraceBatch]:
     """Header and all samples of a trace as one batch."""
     reader = TraceReader(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-COMMANDS = ("search", "network", "sweep", "evaluate", "info", "verify", "compare", "report", "searchers")
+COMMANDS = ("search", "network", "sweep", "runs", "evaluate", "info", "verify", "compare", "report", "searchers")
 
 
 def add_all(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

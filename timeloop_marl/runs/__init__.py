@@ -1,0 +1,1 @@
+"""Run folders as things: found, listed, compared."""
