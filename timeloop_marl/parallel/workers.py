@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
+from functools import cache
 from typing import Any, TypeVar
 
 import joblib
@@ -20,6 +23,9 @@ LOSSES = 4
 """Losses of workers one after the other without a single result in between, after which there must be a reason."""
 LOSSES_DASK = 1
 """The same where Dask reports them: by then, one task has cost it four workers."""
+
+WATCH_SECONDS = 0.2
+"""Between two looks of a worker at whether its parent is still there."""
 
 
 class WorkerLostError(Exception):
@@ -100,7 +106,8 @@ class Workers:
             yield from ((index, function(task)) for index, task in tasks)
             return
         # One tuple: Dask would scatter large arguments of their own to single workers, and lose them with these.
-        calls = (joblib.delayed(_numbered)((index, function, task)) for index, task in tasks)
+        parent = os.getpid() if self.children else 0
+        calls = (joblib.delayed(_numbered)((index, function, task, parent)) for index, task in tasks)
         with joblib.parallel_config(**self._configuration()):
             batch = "auto" if short else 1
             results = joblib.Parallel(return_as="generator_unordered", batch_size=batch)(calls)
@@ -133,6 +140,22 @@ def number(jobs: int) -> int:
     return jobs if jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + jobs)
 
 
-def _numbered(task: tuple[int, Callable[[Any], Done], Any]) -> tuple[int, Done]:
-    index, function, argument = task
+def _numbered(call: tuple[int, Callable[[Any], Done], Any, int]) -> tuple[int, Done]:
+    index, function, argument, parent = call
+    if parent not in (0, os.getpid()):
+        _end_with(parent)
     return index, function(argument)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """Let this process end when its parent is killed: it would go on writing where a resumed run wants to write."""
+    if os.getppid() != parent:
+        return
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
