@@ -49,11 +49,13 @@ ARROWS: dict[str, set[str]] = {
     "folder": {"errors", "versions"},
     "rows": FOUNDATION,
     "results": {"errors"},
+    "converters": {"errors", "folder"},
     "running": FOUNDATION | {"search", "settings", "folder"},
     "report": FOUNDATION | {"search", "settings", "folder", "results"},
-    "networks": FOUNDATION | {"search", "settings", "folder", "results", "running", "report"},
+    "networks": FOUNDATION
+    | {"search", "settings", "folder", "results", "running", "report", "converters"},
     "front": FOUNDATION
-    | {"tasks", "search", "settings", "folder", "rows", "report", "results", "running", "networks"},
+    | {"tasks", "search", "settings", "folder", "rows", "report", "results", "running", "networks", "converters"},
 }
 # Longest matching prefix counts. Everything else is unknown and has to be given a room here and in docs/house.md.
 ROOMS = {
@@ -82,6 +84,7 @@ ROOMS = {
     "timeloop_marl.search_result": "search",
     "timeloop_marl.run_identity": "running",
     "timeloop_marl.networks": "networks",
+    "timeloop_marl.converters": "converters",
     "timeloop_marl.networks.result": "results",
     "timeloop_marl.runs": "front",
     "timeloop_marl.sweeps": "front",
@@ -111,6 +114,7 @@ TORCH_ROOMS = (
     "timeloop_marl.searchers.marl",
     "timeloop_marl.searchers.single_agent",
     "timeloop_marl.searchers.library",
+    "timeloop_marl.converters.torch_model",
 )
 
 

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
+from ..api import expand
 from ..evaluators.native import NativeEvaluator
+from ..flattening import check_flattening
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.diagnosis import Severity, diagnose
 from ..mapspace.patterns import level_label
@@ -19,7 +21,7 @@ from ..model.outcome import Failure
 from ..specs.architecture import StorageLevel
 from ..specs.constraints import LoopConstraint
 from ..specs.spec import Spec
-from .inputs import print_notices, read_inputs
+from .inputs import parse_values, print_notices, read_inputs
 from .screen import Screen, console
 
 _PROBES = 2000
@@ -31,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         InfeasibleError: the constraints leave no mapping; what else was found about them is printed before.
     """
+    if options.flattening:
+        return _flattening(options)
     _, spec = read_inputs(options)
     print_notices(spec)
     screen = console()
@@ -49,6 +53,16 @@ def run(options: argparse.Namespace) -> int:
         raise fatal.as_error()
     _print_mapspace(screen, spec)
     return 0
+
+
+def _flattening(options: argparse.Namespace) -> int:
+    """Ours against that of the installed front end; 0 if both are alike."""
+    values = parse_values(options.values, "--set")
+    check = check_flattening(expand(options.files), values)
+    print(check.summary())
+    for difference in check.differences:
+        print(f"  {difference}")
+    return 0 if check.agree else 1
 
 
 def _print_problem(screen: Screen, spec: Spec) -> None:
