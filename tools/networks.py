@@ -1,69 +1,17 @@
-"""Layer lists of the networks under ``problems/``, from the papers; ``make_problems.py`` turns them into files.
-
-Every layer is written with the letters of the public layer files, so that the constraints of the machines apply to it:
-C input channels, M output channels, R x S filter, P x Q output, N batch, G groups (C and M are per group). A matrix
-product of ``rows`` x ``inner`` by ``inner`` x ``columns`` is a 1 x 1 convolution with P = rows, C = inner, M = columns.
-"""
+"""Layer lists of the networks under ``problems/``, from the papers; ``make_problems.py`` turns them into files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Shape:
-    """Bounds and stride of one layer; two layers with equal shapes share one problem file."""
-
-    C: int
-    M: int
-    R: int = 1
-    S: int = 1
-    P: int = 1
-    Q: int = 1
-    G: int = 1
-    stride: int = 1
-    N: int = 1
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates: the product of all bounds."""
-        return self.C * self.M * self.R * self.S * self.P * self.Q * self.G * self.N
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer. ``file`` names the problem file of its shape (of all layers of a shape, the first decides)."""
-
-    name: str
-    file: str
-    shape: Shape
-
-
-@dataclass(frozen=True)
-class Network:
-    """A whole network, layers in order of execution."""
-
-    folder: str
-    title: str
-    source: str
-    remarks: str
-    layers: tuple[Layer, ...]
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of one inference."""
-        return sum(layer.shape.macs for layer in self.layers)
+from timeloop_marl.converters.layer_shapes import LayeredNetwork as Network
+from timeloop_marl.converters.layer_shapes import NamedLayer as Layer
+from timeloop_marl.converters.layer_shapes import Shape, product
 
 
 def conv(channels: int, maps: int, kernel: int, size: int, stride: int = 1, groups: int = 1) -> Shape:
     """A square convolution: ``channels`` and ``maps`` are totals over all groups, ``size`` is the output's edge."""
     return Shape(channels // groups, maps // groups, kernel, kernel, size, size, groups, stride)
-
-
-def product(rows: int, inner: int, columns: int, batch: int = 1) -> Shape:
-    """``batch`` independent products of a rows x inner with an inner x columns matrix."""
-    return Shape(C=inner, M=columns, P=rows, G=batch)
 
 
 def resnet18() -> Network:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-COMMANDS = ("search", "network", "sweep", "runs", "evaluate", "info", "verify", "compare", "report", "searchers")
+COMMANDS = (
+    "search", "network", "convert", "sweep", "runs", "evaluate", "info", "verify", "compare", "report", "searchers",
+)  # fmt: skip
 
 
 def add_all(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

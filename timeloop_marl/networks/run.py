@@ -29,6 +29,7 @@ from .choice import Point, best_product
 from .figures import FigureTask, HullTask, layer_figures, layer_hull
 from .folders import LAYERS
 from .layers import Layer, problem_fingerprint, read_layers
+from .models import layer_folders
 from .result import FILE, LayerResult, NetworkResult, as_json
 from .rounds import NetworkProgress, Rounds
 from .sources import Sources, sort_sources
@@ -65,7 +66,8 @@ def network(
     """Search for the mappings of all layers that make the network's total the least.
 
     Args:
-        files: machine and layers: files, folders, patterns, lists of layers (``network.yaml``).
+        files: machine and layers: files, folders, patterns, lists of layers (``network.yaml``), models to be converted
+            (a ``.onnx`` file, ``module:function`` for torch).
         output: folder for the result; each layer has a run folder of its own under ``layers``.
         settings: searcher, objective, seed; ``samples`` and ``seconds`` are budgets of the whole network.
         resume: go on with the run in ``output``.
@@ -88,7 +90,8 @@ def network(
         UsageError: wrong settings, or a folder that cannot be used.
     """
     listed = [files] if isinstance(files, (str, Path)) else list(files)
-    sources = sort_sources(listed)
+    _check_unused(RunFolder(output), resume)
+    sources = sort_sources(layer_folders(listed, Path(output), on_notice))
     layers = read_layers(sources, options=ModelOptions.from_environment(os.environ, rules), values=values)
     for notice in _notices(sources, layers):
         if on_notice is not None:
@@ -132,10 +135,7 @@ class _Run:
     def prepare(self, resume: bool, arguments: Mapping[str, Any]) -> None:
         """Make the folders, or check that those of an interrupted run are the same run's."""
         folder = RunFolder(self.root)
-        if folder.started and not resume:
-            raise UsageError(
-                f"{self.root}: holds a run already; go on with it by --resume, or choose another -o folder"
-            )
+        _check_unused(folder, resume)
         layers = {layer.name: problem_fingerprint(layer.spec) for layer in self.layers}
         if folder.started:
             _check_layers(folder, layers)
@@ -280,6 +280,13 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "seed": settings.seed,
         "option": [f"{key}={value}" for key, value in settings.options.items()],
     }
+
+
+def _check_unused(folder: RunFolder, resume: bool) -> None:
+    if folder.started and not resume:
+        raise UsageError(
+            f"{folder.path}: holds a run already; go on with it by --resume, or choose another -o folder"
+        )
 
 
 def _check_layers(folder: RunFolder, layers: Mapping[str, str]) -> None:

@@ -1,0 +1,167 @@
+"""ONNX models, made here by onnx.helper, to layers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from shell import TOY, Shell
+
+import timeloop_marl as tm
+from timeloop_marl.converters.convert import convert_model, write_network
+from timeloop_marl.converters.layer_shapes import NamedLayer, Shape
+from timeloop_marl.errors import TimeloopMarlError
+
+onnx = pytest.importorskip("onnx")
+FLOAT = 1
+
+
+def model(
+    path: Path, nodes: list[Any], inputs: dict[str, tuple[Any, ...]], weights: dict[str, tuple[int, ...]]
+) -> Path:
+    """A model whose only output is that of the last node."""
+    helper = onnx.helper
+    given = [helper.make_tensor_value_info(name, FLOAT, shape) for name, shape in inputs.items()]
+    out = [helper.make_tensor_value_info(nodes[-1].output[0], FLOAT, None)]
+    tensors = [
+        onnx.numpy_helper.from_array(np.zeros(shape, np.float32), name) for name, shape in weights.items()
+    ]
+    graph = helper.make_graph(nodes, "g", given, out, tensors)
+    opset = [helper.make_opsetid("", 18), helper.make_opsetid("com.microsoft", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opset), str(path))
+    return path
+
+
+def node(kind: str, inputs: str, output: str, **attributes: Any) -> Any:
+    return onnx.helper.make_node(kind, inputs.split(), [output], name=f"/{output}/{kind}", **attributes)
+
+
+def layers(path: Path, **dims: int) -> tuple[NamedLayer, ...]:
+    return convert_model(path, dims).network.layers
+
+
+def shapes(path: Path, **dims: int) -> list[Shape]:
+    return [layer.shape for layer in layers(path, **dims)]
+
+
+def test_convolutions(tmp_path: Path) -> None:
+    path = model(
+        tmp_path / "net.onnx",
+        [
+            node("Conv", "x w1", "stem", kernel_shape=[5, 3], strides=[2, 1], pads=[2, 1, 2, 1]),
+            node("Relu", "stem", "relu"),
+            node("Conv", "relu w2", "depth", group=8, dilations=[2, 2], pads=[2, 2, 2, 2]),
+            node("Conv", "depth w3", "grouped", group=4),
+        ],
+        {"x": (2, 3, 32, 20)},
+        {"w1": (8, 3, 5, 3), "w2": (8, 1, 3, 3), "w3": (16, 2, 1, 1)},
+    )
+    stem, depth, grouped = shapes(path)
+    # R, P go along the picture's width, S, Q along its height.
+    assert stem == Shape(C=3, M=8, R=3, S=5, P=20, Q=16, N=2, stride=1, stride_s=2, dilation=1, dilation_s=1)
+    assert (depth.C, depth.M, depth.G, depth.dilations, depth.P, depth.Q) == (1, 1, 8, (2, 2), 20, 16)
+    assert (grouped.C, grouped.M, grouped.G) == (2, 4, 4)
+    assert [layer.name for layer in layers(path)] == ["stem", "depth", "grouped"]
+
+
+def test_products(tmp_path: Path) -> None:
+    path = model(
+        tmp_path / "net.onnx",
+        [
+            node("MatMul", "x w1", "linear"),
+            node("Reshape", "linear heads", "split"),
+            node("Transpose", "split", "turned", perm=[0, 2, 1, 3]),
+            node("Transpose", "split", "keys", perm=[0, 2, 3, 1]),
+            node("MatMul", "turned keys", "scores"),
+            node("Reshape", "x flat", "rows"),
+            node("Gemm", "rows w2 b", "fc", transB=1),
+        ],
+        {"x": (1, 10, 24)},
+        {"w1": (24, 32), "w2": (7, 24), "b": (7,)},
+    )
+    loaded = onnx.load(str(path))
+    for name, values in (("heads", [1, 10, 4, 8]), ("flat", [10, 24])):
+        loaded.graph.initializer.append(onnx.numpy_helper.from_array(np.array(values, np.int64), name))
+    onnx.save(loaded, str(path))
+    assert shapes(path) == [
+        Shape(C=24, M=32, P=10),
+        Shape(C=8, M=10, P=10, G=4),
+        Shape(C=24, M=7, P=10),
+    ]
+
+
+def test_attention_is_scores_and_context(tmp_path: Path) -> None:
+    path = model(
+        tmp_path / "net.onnx",
+        [onnx.helper.make_node("Attention", ["x", "w"], ["y"], domain="com.microsoft", num_heads=4)],
+        {"x": (1, 16, 32)},
+        {"w": (32, 96)},
+    )
+    qkv, scores, context = layers(path)
+    assert qkv.shape == Shape(C=32, M=96, P=16)
+    assert scores.shape == Shape(C=8, M=16, P=16, G=4) and scores.name.endswith(".scores")
+    assert context.shape == Shape(C=16, M=8, P=16, G=4)
+
+
+def test_open_dimensions(tmp_path: Path) -> None:
+    nodes = [node("MatMul", "x w", "linear")]
+    path = model(tmp_path / "net.onnx", nodes, {"x": ("batch", "tokens", 24)}, {"w": (24, 32)})
+    with pytest.raises(TimeloopMarlError, match=r"--dim tokens=SIZE"):
+        layers(path)
+    assert shapes(path, tokens=5) == [Shape(C=24, M=32, P=5)]
+    assert shapes(path, tokens=5, batch=3) == [Shape(C=24, M=32, P=15)]
+
+
+def test_what_is_left_out_is_told(tmp_path: Path) -> None:
+    nodes = [node("Conv", "x w1", "a"), node("ConvTranspose", "a w2", "up")]
+    path = model(tmp_path / "n.onnx", nodes, {"x": (1, 3, 8, 8)}, {"w1": (4, 3, 3, 3), "w2": (4, 3, 2, 2)})
+    found = convert_model(path, {})
+    assert len(found.network.layers) == 1
+    assert found.notices == ("1 x ConvTranspose left out, its work is in no layer file: up",)
+
+
+def test_wrong_models(tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"\xff\xfe not a model")
+    empty = model(tmp_path / "empty.onnx", [node("Relu", "x", "y")], {"x": (1, 3)}, {})
+    volume = model(
+        tmp_path / "volume.onnx", [node("Conv", "x w", "y")], {"x": (1, 2, 4, 4, 4)}, {"w": (2, 2, 1, 1, 1)}
+    )
+    for path, text in (
+        (tmp_path / "bad.onnx", "bad.onnx"),
+        (tmp_path / "missing.onnx", "no such file"),
+        (empty, "no convolution"),
+        (volume, "a convolution over 3 dimensions"),
+        (tmp_path / "model.pb", "not a model"),
+    ):
+        assert shell("convert", path, "-o", tmp_path / "out") == 2
+        assert text in shell.err
+    assert shell("convert", empty, "-o", tmp_path / "out", "--dim", "n=0") == 2
+    assert not (tmp_path / "out").exists()
+
+
+def small(tmp_path: Path) -> Path:
+    nodes = [node("Conv", "x w", "a", pads=[1, 1, 1, 1]), node("Conv", "a w", "b", pads=[1, 1, 1, 1])]
+    return model(tmp_path / "small.onnx", nodes, {"x": (1, 4, 6, 6)}, {"w": (4, 4, 3, 3)})
+
+
+def test_the_files_are_a_network(tmp_path: Path, shell: Shell) -> None:
+    assert shell("convert", small(tmp_path), "-o", tmp_path / "out", "--name", "tiny") == 0
+    assert "tiny: 2 layers, 1 distinct" in shell.out
+    listing = yaml.safe_load((tmp_path / "out" / "network.yaml").read_text())["network"]
+    assert listing["layers"] == [{"file": "a.yaml", "count": 2, "names": ["a", "b"]}]
+    assert listing["macs"] == 2 * 4 * 4 * 9 * 36
+    spec = tm.load([TOY, tmp_path / "out" / "a.yaml"])
+    assert dict(zip(spec.problem.dims, spec.problem.bounds)) == {
+        "C": 4, "M": 4, "R": 3, "S": 3, "N": 1, "P": 6, "Q": 6,
+    }  # fmt: skip
+    assert write_network(convert_model(small(tmp_path), {}).network, tmp_path / "again")
+
+
+def test_a_network_takes_a_model(tmp_path: Path) -> None:
+    result = tm.network([TOY, small(tmp_path)], output=tmp_path / "run", samples=64)
+    assert [(layer.count, layer.names) for layer in result.layers] == [(2, ("a", "b"))]
+    again = tm.network([TOY, small(tmp_path)], output=tmp_path / "run", samples=64, resume=True)
+    assert again.totals == result.totals

@@ -1,0 +1,1 @@
+"""Models of machine-learning frameworks to layer files: shapes only, no weights."""
