@@ -46,7 +46,7 @@ ROLES: dict[str, tuple[str, str]] = {
     "tensor-3": (PURPLE, PURPLE),
     "tensor-4": (YELLOW, YELLOW),
     "tensor-5": (VERMILION, "#e8702a"),
-    "tensor-6": (BLUE, "#4a9bd4"),
+    "tensor-6": ("#4a9bd4", "#4a9bd4"),
     "on-tensor": ("#14181c", "#14181c"),
     "series-0": (BLUE, "#5fb0e6"),
     "series-1": (VERMILION, "#f0803c"),

@@ -11,7 +11,7 @@ from ..drawing.scales import Scale, spanning
 from ..drawing.shapes import Drawing, Line, Marker, Text
 from ..roofline import LevelLimit, Roofline
 from ..units import short_count
-from .parts import BODY, SMALL, draw_frame, draw_keys, label_room
+from .parts import BODY, draw_frame, draw_keys, label_room, lettered
 
 _HEIGHT = 250.0
 
@@ -57,9 +57,7 @@ def network_roofline(points: Sequence[NetworkPoint], width: float) -> Drawing:
     for name, (limit, _) in roofs.items():
         _draw_roof(drawing, limit, peak, looks[name], (across, up))
     drawing.add(Line([(across.start, up(peak)), (across.end, up(peak))], "ink", 2.0))
-    drawing.add(
-        Text(across.end, up(peak) - 9, f"peak {short_count(peak)} computes/cycle", SMALL, "ink", "end")
-    )
+    drawing.add(*lettered(across.end, up(peak) - 10, f"peak {short_count(peak)} computes/cycle", "ink"))
     for point, level in placed:
         role, _, shape = looks[level.name]
         tip = f"{point.name}: {short_count(point.limits.achieved)} computes/cycle, {level.share:.0%} of {level.name}"

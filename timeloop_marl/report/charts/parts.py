@@ -85,10 +85,17 @@ def _placed(scale: Scale, label: Callable[[float], str]) -> list[tuple[float, st
     for value in scale.ticks(max(2, int((scale.end - scale.start) / 60))):
         text, x = label(value), scale(value)
         half = text_width(text, SMALL) / 2
-        if x - half > free and x + half < scale.end + 14:
+        if x - half > free and x + half <= scale.end + 8:
             placed.append((x, text))
             free = x + half + 8
     return placed
+
+
+def lettered(right: float, y: float, text: str, role: str) -> tuple[Rect, Text]:
+    """A small text that ends at ``right``, on a patch of paper: lines behind it do not strike it through."""
+    width = text_width(text, SMALL)
+    patch = Rect(right - width - 2, y - 10, width + 4, 13, "surface", opacity=0.85)
+    return patch, Text(right, y, text, SMALL, role, "end")
 
 
 def steps(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -6,10 +6,10 @@ import math
 
 from .. import palette
 from ..drawing.scales import Scale, spanning
-from ..drawing.shapes import Drawing, Line, Marker, Text
+from ..drawing.shapes import Drawing, Line, Marker
 from ..roofline import LevelLimit, Roofline
 from ..units import short_count
-from .parts import SMALL, draw_frame, draw_keys, label_room
+from .parts import draw_frame, draw_keys, label_room, lettered
 
 _HEIGHT = 230.0
 
@@ -65,15 +65,12 @@ def _draw_flat(drawing: Drawing, data: Roofline, across: Scale, up: Scale) -> No
     y = up(data.peak)
     drawing.add(Line([(across.start, y), (across.end, y)], "ink", 2.0))
     text = f"peak {short_count(data.peak)} computes/cycle"
-    drawing.add(Text(across.end, y - 6, text, SMALL, "ink", "end"))
+    drawing.add(*lettered(across.end, y - 10, text, "ink"))
     y = up(data.achieved)
     drawing.add(Line([(across.start, y), (across.end, y)], "muted", 1.0, (2, 3)))
     share = data.achieved / data.peak if data.peak else 0.0
     text = f"this mapping {short_count(data.achieved)} ({share:.0%})"
-    if y - up(data.peak) > 20:
-        drawing.add(Text(across.end, y + 14, text, SMALL, "muted", "end"))
-    else:
-        drawing.add(Text(across.end, up(data.peak) + 14, text, SMALL, "muted", "end"))
+    drawing.add(*lettered(across.end, y + 17, text, "muted"))
 
 
 def _draw_point(

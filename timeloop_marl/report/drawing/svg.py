@@ -24,7 +24,7 @@ def standalone_svg(drawing: Drawing) -> str:
     """A file: light colours on white, fonts named, nothing else needed."""
     style = Markup("<style>") + Markup(role_rules()) + Markup("</style>")
     background = _element("rect", width=drawing.width, height=drawing.height, class_="f-surface")
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + _svg(drawing, "p", style + background) + "\n"
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + str(_svg(drawing, "p", style + background)) + "\n"
 
 
 def role_rules(dark: bool = False) -> str:

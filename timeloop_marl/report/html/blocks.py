@@ -111,6 +111,16 @@ class Fold:
     title: str
     blocks: Sequence[Block]
     name: str = ""
+    is_open: bool = False
+
+
+@dataclass(frozen=True)
+class Scroll:
+    """Blocks in a box that scrolls if they are many; ``title`` is what is read aloud."""
+
+    kind: ClassVar[str] = "scroll"
+    title: str
+    blocks: Sequence[Block]
 
 
 @dataclass(frozen=True)
@@ -122,7 +132,9 @@ class Grid:
     pairs: bool = False
 
 
-Block = Tiles | Picture | Table | Paragraph | Bullets | Listing | Facts | Fold | Grid
+LONG = 60  # rows from which on a table scrolls in a box of its own
+
+Block = Tiles | Picture | Table | Paragraph | Bullets | Listing | Facts | Fold | Grid | Scroll
 
 
 @dataclass(frozen=True)

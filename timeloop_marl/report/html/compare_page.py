@@ -36,12 +36,16 @@ _BUDGETS = ("equal_samples", "equal_seconds")
 _SIDES = (("ours", "Our winner"), ("timeloop", "Timeloop's best"))
 
 
-def compare_page(folder: Path) -> Page:
-    """Who found what, at equal samples and in equal time; the two winning mappings side by side."""
+def read_comparison(folder: Path) -> tuple[dict[str, Any], Winners]:
+    """The content of ``compare.json``, and the winning mappings evaluated anew. Errors as ``read_run``."""
     data = read_json(folder / COMPARISON)
     files = {name: folder / f"{name}.model.yaml" for name, _ in _SIDES}
     rules = str(data.get("rules") or RULES)
-    winners = {name: read_evaluated(file, rules) for name, file in files.items() if file.exists()}
+    return data, {name: read_evaluated(file, rules) for name, file in files.items() if file.exists()}
+
+
+def compare_page(data: Mapping[str, Any], winners: Winners) -> Page:
+    """Who found what, at equal samples and in equal time; the two winning mappings side by side."""
     sections = [Section("totals", "In short", _short(data))]
     sections += [_budget_section(data, key) for key in _BUDGETS]
     sections.append(Section("figures", "Figures", [t for t in (_table(data, key) for key in _BUDGETS) if t]))

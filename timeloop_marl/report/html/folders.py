@@ -9,7 +9,7 @@ from ...networks.result import FILE as NETWORK
 from ..network_record import read_network_record
 from ..run_record import SUMMARY, read_run
 from .blocks import Page
-from .compare_page import COMPARISON, compare_page
+from .compare_page import COMPARISON, compare_page, read_comparison
 from .network_page import network_page
 from .run_page import run_page
 
@@ -26,7 +26,7 @@ def page_of(folder: str | Path) -> Page:
     if (path / NETWORK).exists():
         return network_page(read_network_record(path))
     if (path / COMPARISON).exists():
-        return compare_page(path)
+        return compare_page(*read_comparison(path))
     if (path / SUMMARY).exists():
         return run_page(read_run(path))
     raise UsageError(

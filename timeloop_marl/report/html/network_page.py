@@ -15,6 +15,7 @@ from ..run_record import files_text
 from ..units import edp_text, energy_text, share_text, short_count
 from .blocks import (
     HALF,
+    LONG,
     Block,
     Cell,
     Facts,
@@ -23,6 +24,7 @@ from .blocks import (
     Page,
     Paragraph,
     Picture,
+    Scroll,
     Section,
     Table,
     Tile,
@@ -42,9 +44,12 @@ def network_page(record: NetworkRecord) -> Page:
     sections += [_convergence(result), *_roofline(record), _layer_table(record)]
     mapped = [(number, layer) for number, layer in enumerate(record.layers) if layer.mapped]
     if mapped:
-        folds = [_layer(number, layer, record.tensors) for number, layer in mapped]
+        title = "The mapping of every layer"
+        folds = [_layer(n, layer, record.tensors, is_open=len(mapped) == 1) for n, layer in mapped]
         blocks: list[Block] = [Paragraph(NEST_CAPTION), *folds]
-        sections.append(Section("mappings", "The mapping of every layer", blocks))
+        if len(folds) > LONG:
+            blocks[1:] = [Scroll(title, folds)]
+        sections.append(Section("mappings", title, blocks))
     sections.append(_origin(result))
     return Page(result.name, _subtitle(result), _marks(result), sections)
 
@@ -177,7 +182,7 @@ def _share(part: float, whole: float) -> Cell:
     return Cell(share_text(part, whole), part, min(part / whole, 1.0)) if whole else Cell("")
 
 
-def _layer(number: int, layer: LayerRecord, tensors: Sequence[str]) -> Fold:
+def _layer(number: int, layer: LayerRecord, tensors: Sequence[str], *, is_open: bool) -> Fold:
     """The mapping of one layer, its energy, and what sets its pace."""
     assert layer.mapped is not None and layer.limits is not None
     found = layer.result
@@ -190,7 +195,7 @@ def _layer(number: int, layer: LayerRecord, tensors: Sequence[str]) -> Fold:
         ("", [nest_picture(spec, ranked, f"nest-{number}", _NARROW, caption="")]),
         ("", [Paragraph(verdict(layer.limits)), bars, Facts(_layer_facts(found))]),
     ]
-    return Fold(_fold_title(found), [Grid(cells, pairs=True)], f"layer-{number}")
+    return Fold(_fold_title(found), [Grid(cells, pairs=True)], f"layer-{number}", is_open)
 
 
 def _fold_title(found: LayerResult) -> str:

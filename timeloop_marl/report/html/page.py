@@ -15,7 +15,7 @@ from markupsafe import Markup
 from .. import palette
 from ..drawing import page_svg
 from ..drawing.svg import role_rules
-from .blocks import Block, Fold, Grid, Page, Picture, Section, Table
+from .blocks import LONG, Block, Fold, Grid, Page, Picture, Scroll, Section, Table
 
 
 def render(page: Page) -> str:
@@ -34,6 +34,7 @@ def render(page: Page) -> str:
             page=page,
             groups=_groups(page.sections),
             pictures=pictures,
+            long=LONG,
             style=Markup(_text("page.css")),
             theme=Markup(theme_rules()),
             export_style=Markup(role_rules()),
@@ -64,7 +65,7 @@ def _pictures(blocks: Sequence[Block]) -> Iterator[Picture]:
     for block in blocks:
         if isinstance(block, Picture):
             yield block
-        elif isinstance(block, Fold):
+        elif isinstance(block, Fold | Scroll):
             yield from _pictures(block.blocks)
         elif isinstance(block, Grid):
             for _, inside in block.cells:

@@ -17,7 +17,7 @@ def convergence_section(record: RunRecord, *, half: bool = True) -> Section:
         "Every sample counts, valid or not.",
         HALF if half else FULL,
     )
-    blocks: list[Picture | Fold] = [picture]
+    blocks: list[Picture | Fold] = [picture] if record.best else []
     failures = record.summary.get("failures") or {}
     if failures:
         total = int(record.summary["samples"])
@@ -28,8 +28,8 @@ def convergence_section(record: RunRecord, *, half: bool = True) -> Section:
         table = Table(
             "failures", "Invalid samples by reason", ("reason", "samples", "share"), rows, frozenset((1, 2))
         )
-        blocks.append(Fold("Why samples were invalid", [table]))
-    return Section("course", "Convergence", blocks, half)
+        blocks.append(Fold("Why samples were invalid", [table], is_open=not record.best))
+    return Section("course", "Convergence" if record.best else "Samples", blocks, half)
 
 
 def agents_section(record: RunRecord) -> list[Section]:
