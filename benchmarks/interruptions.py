@@ -37,10 +37,10 @@ EXPECTED = {"ctrl-c": 130, "sigterm": 143, "kill": -9, "kill all": -9, "full dis
 ARCH, PROBLEMS = str(ROOT / "arch" / "eyeriss_like"), ROOT / "problems" / "resnet18"
 COMMANDS: dict[str, list[str]] = {
     "search": ["search", ARCH, str(PROBLEMS / "conv4_3x3.yaml"), "--samples", "3000"],
-    "network": ["network", ARCH, str(PROBLEMS), "--samples", "2400"],
+    "network": ["network", ARCH, str(PROBLEMS), "--samples", "1600"],
     "sweep": [
-        "sweep", ARCH, str(PROBLEMS / "conv4_3x3.yaml"), str(PROBLEMS / "fc.yaml"), "--samples", "500",
-        "--set", "GLB.attributes.depth=3456,6912,13824,27648",
+        "sweep", ARCH, str(PROBLEMS / "conv4_3x3.yaml"), str(PROBLEMS / "fc.yaml"), "--samples", "300",
+        "--set", "GLB.attributes.depth=3456,6912,13824",
     ],
 }  # fmt: skip
 
