@@ -244,3 +244,42 @@ def test_the_screen(shell: Shell, tmp_path: Path) -> None:
     assert shell("network", *SMALL, "-o", tmp_path / "run", "--samples", 300, "--searcher", "genetic") == 0
     for text in ("300 samples of 3 distinct layers", "conv5_proj", "utilised", "EDP", "3 layers, 3 distinct"):
         assert text in shell.out
+
+
+# Transfer
+
+
+def test_layers_learn_from_those_before_them(tmp_path: Path) -> None:
+    result = search(tmp_path / "run", searcher="marl")
+    teachers = {layer.name: layer.knowledge for layer in result.layers}
+    assert sorted(teachers.values())[0] == "" and set(teachers.values()) - {""} <= set(teachers)
+    assert sum(1 for teacher in teachers.values() if teacher) == 2
+    alone = search(tmp_path / "alone", searcher="marl", transfer=False)
+    assert all(not layer.knowledge for layer in alone.layers)
+    assert not (tmp_path / "alone" / "knowledge.npz").exists()
+
+
+def test_marl_with_transfer_does_not_depend_on_the_workers(tmp_path: Path) -> None:
+    search(tmp_path / "one", searcher="marl")
+    search(tmp_path / "two", searcher="marl", jobs=2, backend="threading")
+    assert plain(tmp_path / "one") == plain(tmp_path / "two")
+    assert (tmp_path / "one" / "knowledge.npz").read_bytes() == (
+        tmp_path / "two" / "knowledge.npz"
+    ).read_bytes()
+
+
+def test_knowledge_goes_from_network_to_network(shell: Shell, tmp_path: Path) -> None:
+    flags = ("--samples", 200, "--quiet")
+    first, saved = tmp_path / "first", tmp_path / "k.npz"
+    assert shell("network", *SMALL, "-o", first, *flags, "--save-knowledge", saved) == 0
+    assert saved.read_bytes() == (first / "knowledge.npz").read_bytes()
+    more = [TOY, RESNET / "conv3_proj.yaml"]
+    for number, source in enumerate((saved, first)):
+        assert shell("network", *more, "-o", tmp_path / f"{number}", *flags, "--knowledge", source) == 0
+    assert plain(tmp_path / "0") == plain(tmp_path / "1")
+    assert read_network(tmp_path / "0").layers[0].knowledge in {
+        layer.name for layer in read_network(first).layers
+    }
+    assert shell("network", *more, "-o", tmp_path / "x", *flags, "--knowledge", TOY) == 2
+    assert shell("network", *more, "-o", tmp_path / "x", "--searcher", "random", "--knowledge", saved) == 2
+    assert "goes with searcher marl" in shell.err

@@ -97,31 +97,46 @@ class Fitter:
         """
         rows = np.zeros((n, self.space.axes), np.int64)
         for dim, axes in self._factors.items():
-            wanted = [self._wanted(nest, dim, k) for k in range(len(self._places))]
+            factors = [self._wanted(nest, dim, k) for k in range(len(self._places))]
+            wanted = np.log(factors)
             for i in range(n):
-                noise = rng.normal(0.0, spread, len(wanted)) if i else np.zeros(len(wanted))
-                lacking = [w + e if w > 0 else 0.0 for w, e in zip(wanted, noise.tolist())]
-                self._place(axes, lacking, rows[i])
+                left = list(factors) if i == 0 else [1.0] * len(factors)
+                noise = rng.normal(0.0, spread, len(factors)) if i else 0.0
+                lacking = np.where(wanted > 0, wanted + noise, 0.0)
+                self._place(axes, left, lacking.tolist(), rows[i])
         self._arrange(nest, rows, rng)
         fitted, feasible = self.space.repair(rows, rng)
         return fitted[feasible]
 
     def _wanted(self, nest: Nest, dim: str, k: int) -> float:
-        """Logarithm of the factor that the nest has at place k, beyond what constraints put there anyway."""
+        """The factor that the nest has at place k, beyond what constraints put there anyway."""
         level, side = self._places[k]
-        factors = [x.factor for x in nest.loops if (x.level, x.side, x.dim) == (level, side, dim)]
+        factor = 1.0
+        for loop in nest.loops:
+            if (loop.level, loop.side, loop.dim) == (level, side, dim):
+                factor *= loop.factor
         tables, d = self.space.tables, self.space.spec.problem.dims.index(dim)
         t = int(tables.slot_level[k])
         given = int(tables.base_factor[t, d]) if tables.base_side[t, d] == tables.slot_side[k] else 1
-        return float(np.log(np.prod(factors, dtype=np.float64) / given)) if factors else 0.0
+        return max(1.0, factor / given)
 
-    def _place(self, axes: Sequence[tuple[int, Axis]], lacking: list[float], row: ndarray) -> None:
-        """Every prime of a dim to the place that lacks the most, largest primes first; else as far out as possible."""
+    def _place(
+        self, axes: Sequence[tuple[int, Axis]], left: list[float], lacking: list[float], row: ndarray
+    ) -> None:
+        """Every prime of a dim to a place, largest primes first.
+
+        Where it divides what is ``left`` there; else where most is ``lacking`` (natural logarithms); else as far out
+        as possible.
+        """
         for a, axis in axes:
             size = float(np.log(axis.factor))
             inner = axis.slots[:-1] if axis.slots[-1] == len(self._places) - 1 else axis.slots
+            dividing = [v for v, k in enumerate(axis.slots) if left[k] > 1 and left[k] % axis.factor == 0]
             best = max(range(len(inner)), key=lambda v: lacking[inner[v]], default=-1)
-            if best < 0 or lacking[inner[best]] < _WORTH * size:
+            if dividing:
+                best = dividing[0]
+                left[axis.slots[best]] /= axis.factor
+            elif best < 0 or lacking[inner[best]] < _WORTH * size:
                 best = len(axis.slots) - 1
             row[a] = best
             lacking[axis.slots[best]] -= size
