@@ -14,7 +14,7 @@ from pathlib import Path
 
 from document import RESULTS, replace_part
 from pairs import SETS
-from records import WORKING, Records
+from records import WORKING, Records, write_recorded
 from variants import results_of, table
 
 BASE = "marl"
@@ -77,6 +77,7 @@ def main() -> None:
     print("\n".join(lines))
     if given.write:
         replace_part(RESULTS, "ablation", lines)
+        write_recorded(entry for runs in results.runs.values() for entry in runs)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from document import RESULTS, replace_part
 from pairs import SETS
-from records import WORKING, Records
+from records import WORKING, Records, write_recorded
 from variants import results_of, table
 
 GROUPINGS = (
@@ -60,17 +60,19 @@ def main() -> None:
     given = arguments()
     records = Records(given.out, any_code=given.any_code)
     pairs = SETS[given.set] if given.set else given.pairs
-    lines = []
+    lines, runs = [], []
     for regime in given.regimes:
         # The critic's interactions need a critic.
         groupings = [g for g in given.groupings if not REGIMES[regime] or g != "critic"]
         variants = {g: f"marl:clusters={g}{REGIMES[regime]}" for g in groupings}
         results = results_of(variants, pairs, given.seeds, given.samples, records, given.jobs)
+        runs += [entry for entries in results.runs.values() for entry in entries]
         about = f"{len(pairs)} pairs, {given.seeds} seeds, {given.samples:,} samples, {regime}:"
         lines += [about, "", *table(results, variants, groupings[0]), ""]
         print("\n".join(lines[-len(groupings) - 5 :]), flush=True)
     if given.write:
         replace_part(RESULTS, "clustering", lines[:-1])
+        write_recorded(runs)
 
 
 if __name__ == "__main__":

@@ -59,9 +59,10 @@ def convergence(results: Results, searchers: Sequence[str], path: Path, columns:
 
 def _band(panel: Axes, results: Results, pair: str, name: str, colour: str, dashes: str) -> None:
     at = np.unique(np.geomspace(8, results.budget(name), 60).astype(int))
-    above = np.array([results.costs(pair, name, int(n)) - 1 for n in at]) * 100
-    curves = above.clip(_LOWEST, _HIGHEST * 10)
-    low, middle, high = np.percentile(curves, [25, 50, 75], axis=1)
+    # Without a valid mapping the cost is infinite, which percentiles cannot interpolate.
+    costs = [np.minimum(results.costs(pair, name, int(n)), _HIGHEST) for n in at]
+    bands = np.array([np.percentile(values, [25, 50, 75]) for values in costs]).T
+    low, middle, high = ((bands - 1) * 100).clip(_LOWEST, _HIGHEST * 10)
     panel.fill_between(at, low, high, color=colour, alpha=0.15, linewidth=0)
     panel.plot(at, middle, color=colour, linestyle=dashes, linewidth=1.4)
 

@@ -99,9 +99,10 @@ def _read(*paths: Path) -> Iterator[Run]:
 
 
 def write_recorded(entries: Iterable[Run], path: Path = RECORDED) -> None:
-    """Keep these runs for good."""
-    lines = sorted(json.dumps(entry) + "\n" for entry in entries)
-    path.write_bytes(gzip.compress("".join(lines).encode(), mtime=0))
+    """Keep these runs for good, beside those of other searches that are kept already."""
+    kept = {entry["identity"]: entry for entry in [*_read(path), *entries]}
+    text = "".join(json.dumps(kept[name]) + "\n" for name in sorted(kept))
+    path.write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
 def _run_all(tasks: Sequence[Task], jobs: int) -> Iterator[Run]:
