@@ -50,12 +50,13 @@ ARROWS: dict[str, set[str]] = {
     "rows": FOUNDATION,
     "results": {"errors"},
     "converters": {"errors", "folder"},
-    "running": FOUNDATION | {"search", "settings", "folder"},
+    "live": FOUNDATION | {"search", "settings"},
+    "running": FOUNDATION | {"search", "settings", "folder", "live"},
     "report": FOUNDATION | {"search", "settings", "folder", "results"},
     "networks": FOUNDATION
-    | {"search", "settings", "folder", "results", "running", "report", "converters"},
+    | {"search", "settings", "folder", "results", "running", "report", "converters", "live"},
     "front": FOUNDATION
-    | {"tasks", "search", "settings", "folder", "rows", "report", "results", "running", "networks", "converters"},
+    | {"tasks", "search", "settings", "folder", "rows", "report", "results", "running", "networks", "converters", "live"},
 }
 # Longest matching prefix counts. Everything else is unknown and has to be given a room here and in docs/house.md.
 ROOMS = {
@@ -91,6 +92,7 @@ ROOMS = {
     "timeloop_marl.sweeps.result": "results",
     "timeloop_marl.trace": "search",
     "timeloop_marl.rows": "rows",
+    "timeloop_marl.live": "live",
     "timeloop_marl.report": "report",
     "timeloop_marl.dropin": "front",
     "timeloop_marl.run_folder": "folder",

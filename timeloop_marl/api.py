@@ -132,6 +132,7 @@ def search(
     knowledge: KnowledgeSource | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_compile: Callable[[str], None] | None = None,
+    live: bool = False,
     **choices: Any,
 ) -> Result:
     """Search for the best mapping.
@@ -148,6 +149,7 @@ def search(
         knowledge: what other layers' searches have learnt: a file, the folder of a network, or ``Result.knowledge``.
         on_progress: called after every batch.
         on_compile: told in one line when the cost model is compiled first; that takes tens of seconds.
+        live: show how it goes, in a notebook or on a terminal.
         choices: settings by name, e.g. ``samples=500, searcher="annealing"``.
 
     Raises:
@@ -166,7 +168,7 @@ def search(
     objective = parse_objective(settings.objective, len(spec.architecture.storage))
     searcher = make_searcher(settings.searcher, spec, settings.seed, objective, settings.options)
     choice = fitting_choice(spec, evaluator or EvaluatorChoice())
-    conditions = Conditions(choice, output, resume, threads, on_progress, on_compile)
+    conditions = Conditions(choice, output, resume, threads, on_progress, on_compile, live)
     begun = begin_with(searcher, knowledge, output)
     found, judge = recorded_search(spec, settings, searcher, objective, conditions, top=top, identity=begun)
     figures = judged(spec, choice, judge, [best.mapping for best in found.best])

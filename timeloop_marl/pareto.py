@@ -140,6 +140,7 @@ def search_front(
     evaluator: EvaluatorChoice | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_compile: Callable[[str], None] | None = None,
+    live: bool = False,
 ) -> Front:
     """Search for the mappings that are best in several figures at once, within one budget.
 
@@ -148,7 +149,8 @@ def search_front(
         settings: searcher, budget, seed; default ``FRONT_SEARCHER``. Its objective only matters for the progress shown.
         runs: weightings among which any other searcher shares the budget out; default 3 for two figures, 6 for three
             (docs/searchers.md: more of them leave each too few samples).
-        output, resume, threads, evaluator, on_progress, on_compile: as for ``search``.
+
+    The other arguments are those of ``search``.
 
     Raises:
         UsageError: unknown figures or searcher, or a folder that cannot be used.
@@ -164,7 +166,7 @@ def search_front(
     objective = parse_objective(settings.objective, len(spec.architecture.storage))
     keeper = _Keeper(spec, _searcher(spec, settings, names, runs, objective), names)
     choice = fitting_choice(spec, evaluator or EvaluatorChoice())
-    conditions = Conditions(choice, output, resume, threads, on_progress, on_compile)
+    conditions = Conditions(choice, output, resume, threads, on_progress, on_compile, live)
     identity = {"front": list(names), "runs": runs}
     found, judge = recorded_search(spec, settings, keeper, objective, conditions, identity=identity)
     rows = keeper.archive.tags[np.lexsort(keeper.archive.points.T[::-1])]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .evaluation import EvaluatorChoice, fitting_choice, make_evaluator
 from .evaluators.base import Evaluator
+from .live.log import LOG, EventLog, SearchLog
+from .live.snapshot import search_snapshot
+from .live.view import all_of, live_view
 from .objective import Objective
 from .run_folder import RunFolder
 from .run_identity import run_identity
@@ -19,6 +23,7 @@ from .search_result import Progress, SearchResult
 from .searchers.base import Searcher
 from .settings import Settings
 from .specs.spec import Spec
+from .versions import versions
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class Conditions:
     threads: int = 1
     on_progress: Callable[[Progress], None] | None = None
     on_compile: Callable[[str], None] | None = None
+    live: bool = False
 
 
 def recorded_search(
@@ -48,7 +54,10 @@ def recorded_search(
     ``identity``: what else a resumed search must agree in. Errors as ``api.search``.
     """
     choice = fitting_choice(spec, conditions.choice)
-    with choice.engine.open() if choice.kind == "timeloop" else nullcontext() as workers:
+    announced: list[str] = []  # before there is a folder to log it in
+    with ExitStack() as stack:
+        view = stack.enter_context(live_view(conditions.live))
+        workers = stack.enter_context(choice.engine.open()) if choice.kind == "timeloop" else None
         evaluator = make_evaluator(
             spec,
             choice,
@@ -56,10 +65,10 @@ def recorded_search(
             precheck=searcher.precheck,
             threads=conditions.threads,
             workers=workers,
-            on_compile=conditions.on_compile,
+            on_compile=all_of(announced.append, view.announce, conditions.on_compile),
         )
         searcher.space.warm_up()
-        trace = None
+        trace, log = None, None
         if conditions.output is not None:
             folder = RunFolder(conditions.output)
             folder.create()
@@ -72,6 +81,12 @@ def recorded_search(
                 evaluator=evaluator.name,
             )
             trace = TraceFile(folder.trace, {**known, **(identity or {})}, conditions.resume)
+            log = SearchLog(EventLog(folder.path / LOG))
+            log.start(_described(spec, settings, evaluator), announced)
+
+        def show(progress: Progress) -> None:
+            view.show(search_snapshot(progress, settings))
+
         found = run_search(
             searcher.space,
             searcher,
@@ -81,6 +96,23 @@ def recorded_search(
             largest_batch=choice.largest_batch,
             trace=trace,
             top=top,
-            on_progress=conditions.on_progress,
+            on_progress=all_of(None if log is None else log.update, show, conditions.on_progress),
         )
+        if log is not None:
+            log.end(found)
         return found, evaluator
+
+
+def _described(spec: Spec, settings: Settings, evaluator: Evaluator) -> dict[str, Any]:
+    """What the log says at the beginning."""
+    limits = {name: limit for name, limit in settings.limits.items() if limit is not None}
+    return {
+        "problem": spec.problem.name,
+        "searcher": settings.searcher,
+        "objective": settings.objective,
+        "seed": settings.seed,
+        "limits": limits,
+        "evaluator": evaluator.name,
+        "versions": versions(),
+        "process": os.getpid(),
+    }

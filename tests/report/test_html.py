@@ -144,7 +144,7 @@ def _extent(shape: object) -> tuple[float, float, float]:
     if isinstance(shape, Line):
         across = [x for x, _ in shape.points]
         return min(across), max(across), max(y for _, y in shape.points)
-    return shape.x - shape.radius, shape.x + shape.radius, shape.y + shape.radius  # type: ignore[attr-defined]
+    return shape.x - shape.radius, shape.x + shape.radius, shape.y + shape.radius
 
 
 def test_colours_can_be_read() -> None:

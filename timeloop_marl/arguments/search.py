@@ -79,4 +79,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run in -o DIR; FILES may be left out"
     )
+    parser.add_argument(
+        "--tensorboard", metavar="DIR", help="write scalars for TensorBoard into DIR (extra 'tensorboard')"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress, only the result")

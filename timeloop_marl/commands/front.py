@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import sys
 
-from rich.console import Console
 from rich.table import Table
 
 from ..interruption import exit_status
 from ..pareto import FRONT_SEARCHER, Front, search_front
 from ..run_folder import RunFolder
-from ..search_result import Progress, StopReason
+from ..search_result import StopReason
 from ..searchers.figures import UNITS, figure_names
 from ..settings import SECTION, Settings
 from ..specs.document import Document
 from ..specs.spec import Spec
-from .backend import evaluator_choice, judged_already, report_verification, verify_found
-from .progress import ProgressLine
+from .backend import evaluator_choice, judged_already, report_verification, say, verify_found
 from .screen import console
 
 _SHOWN = 30  # members on the screen; all are in front.json
@@ -34,31 +32,20 @@ def run(
     spec: Spec,
     settings: Settings,
     options: argparse.Namespace,
-    on_compile: Callable[[str], None] | None,
 ) -> int:
     """Search and print the front; 0 if a valid mapping was found, 1 if not, 130 or 143 if it was interrupted."""
-    errors = Console(stderr=True)
-
-    def begin(
-        on_progress: Callable[[Progress], None] | None, on_compile: Callable[[str], None] | None
-    ) -> Front:
-        return search_front(
-            spec,
-            figures=figure_names(options.figures or "cycles,energy"),
-            settings=settings,
-            output=folder.path,
-            resume=options.resume,
-            threads=options.threads,
-            evaluator=evaluator_choice(options),
-            on_progress=on_progress,
-            on_compile=on_compile,
-        )
-
-    if errors.is_terminal and not options.quiet:
-        with ProgressLine(errors, settings) as line:
-            front = begin(line.update, line.announce)
-    else:
-        front = begin(None, on_compile)
+    visible = sys.stderr.isatty() and not options.quiet
+    front = search_front(
+        spec,
+        figures=figure_names(options.figures or "cycles,energy"),
+        settings=settings,
+        output=folder.path,
+        resume=options.resume,
+        threads=options.threads,
+        evaluator=evaluator_choice(options),
+        on_compile=None if options.quiet or visible else say,
+        live=visible,
+    )
     search = front.search
     print(
         f"{search.samples:,} samples, {search.valid:,} valid, {search.seconds:.1f} s: {search.reason.value} "

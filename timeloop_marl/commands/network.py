@@ -6,8 +6,6 @@ import argparse
 import shlex
 import sys
 
-from rich.console import Console
-
 from ..errors import UsageError
 from ..interruption import exit_status
 from ..knowledge_file import load_knowledge, save_knowledge
@@ -17,8 +15,8 @@ from ..report.network_view import network_view, one_line
 from ..run_folder import RunFolder
 from ..search_result import StopReason
 from ..settings import Settings
+from .backend import say
 from .inputs import parse_values
-from .network_progress import NetworkLine
 from .screen import console
 
 _SETTINGS = ("searcher", "objective", "samples", "seconds", "seed")
@@ -32,25 +30,23 @@ def run(options: argparse.Namespace) -> int:
         _recall(folder, options)
     if not options.files:
         raise UsageError("no input files: give an architecture and layers (only --resume goes without)")
-    errors = Console(stderr=True)
-    visible = errors.is_terminal and not options.quiet
-    with NetworkLine(errors, visible) as line:
-        result = network(
-            options.files,
-            output=options.output,
-            settings=_settings(options),
-            resume=options.resume,
-            jobs=options.jobs,
-            backend=options.backend,
-            scheduler=options.scheduler,
-            values=parse_values(options.values, "--set"),
-            rules=options.rules,
-            transfer=options.transfer,
-            knowledge=options.knowledge,
-            on_notice=_notice,
-            on_progress=line.update,
-            on_compile=None if options.quiet else line.announce,
-        )
+    visible = sys.stderr.isatty() and not options.quiet
+    result = network(
+        options.files,
+        output=options.output,
+        settings=_settings(options),
+        resume=options.resume,
+        jobs=options.jobs,
+        backend=options.backend,
+        scheduler=options.scheduler,
+        values=parse_values(options.values, "--set"),
+        rules=options.rules,
+        transfer=options.transfer,
+        knowledge=options.knowledge,
+        on_notice=_notice,
+        on_compile=None if options.quiet or visible else say,
+        live=visible,
+    )
     if options.save_knowledge:
         save_knowledge(load_knowledge(folder.path), options.save_knowledge)
     return _finish(folder, result, options)

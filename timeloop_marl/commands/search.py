@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
-
-from rich.console import Console
 
 from ..api import Result
 from ..api import search as run_search
@@ -16,18 +14,18 @@ from ..errors import UsageError
 from ..evaluation import fitting_choice
 from ..interruption import exit_status
 from ..knowledge_file import save_knowledge
+from ..live.tensorboard import TensorBoard
 from ..mapspace.diagnosis import Severity, diagnose
 from ..report.terminal import result_view
 from ..run_folder import INPUTS, RunFolder
-from ..search_result import Progress, StopReason
+from ..search_result import StopReason
 from ..settings import Settings, read_settings
 from ..specs.spec import Spec
 from ..specs.writing import document as document_of
 from ..specs.writing import yaml_text
 from . import front
-from .backend import evaluator_choice, judged_already, report_verification, verify_found
+from .backend import evaluator_choice, judged_already, report_verification, say, verify_found
 from .inputs import parse_values, print_notices, read_inputs
-from .progress import ProgressLine
 from .screen import console
 
 _SETTINGS = (
@@ -66,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
             arguments = {name: getattr(options, name) for name in _RECORDED}
             folder.write_manifest({"kind": "front" if options.pareto else "search", "arguments": arguments})
         if options.pareto:
-            return front.run(folder, spec, settings, options, None if options.quiet else _say)
+            return front.run(folder, spec, settings, options)
         result = _search(folder, spec, settings, options)
         if options.save_knowledge:
             save_knowledge(result.knowledge, options.save_knowledge)
@@ -78,12 +76,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _search(folder: RunFolder, spec: Spec, settings: Settings, options: argparse.Namespace) -> Result:
-    errors = Console(stderr=True)
-    visible = errors.is_terminal and not options.quiet
-
-    def begin(
-        on_progress: Callable[[Progress], None] | None, on_compile: Callable[[str], None] | None
-    ) -> Result:
+    visible = sys.stderr.isatty() and not options.quiet
+    with ExitStack() as stack:
+        board = stack.enter_context(TensorBoard(options.tensorboard)) if options.tensorboard else None
         return run_search(
             spec,
             settings=settings,
@@ -93,14 +88,10 @@ def _search(folder: RunFolder, spec: Spec, settings: Settings, options: argparse
             top=max(options.top, options.verify or 0),
             evaluator=evaluator_choice(options),
             knowledge=options.knowledge,
-            on_progress=on_progress,
-            on_compile=on_compile,
+            on_progress=None if board is None else board.update,
+            on_compile=None if options.quiet or visible else say,
+            live=visible,
         )
-
-    if not visible:
-        return begin(None, None if options.quiet else _say)
-    with ProgressLine(errors, settings) as line:
-        return begin(line.update, line.announce)
 
 
 def _finish(folder: RunFolder, result: Result, options: argparse.Namespace) -> int:
@@ -153,7 +144,3 @@ def _print_findings(spec: Spec) -> None:
         if finding.severity is Severity.ERROR:
             raise finding.as_error()
         print(f"warning: {finding}", file=sys.stderr)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -7,12 +7,15 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
 from ..evaluation import EvaluatorChoice, make_evaluator
 from ..knowledge_file import BEFORE, Source, load_knowledge, save_knowledge
+from ..live.log import LOG, EventLog
+from ..live.view import View, all_of, live_view
 from ..objective import parse_objective
 from ..parallel import Engine, Workers
 from ..report.html import REPORT, network_page, render
@@ -36,6 +39,7 @@ from .sources import Sources, sort_sources
 from .tables import layers_csv
 from .totals import totals
 from .transfer import Transfer
+from .watching import NetworkLog, network_snapshot
 
 CSV = "layers.csv"
 INHERITS = "marl"
@@ -61,6 +65,7 @@ def network(
     on_progress: Callable[[NetworkProgress], None] | None = None,
     on_compile: Callable[[str], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
+    live: bool = False,
     **choices: Any,
 ) -> NetworkResult:
     """Search for the mappings of all layers that make the network's total the least.
@@ -83,6 +88,7 @@ def network(
         on_progress: called whenever a layer's task is done.
         on_compile: told in one line when the cost model is compiled first.
         on_notice: told what the user should know about the input, once each.
+        live: show how it goes, layer by layer, in a notebook or on a terminal.
         choices: settings by name.
 
     Raises:
@@ -99,14 +105,16 @@ def network(
     chosen = (settings or Settings()).updated(choices)
     run = _Run(sources.name, layers, chosen, Path(output), evaluator or EvaluatorChoice())
     run.teach(transfer, knowledge)
-    run.warm_up(on_compile)
     given = {"files": list(map(str, listed)), "values": [f"{k}={v}" for k, v in (values or {}).items()]}
     named = knowledge if knowledge is None or isinstance(knowledge, (str, Path)) else "given"
-    run.prepare(resume, {**given, "rules": rules, "transfer": transfer, "knowledge": named and str(named)})
-    if workers is not None:
-        return run.search(workers, on_progress)
-    with Engine.chosen(jobs, backend, scheduler).open() as opened:
-        return run.search(opened, on_progress)
+    arguments = {**given, "rules": rules, "transfer": transfer, "knowledge": named and str(named)}
+    with ExitStack() as stack:
+        view = stack.enter_context(live_view(live))
+        run.warm_up(all_of(view.announce, on_compile))
+        run.prepare(resume, arguments)
+        if workers is None:
+            workers = stack.enter_context(Engine.chosen(jobs, backend, scheduler).open())
+        return run.search(workers, on_progress, view)
 
 
 class _Run:
@@ -165,11 +173,21 @@ class _Run:
         searcher.space.warm_up()
 
     def search(
-        self, workers: Workers, on_progress: Callable[[NetworkProgress], None] | None
+        self,
+        workers: Workers,
+        on_progress: Callable[[NetworkProgress], None] | None,
+        view: View,
     ) -> NetworkResult:
         """All rounds, then the choice, figures and files."""
         start, before = time.monotonic(), self._seconds_before()
+
+        def show(progress: NetworkProgress) -> None:
+            counts = tuple(layer.count for layer in self.layers)
+            view.show(network_snapshot(progress, counts, self.settings.objective))
+
         with RunFolder(self.root).locked():
+            log = NetworkLog(EventLog(self.root / LOG))
+            log.start({"network": self.name, "layers": len(self.layers), **_settings(self.settings)})
             rounds = Rounds(
                 layers=self.layers,
                 folders=[self.root / name for name in self.folders],
@@ -180,13 +198,14 @@ class _Run:
                 samples=self.samples,
                 seconds=self.settings.seconds,
                 transfer=self._transfer,
-                on_progress=on_progress,
+                on_progress=all_of(log.update, show, on_progress),
             )
             reason = rounds.run()
             results = self._results(rounds, workers)
             seconds = before + time.monotonic() - start
             result = self._result(results, rounds, reason, seconds)
             self._write(result)
+            log.end(result)
             if self._transfer is not None:
                 save_knowledge(self._transfer.all_learnt(), self.root / BEFORE)
         return result

@@ -1,0 +1,112 @@
+"""A network's search at one moment, and its log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..live.log import EventLog
+from ..live.snapshot import Row, Snapshot, duration
+from .course import Course
+from .result import NetworkResult
+from .rounds import NetworkProgress
+
+_COLUMNS = ("layer", "×", "samples", "wanted", "valid", "best", "gain")
+
+
+def network_snapshot(progress: NetworkProgress, counts: tuple[int, ...], objective: str) -> Snapshot:
+    """All layers: samples, best so far, what was gained on the first valid mapping; totals and time left on top.
+
+    Args:
+        counts: how often each layer occurs.
+        objective: of the network.
+    """
+    samples = sum(course.samples for course in progress.courses)
+    rate = samples / progress.seconds if progress.seconds > 0 else 0.0
+    share = None if progress.budget is None else min(1.0, samples / progress.budget)
+    facts = [
+        f"round {progress.round}",
+        f"{samples:,} samples",
+        f"{rate:,.0f}/s",
+        _total(progress, counts, objective),
+    ]
+    if share:
+        facts.append(f"{duration(progress.seconds * (1 - share) / share)} left")
+    rows = tuple(_row(progress, i, counts[i]) for i in range(len(progress.courses)))
+    return Snapshot("network", share, tuple(facts), _COLUMNS, rows)
+
+
+def _row(progress: NetworkProgress, index: int, count: int) -> Row:
+    course, wanted = progress.courses[index], progress.targets[index]
+    cells = (
+        progress.names[index],
+        str(count),
+        f"{course.samples:,}",
+        f"{wanted:,}",
+        f"{course.valid / course.samples:.0%}" if course.samples else "",
+        f"{course.best.cost:.4g}" if course.best else "none yet" if course.samples else "",
+        _gain(course),
+    )
+    return Row(cells, course.samples / wanted if wanted else 0.0, index == progress.layer)
+
+
+def _gain(course: Course) -> str:
+    if course.best is None or not course.best.cost:
+        return ""
+    return f"{course.steps[0].cost / course.best.cost:.3g}×"
+
+
+def _total(progress: NetworkProgress, counts: tuple[int, ...], objective: str) -> str:
+    """The total at the layers' bests so far."""
+    bests = [course.best for course in progress.courses]
+    lacking = sum(best is None for best in bests)
+    if lacking:
+        return f"{lacking} of {len(bests)} layers without a mapping yet"
+    cycles = sum(n * best.cycles for n, best in zip(counts, bests) if best)
+    energy = sum(n * best.energy_pj for n, best in zip(counts, bests) if best)
+    if objective == "delay":
+        return f"total {cycles:,} cycles"
+    return (
+        f"total energy {energy * 1e-6:.4g} µJ"
+        if objective == "energy"
+        else f"total EDP {energy * cycles * 1e-12:.4g} J·cycle"
+    )
+
+
+class NetworkLog:
+    """The entries of a network: start, compile, layer (whenever one comes back), best (if it improved), end."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._best: dict[str, float] = {}
+
+    def start(self, figures: Mapping[str, Any]) -> None:
+        """What is searched."""
+        self._log.write("start", **figures)
+
+    def update(self, progress: NetworkProgress) -> None:
+        """A layer came back."""
+        name, course = progress.names[progress.layer], progress.courses[progress.layer]
+        figures = {
+            "layer": name, "round": progress.round, "samples": course.samples, "valid": course.valid,
+            "cost": course.best.cost if course.best else None,
+            "total_samples": sum(each.samples for each in progress.courses),
+        }  # fmt: skip
+        improved = course.best is not None and course.best.cost < self._best.get(name, float("inf"))
+        if course.best is not None:
+            self._best[name] = course.best.cost
+        self._log.write("best" if improved else "layer", **figures)
+
+    def end(self, result: NetworkResult) -> None:
+        """Why and with what it ended."""
+        totals = result.totals
+        self._log.write(
+            "interruption" if result.stopped == "interrupted" else "end",
+            reason=result.stopped,
+            samples=result.samples,
+            valid=result.valid,
+            edp=totals.edp if totals else None,
+            cycles=totals.cycles if totals else None,
+            energy_pj=totals.energy_pj if totals else None,
+        )
+        self._log.close()
