@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -58,3 +60,18 @@ def test_repeated_points_do_not_break_it() -> None:
     mean, deviation = process.predict(POINTS[:2])
     assert np.isfinite(mean).all()
     assert np.isfinite(deviation).all()
+
+
+def test_put_aside_and_gone_on_with() -> None:
+    rng = np.random.default_rng(5)
+    points, values = rng.random((30, 3)), rng.random(40)
+    process = GaussianProcess(100, 3, 1.0, 1e-4)
+    process.add(points)
+    aside = pickle.loads(pickle.dumps(process))
+    assert len(pickle.dumps(process)) < len(pickle.dumps(process.upper)) / 2
+    for one in (process, aside):
+        one.add(rng.random((10, 3)) if one is process else process.points[:, 30:40].T)
+        one.fit(values)
+    queries = rng.random((20, 3))
+    for one, other in zip(process.predict(queries), aside.predict(queries)):
+        assert np.array_equal(one, other)

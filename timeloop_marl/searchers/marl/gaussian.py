@@ -8,6 +8,7 @@ units because they go over independent points.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -42,6 +43,18 @@ class GaussianProcess:
         self.points = np.zeros((self.features, self.capacity))
         self.upper = np.zeros((self.capacity, self.capacity))
         self.weights = np.zeros(self.capacity)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the room for points to come: searches are put aside by the hundred."""
+        n = self.count
+        used = {"points": self.points[:, :n], "upper": self.upper[:n, :n], "weights": self.weights[:n]}
+        return {**self.__dict__, **used}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        n, used = self.count, (self.points, self.upper, self.weights)
+        self.__post_init__()
+        self.points[:, :n], self.upper[:n, :n], self.weights[:n] = used
 
     def add(self, points: Float64[ndarray, "m features"]) -> None:
         """More points, without their values; O(count^2) each."""
