@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import dask
 import distributed
 import distributed.client
 from joblib._dask import DaskDistributedBackend
@@ -48,6 +49,7 @@ def _own(stack: ExitStack, jobs: int) -> distributed.Client:
     scratch = stack.enter_context(
         tempfile.TemporaryDirectory(prefix="timeloop-marl-dask-", ignore_cleanup_errors=True)
     )
+    stack.enter_context(dask.config.set({"temporary-directory": scratch}))  # the scheduler's, too
     cluster = distributed.LocalCluster(
         n_workers=jobs,
         threads_per_worker=1,  # a call has its process for itself: memory is counted, and kills hit one call
