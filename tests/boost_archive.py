@@ -48,7 +48,8 @@ def _compute(statistics: Statistics, spec: Spec) -> str:
     return (
         "<Level/><specs_><LevelSpecs><level_name>__ARITH__</level_name></LevelSpecs>"
         f"<instances><t_>{spec.architecture.compute.instances}</t_></instances></specs_>"
-        f"<energy_>{_real(used.energy)}</energy_><area_>{_real(used.area)}</area_><cycles_>{used.cycles}</cycles_>"
+        f"<energy_>{_real(used.energy)}</energy_>"
+        f"<area_>{_real(used.area / spec.architecture.compute.instances)}</area_><cycles_>{used.cycles}</cycles_>"
         f"<utilized_instances_>{used.utilized_instances}</utilized_instances_>"
         f"<avg_utilized_instances_>{int(used.average_instances)}</avg_utilized_instances_>"
     )

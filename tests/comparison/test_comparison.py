@@ -11,6 +11,7 @@ import pytest
 from machines import gemm, three_level
 from programs import drop_in, script
 
+from timeloop_marl.api import load
 from timeloop_marl.cli import main
 from timeloop_marl.comparison import Course, Point, compare_searchers
 from timeloop_marl.comparison.compare import _quartile
@@ -26,6 +27,7 @@ from timeloop_marl.model.outcome import Statistics
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.verification import draw_mappings
 
+ARCH = Path(__file__).resolve().parents[2] / "arch"
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SPEC = three_level(gemm(16, 24, 40))
 EDP = parse_objective("edp", 3)
@@ -60,6 +62,19 @@ def test_the_recorded_log_of_the_real_mapper() -> None:
     assert points[0] == Point(1, 1 + 1.0, pytest.approx(46.201 * 36 * 36))
     assert points[-1].cost == pytest.approx(15.924 * 36 * 12)
     assert [p.cost for p in points] == sorted((p.cost for p in points), reverse=True)
+
+
+def test_the_log_as_compare_asks_for_it() -> None:
+    """Recorded with the options of ``compare``: numbers come before costs, the other way round than above."""
+    text = (Path(__file__).resolve().parent / "recorded" / "mapper_log.txt").read_text()
+    spec = load([ARCH / "small_toy", ARCH.parent / "problems" / "resnet18" / "conv4_3x3.yaml"])
+    lines = [(float(i), line) for i, line in enumerate(text.splitlines())]
+    points, total, valid = read_log(lines, EDP, spec.problem.operations)
+    native = run_timeloop(spec, "linear_pruned", EDP, Limit(samples=total))
+    assert (native.samples, native.valid) == (total, valid)
+    assert [p.samples for p in points] == [p.samples for p in native.points] and len(points) >= 3
+    for real, mine in zip(points, native.points, strict=True):
+        assert real.cost == pytest.approx(mine.cost, rel=1e-4)
 
 
 def test_the_program_gives_the_samples_of_the_reproduction(tmp_path: Path) -> None:

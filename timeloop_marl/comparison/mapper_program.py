@@ -63,19 +63,26 @@ def run_mapper_program(
 def read_log(
     lines: Iterable[Line], objective: Objective, computes: int
 ) -> tuple[tuple[Point, ...], int, int]:
-    """Improvements, samples and valid samples from the lines of one thread with ``log_stats``."""
+    """Improvements, samples and valid samples from the lines of one thread with ``log_stats``.
+
+    Every valid mapping has a line of counts. An improvement has two more, its costs and its number: in this order with
+    ``log_suboptimal`` (then costs are logged of every valid mapping), otherwise the other way round.
+    """
     total = valid = 0
     points: list[Point] = []
-    pending: tuple[float, int] | None = None
+    cost: float | None = None
+    number: int | None = None
     for seconds, text in lines:
         if counted := _COUNT.match(text):
             total, valid = int(counted[1]), int(counted[2])
+            cost = number = None
         elif best := _BEST.search(text):
-            pending = float(best[1]), int(best[2])
-        elif (update := _UPDATE.match(text)) and pending:
-            cost = _cost(objective, pending[0] * computes, pending[1])
-            points.append(Point(int(update[1]), seconds, cost))
-            pending = None
+            cost = _cost(objective, float(best[1]) * computes, int(best[2]))
+        elif update := _UPDATE.match(text):
+            number = int(update[1])
+        if cost is not None and number is not None:
+            points.append(Point(number, seconds, cost))
+            cost = number = None
     return falling(iter(points)), total, valid
 
 

@@ -58,6 +58,8 @@ def _mapper(program: Program) -> int:
     _point_out_options(program, spec)
     program.stdout.write(_configuration(document, space, searcher))
     program.stdout.flush()
+    if not _names_metrics(document):
+        program.stderr.write("WARNING: no optimization metric(s) specified, using edp as default.\n")
     evaluator = NativeEvaluator(spec, accesses=searcher.needs_accesses, precheck=True)
     if program.stderr.isatty():  # scripts get what the real program prints and nothing else
         evaluator.warm_up(program.notice)
@@ -78,6 +80,12 @@ def _point_out_options(program: Program, spec: Spec) -> None:
         program.notice(
             f"of the mapping logs only log_all_mappings is reproduced; {PREFIX}.orojenesis.csv has its columns"
         )
+
+
+def _names_metrics(document: Document) -> bool:
+    options = document.root().child("mapper").value
+    given = {str(key).replace("-", "_") for key in options} if isinstance(options, MappingType) else set()
+    return not given.isdisjoint({"optimization_metric", "optimization_metrics"})
 
 
 def _configuration(document: Document, space: TimeloopMapspace, searcher: TimeloopSearcher) -> str:

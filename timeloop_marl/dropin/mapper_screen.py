@@ -39,10 +39,11 @@ class MapperScreen:
         if options.log_stats:
             counts = f"{event.total} {event.valid} {event.invalid_since_valid}"
             self._stderr.write(f"[{event.thread}] INVALID {counts}\n")
-        if options.log_suboptimal:
-            if event.total % max(options.log_interval, 1) == 0:
-                self._stderr.write(self._every_mapping(event))
-        elif event.improved:
+        if options.log_suboptimal and event.total % max(options.log_interval, 1) == 0:
+            self._stderr.write(self._every_mapping(event))
+        if options.log_stats and event.improved:
+            self._stderr.write(f"[{event.thread}] UPDATE {self._update(event)}\n")
+        if event.improved and not options.log_suboptimal:
             line = result_line(
                 self._style,
                 event.utilization,
@@ -52,8 +53,6 @@ class MapperScreen:
             )
             self._stderr.write(f"[{event.thread:3d}] {line}")
             self._precision = _LATER_PRECISION
-        if options.log_stats and event.improved:
-            self._stderr.write(f"[{event.thread}] UPDATE {self._update(event)}\n")
 
     def _every_mapping(self, event: ValidMapping) -> str:
         """The other form of the line, with which log_suboptimal shows every valid mapping."""
@@ -68,7 +67,7 @@ class MapperScreen:
 
     def _update(self, event: ValidMapping) -> str:
         """Counts and improvement; the improvement is computed after the update and therefore always 0."""
-        improvement = (
-            "0" if self._style.floats is FloatFormat.GENERAL else self._style.real(0.0, self._precision)
-        )
-        return f"{event.total} {event.valid} 0 {improvement}"
+        # A C++ stream prints in the general format until a figure of a mapping was printed in another one.
+        plain = self._style.floats is FloatFormat.GENERAL or self._precision == _FIRST_PRECISION
+        improvement = "0" if plain else self._style.real(0.0, self._precision)
+        return f"{event.total} {event.valid} {event.suboptimal_since_best} {improvement}"

@@ -19,7 +19,7 @@ from timeloop_marl.model.outcome import Failure, Statistics
 from timeloop_marl.report.numbers import OutputStyle
 from timeloop_marl.report.stats import stats_text
 from timeloop_marl.rows.agreement import disagreements
-from timeloop_marl.specs import read_spec
+from timeloop_marl.specs import EnergyChoice, read_spec
 from timeloop_marl.specs.loading import load_document
 from timeloop_marl.specs.spec import Spec
 
@@ -128,7 +128,8 @@ def test_recorded_failures(name: str) -> None:
     files = [folder / "in" / file for file in ("arch.yaml", "ERT.yaml", "problem.yaml")]
     if name == "model_fail_empty_ert":
         files.remove(folder / "in" / "ERT.yaml")
-    spec = read_spec(load_document(files, style="timeloop"), mapspace_constraints=False)
+    document = load_document(files, style="timeloop")
+    spec = read_spec(document, mapspace_constraints=False, energies=EnergyChoice("pat"))
     record = json.loads((folder / "case.json").read_text())
     run = Run(("timeloop-model",), folder, record["exit"], "", (folder / "stderr.txt").read_text())
     expected, found = FAILURES[name], read_failure(run, spec)

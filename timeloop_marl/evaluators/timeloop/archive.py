@@ -52,7 +52,7 @@ class NetworkArchive:
 
 @dataclass(frozen=True)
 class Archive:
-    """The evaluated engine: compute level, storage levels inside-out, networks by name."""
+    """The evaluated engine: compute level, storage levels inside-out, networks by name. Area µm² per instance."""
 
     compute_energy: float
     compute_area: float

@@ -94,7 +94,11 @@ def _compute(text: StatsText, archive: Archive | None, spec: Spec) -> ComputeSta
         average_instances=archive.average_instances if archive else float(used),
         cycles=block.count("Cycles"),
         energy=archive.compute_energy if archive else block.number("Energy (total)"),
-        area=archive.compute_area if archive else block.number("Area (total)"),
+        area=(
+            archive.compute_area * spec.architecture.compute.instances
+            if archive
+            else block.number("Area (total)")
+        ),
     )
 
 

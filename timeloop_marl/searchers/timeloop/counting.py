@@ -98,6 +98,7 @@ def account(
                 ledger.row[valid] = row
                 ledger.total[valid] = counts[Count.TOTAL] + 1
                 ledger.invalid_since[valid] = invalid
+                ledger.suboptimal_since[valid] = counts[Count.SUBOPTIMAL]
                 ledger.improved[valid] = improved
                 valid += 1
             else:

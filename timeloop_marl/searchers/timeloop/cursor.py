@@ -146,6 +146,7 @@ class Ledger(NamedTuple):
     row: Int64[ndarray, "R"]
     total: Int64[ndarray, "R"]
     invalid_since: Int64[ndarray, "R"]
+    suboptimal_since: Int64[ndarray, "R"]
     improved: Bool[ndarray, "R"]
     best: Float64[ndarray, "K"]
 
@@ -153,6 +154,6 @@ class Ledger(NamedTuple):
 def new_ledger(rows: int, metrics: int) -> Ledger:
     """A ledger for blocks of at most ``rows`` rows."""
     return Ledger(
-        np.zeros(rows, np.int64), np.zeros(rows, np.int64), np.zeros(rows, np.int64),
+        np.zeros(rows, np.int64), np.zeros(rows, np.int64), np.zeros(rows, np.int64), np.zeros(rows, np.int64),
         np.zeros(rows, np.bool_), np.zeros(metrics, np.float64),
     )  # fmt: skip

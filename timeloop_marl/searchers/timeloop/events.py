@@ -25,14 +25,15 @@ class Counters:
 class ValidMapping:
     """A valid mapping was found. Emitted for improvements, and for all if the log options ask for it.
 
-    ``improved``: it replaced the thread's best. ``invalid_since_valid``: the counter as printed by log_stats (before
-    its reset). ``energy_pj`` in pJ. ``first``: the thread's first valid mapping.
+    ``improved``: it replaced the thread's best. ``invalid_since_valid``, ``suboptimal_since_best``: the counters as
+    printed by log_stats (before their reset). ``energy_pj`` in pJ. ``first``: the thread's first valid mapping.
     """
 
     thread: int
     total: int  # mappings drawn so far by this thread, this one included
     valid: int  # valid ones so far, this one included
     invalid_since_valid: int
+    suboptimal_since_best: int
     improved: bool
     mapping: Mapping
     cycles: int

@@ -246,6 +246,6 @@ class MapperThread:
         row = int(ledger.row[index])
         return ValidMapping(
             self.thread, int(ledger.total[index]), before + index + 1, int(ledger.invalid_since[index]),
-            bool(ledger.improved[index]), mapping, int(outcome.cycles[row]), float(outcome.energy_pj[row]),
-            float(outcome.utilization[row]),
+            int(ledger.suboptimal_since[index]), bool(ledger.improved[index]), mapping,
+            int(outcome.cycles[row]), float(outcome.energy_pj[row]), float(outcome.utilization[row]),
         )  # fmt: skip
