@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fakes import FakeEvaluator
-from machines import gemm, three_level
+from machines import conv, gemm, three_level
 
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.searchers.marl.critic import Critic, nonnegative
+from timeloop_marl.searchers.marl.critic import Critic
 from timeloop_marl.searchers.marl.features import FeatureMaker
+from timeloop_marl.searchers.marl.trend import nonnegative
 
 SPACE = LearnersMapspace(three_level(gemm(4, 6, 8)))  # A[M, K], B[K, N], Z[M, N]; 4 RFs under BUF, DRAM
 TILINGS, DIMS, STORES, SPACES = 4, 3, 3, 3
@@ -67,7 +68,7 @@ def test_steps_are_the_temporal_iterations() -> None:
 def test_bypassed_levels_move_no_words() -> None:
     mapping = batch({0: {0: 4}, 3: {1: 6, 2: 8}}, {})
     mapping.keep[0, 1, 0] = False
-    words = FeatureMaker(SPACE).of(mapping).words[0, :-1].reshape(2, STORES, SPACES)
+    words = FeatureMaker(SPACE).of(mapping).words[0, 2 * STORES + 1 :].reshape(2, STORES, SPACES)
     assert (words[:, 1, 0] == 0).all()
     assert words[1, 2, 0] > 0  # the outermost level serves RF directly
 
@@ -76,7 +77,7 @@ def test_prices_are_recovered_and_never_negative() -> None:
     rng = np.random.default_rng(0)
     words, prices = rng.random((200, 6)), np.array([3.0, 0.0, 1.0, 0.5, 0.0, 2.0])
     targets = words @ prices
-    found = nonnegative(words / targets[:, None], np.ones(200), np.zeros(6))
+    found = nonnegative(words / targets[:, None], np.ones(200), np.zeros(6), np.full(6, 1e-6))
     np.testing.assert_allclose(words @ found, targets, rtol=0.02)
     assert (found >= 0).all()
 
@@ -91,9 +92,8 @@ def test_unseen_mappings_are_ranked(metric: str, trend: bool) -> None:
     )
     critic = Critic(SPACE, metric, 400, trend)
     for start in range(0, 200, 25):
-        critic.learn(
-            rows[start : start + 25], costs[start : start + 25], outcome.energy_pj[start : start + 25]
-        )
+        some = slice(start, start + 25)
+        critic.learn(rows[some], costs[some], outcome.energy_pj[some], cycles[some])
     mean, deviation = critic.predict(rows[200:])
     assert np.corrcoef(mean, np.log(costs[200:]))[0, 1] > 0.8
     assert (deviation > 0).all()
@@ -106,12 +106,36 @@ def test_memory_is_bounded_and_keeps_the_best() -> None:
     costs[0] = 0.1
     critic = Critic(SPACE, "cost", 40, True)
     for start in range(0, 120, 10):
-        critic.learn(rows[start : start + 10], costs[start : start + 10], costs[start : start + 10])
-        assert len(critic._logs) <= 40
-    assert critic._logs.min() == pytest.approx(np.log(0.1))
+        some = slice(start, start + 10)
+        critic.learn(rows[some], costs[some], costs[some], costs[some])
+        assert len(critic._samples) <= 40
+    assert critic._samples.logs.min() == pytest.approx(np.log(0.1))
 
 
 def test_nothing_valid_is_no_accident() -> None:
     critic = Critic(SPACE, "edp", 40, True)
-    critic.learn(SPACE.sample(10, np.random.default_rng(3)), np.full(10, np.inf), np.zeros(10))
+    critic.learn(SPACE.sample(10, np.random.default_rng(3)), np.full(10, np.inf), np.zeros(10), np.zeros(10))
     assert not critic.ready
+
+
+def test_compute_holds_nothing() -> None:
+    """A data space that RF bypasses is asked of BUF in every iteration, even by loops that do not touch it."""
+    mapping = batch({0: {1: 6}, 2: {0: 4, 2: 8}}, {})
+    mapping.keep[0, 0, 0] = False  # A[M, K] not at RF, where only N runs
+    found = logs(mapping)
+    assert found["read"][1, 0] == pytest.approx(4 * 6 * 8)
+
+
+def test_windows_that_slide_fetch_only_what_is_new() -> None:
+    space = LearnersMapspace(three_level(conv(1, 1, 3, 8)))
+    dims = space.spec.problem.dims
+    R, P = dims.index("R"), dims.index("P")
+    levels = space.spec.architecture.tiling_levels
+    factors = np.ones((1, len(levels), len(dims)), np.int64)
+    factors[0, 0, R], factors[0, 0, P], factors[0, -1, P] = 3, 2, 4
+    order = np.tile(np.arange(len(dims), dtype=np.int8), (1, len(levels), 1))
+    keep = np.ones((1, len(space.spec.architecture.storage), 3), np.bool_)
+    mapping = MappingBatch(factors, factors, order, np.full((1, len(levels)), len(dims), np.int8), keep)
+    inputs = [s.name for s in space.spec.problem.data_spaces].index("Inputs")
+    fill = 2.0 ** FeatureMaker(space).of(mapping).logs[0][inputs]
+    assert fill == pytest.approx(4 + 3 * 2)  # a window of 4 words, then 2 new ones three times

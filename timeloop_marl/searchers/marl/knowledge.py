@@ -36,7 +36,7 @@ class LayerKnowledge:
         bounds: dimension to size.
         access: how the tensors are indexed, as text.
         elites: the best loop nests found, best first.
-        words: the critic's samples: words moved per computation, by level and tensor (fills, then reads), and a 1.
+        words: the critic's samples: words moved per computation; ``parts_of`` says what the columns are.
         energy: of these samples, pJ per computation.
         preferences: what the agents prefer, as logits: per choice, of each value by name.
         clusters: which choices one agent decides together.
@@ -77,7 +77,12 @@ class Knowledge:
 def parts_of(levels: Sequence[str], tensors: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     """What the columns of ``words`` are, in the order of ``features.describe``."""
     pairs = [(level, tensor) for level in levels for tensor in tensors]
-    return (*(("fill", *pair) for pair in pairs), *(("read", *pair) for pair in pairs), ("computation",))
+    shared = (
+        *(("read", level) for level in levels),
+        *(("write", level) for level in levels),
+        ("computation",),
+    )
+    return (*shared, *(("fill", *pair) for pair in pairs), *(("read", *pair) for pair in pairs))
 
 
 def machine_of(spec: Spec) -> str:

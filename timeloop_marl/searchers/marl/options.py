@@ -48,8 +48,9 @@ class MarlOptions:
     critic: bool = True
     trend: bool = True  # moved words as the critic's trend
     points: int = 400  # samples that the critic remembers
-    pool: int = 12  # candidates screened per sample; up to four times as many at the start, half at the end
-    rounds: int = 3  # times the best of the pool are moved on before the choice
+    pool: int = 24  # candidates rehearsed per sample; up to 16 times as many at the start, half at the end
+    away: float = 0.5  # share of rehearsals on an island that begins anew elsewhere
+    exchange: float = 0.0  # share of children by agents that take over joint choices; the rest by local moves
     optimism: float = 2.0  # standard deviations below the mean
     # What it takes over from other layers, if it is given their knowledge
     inherit: str = "elites,critic,policies,clusters"
@@ -59,13 +60,12 @@ class MarlOptions:
 
     def __post_init__(self) -> None:
         at_least(1, batch=self.batch, epochs=self.epochs, elites=self.elites, pool=self.pool)
-        at_least(1, rounds=self.rounds)
         at_least(16, points=self.points)
         at_least(0, agents=self.agents, acting=self.acting, handover=self.handover, restart=self.restart)
         at_least(0, imitation=self.imitation, optimism=self.optimism, spatial=self.spatial, rate=self.rate)
         at_least(0, entropy=self.entropy, clip=self.clip)
         share(full=self.full, moves=self.moves, redraw=self.redraw, both=self.full + self.moves)
-        share(explore=self.explore, explore_moves=self.explore_moves)
+        share(explore=self.explore, explore_moves=self.explore_moves, away=self.away, exchange=self.exchange)
         one_of("clusters", self.clusters, (*GROUPINGS, *SIGNALS_OF_TEAM))
         one_of("conditioning", self.conditioning, CONDITIONING)
         one_of("backend", self.backend, BACKENDS)

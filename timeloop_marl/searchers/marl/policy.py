@@ -159,3 +159,42 @@ def adam(
         mean[i] = 0.9 * mean[i] + 0.1 * slope[i]
         square[i] = 0.99 * square[i] + 0.01 * slope[i] * slope[i]
         table[i] += rate * (mean[i] / up) / (np.sqrt(square[i] / down) + 1e-3)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def adopt(
+    rows: np.ndarray,
+    donors: np.ndarray,
+    owner: np.ndarray,
+    numbers: np.ndarray,
+    uniform: np.ndarray,
+    first: np.ndarray,
+) -> None:
+    """Agents take over their joint choices from donor rows, in place: ``numbers[i]`` of those whose choices differ.
+
+    Args:
+        owner: agent of every axis. uniform: (n, most agents acting), decides which.
+        first: set to a changed column of the first agent, -1 none.
+    """
+    n, axes = rows.shape
+    differs = np.empty(owner.max() + 1, np.bool_)
+    for i in range(n):
+        first[i] = -1
+        differs[:] = False
+        for a in range(axes):
+            differs[owner[a]] |= rows[i, a] != donors[i, a]
+        for turn in range(numbers[i]):
+            left = differs.sum()
+            if left == 0:
+                break
+            skip = int(uniform[i, turn] * left)
+            k = 0
+            while skip > 0 or not differs[k]:
+                skip -= differs[k]
+                k += 1
+            differs[k] = False
+            for a in range(axes):
+                if owner[a] == k:
+                    if turn == 0 and rows[i, a] != donors[i, a]:
+                        first[i] = a
+                    rows[i, a] = donors[i, a]

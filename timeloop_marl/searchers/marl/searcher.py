@@ -6,8 +6,6 @@ parameters, agents that learn in parallel. docs/marl.md lists what is added here
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
@@ -22,10 +20,12 @@ from .clustering import SIGNALS, clusters, strengths
 from .critic import Critic
 from .grouping import SIGNALS_OF_TEAM, Groups, fixed_groups
 from .heritage import first_candidates, heritage
+from .imagination import Candidates, Imagination, joined, whole
 from .knowledge import Knowledge, LayerKnowledge
 from .learnt import knowledge_of
 from .options import MarlOptions
 from .parallel import Workers
+from .policy import adopt
 from .team import Team
 
 _FIRST_CLUSTERING = 64  # samples
@@ -34,21 +34,14 @@ _REMEMBERED = 4096  # newest samples that clusters are computed from
 _RECENT = 64  # log costs that ranks are taken among
 _IMAGINED = 1024  # rows whose predicted cost shows the critic's interactions
 _TOURNAMENT = 2
+_SETTLED = 16  # samples from which on prices are good enough to rehearse elsewhere
+_NEWCOMERS = 4  # proposals of the agents that join each rehearsal, per sample
+_SCOUTED = 8  # one of so many samples goes to the best of the other island
+_MOST_ACTING = 4  # agents that exchange choices at once
+_DONORS = 32
 _HANDED_ON = 8  # best rows of an epoch that later ones may start from
 _LADDER = (0.0, 1.0, 0.5, 2.0, 1.0, 3.0, 0.5, 1.5)  # optimism by place in the batch, relative to the option
 _LESSER = 0.02  # weight of each further metric in what the critic predicts
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Repaired rows and where they come from: the row they were moved from (itself if none) and its log cost (nan)."""
-
-    rows: Rows
-    origin: Rows
-    before: Float64[ndarray, "n"]
-
-    def __getitem__(self, index: Int64[ndarray, "k"]) -> Candidates:
-        return Candidates(self.rows[index], self.origin[index], self.before[index])
 
 
 def _blended(table: Float64[ndarray, "m metrics"]) -> Float64[ndarray, "m"]:
@@ -56,14 +49,6 @@ def _blended(table: Float64[ndarray, "m metrics"]) -> Float64[ndarray, "m"]:
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = (np.log(np.maximum(table, 1e-300)) * _LESSER ** np.arange(table.shape[1])).sum(axis=1)
     return np.where(np.isfinite(table).all(axis=1), np.exp(logs), np.inf)
-
-
-def _joined(parts: list[Candidates]) -> Candidates:
-    return Candidates(
-        np.concatenate([part.rows for part in parts]),
-        np.concatenate([part.origin for part in parts]),
-        np.concatenate([part.before for part in parts]),
-    )
 
 
 class MarlSearcher(LearnerSearcher):
@@ -85,6 +70,7 @@ class MarlSearcher(LearnerSearcher):
         self._rows: Rows = np.zeros((0, space.axes), np.int64)
         self._logs: Float64[ndarray, "n"] = np.zeros(0)
         self._energies: Float64[ndarray, "n"] = np.zeros(0)
+        self._cycles: Float64[ndarray, "n"] = np.zeros(0)
         self._past: Rows = np.zeros((0, space.axes), np.int64)  # best rows of the epochs that are over
         self._past_logs: Float64[ndarray, "past"] = np.zeros(0)
         self._asked: Candidates | None = None
@@ -124,8 +110,12 @@ class MarlSearcher(LearnerSearcher):
         self._elite_logs: Float64[ndarray, "elites"] = np.zeros(0)
         self._recent: Float64[ndarray, "recent"] = np.zeros(0)
         self._best, self._stagnant = np.inf, 0
+        self._imagination: Imagination | None = None
         if self.critic is not None:
             self.critic.forget()
+            self._imagination = Imagination(
+                self.critic, self.rng, lambda n: self.space.sample(n, self.rng), self._varied, self._unseen
+            )
 
     def _restart(self) -> None:
         """Epochs from scratch, which end in basins of their own, take turns with epochs that join what all found."""
@@ -149,7 +139,9 @@ class MarlSearcher(LearnerSearcher):
         best, others = np.split(order, [self.options.points // 2])
         some = self.rng.permutation(others)[: self.options.points // 4]
         index = np.sort(np.concatenate([best, some]))
-        self.critic.learn(self._rows[index], np.exp(self._logs[index]), self._energies[index])
+        self.critic.learn(
+            self._rows[index], np.exp(self._logs[index]), self._energies[index], self._cycles[index]
+        )
 
     @property
     def _patience(self) -> int:
@@ -161,37 +153,46 @@ class MarlSearcher(LearnerSearcher):
     def _propose(self, n: int) -> Rows:
         chosen = self._screened(n)
         if len(chosen.rows) < n:
-            more = self.fresh_random(n - len(chosen.rows))
-            chosen = _joined([chosen, Candidates(more, more, np.full(len(more), np.nan))])
+            chosen = joined([chosen, whole(self.fresh_random(n - len(chosen.rows)))])
         self._asked = chosen
         return chosen.rows
 
     def _screened(self, n: int) -> Candidates:
-        """At most n new rows: the best of a pool in the critic's eyes."""
-        critic = self.critic
+        """At most n new rows: the best of a rehearsal in the critic's eyes."""
+        critic, imagination = self.critic, self._imagination
         if not self._told and len(self._inherited):
-            rows = self._inherited
-            return self._taken(self._unseen(Candidates(rows, rows, np.full(len(rows), np.nan))), np.arange(n))
-        if critic is None or not critic.ready:
+            return self._taken(self._unseen(whole(self._inherited)), np.arange(n))
+        if critic is None or imagination is None or not critic.ready:
             return self._taken(self._unseen(self._pool(2 * n)), np.arange(n))
-        count = max(n, int(n * self._pool_factor() / self.options.rounds))
-        pool = self._unseen(self._pool(count))
-        mean = critic.predict(pool.rows, False)[0]
-        for _ in range(self.options.rounds - 1):
-            if not len(pool.rows):
-                break
-            ahead = pool[np.argsort(mean, kind="stable")[: max(n, count // 4)]]
-            start = self.rng.integers(0, len(ahead.rows), count)
-            moved = self._unseen(self._moved(ahead[start]), pool.rows)
-            pool, mean = _joined([pool, moved]), np.concatenate([mean, critic.predict(moved.rows, False)[0]])
-        # Deviations cost most of a prediction: only for those with a chance.
-        chance = np.argsort(mean, kind="stable")[: max(4 * n, len(mean) // 4)]
-        deviation = critic.predict(pool.rows[chance], True)[1]
-        return self._taken(pool, chance[self._picked(mean[chance], deviation, n)])
+        count = int(n * self._pool_factor())
+        away = int(count * self.options.away) if self._told >= _SETTLED else 0
+        imagination.rehearse(self._pool(_NEWCOMERS * n), count - away, away)
+        scouts = n // _SCOUTED if away else 0
+        found = self._taken(imagination.away.people, np.arange(scouts))
+        pool = imagination.home.people
+        index = self._unseen_index(pool)
+        pool, mean = pool[index], imagination.home.mean[index]
+        deviation = critic.predict(pool.rows, self.options.optimism > 0)[1]
+        return joined([found, self._taken(pool, self._picked(mean, deviation, n - len(found)))])
+
+    def _varied(self, parents: Candidates, donors: Candidates) -> Candidates:
+        """Children: some agents take over the joint choices of another candidate, or local moves."""
+        exchanging = self.rng.random(len(parents)) < self.options.exchange
+        exchanged = self._exchanged(parents[np.flatnonzero(exchanging)], donors)
+        return joined([self._moved(parents[np.flatnonzero(~exchanging)]), exchanged])
+
+    def _exchanged(self, parents: Candidates, donors: Candidates) -> Candidates:
+        """A few agents whose choices differ take over those of a donor."""
+        n = len(parents)
+        rows, donor = parents.rows.copy(), donors.rows[self.rng.integers(0, len(donors), n)]
+        acting = np.minimum(1 + self.rng.poisson(0.5, n), _MOST_ACTING)
+        first = np.empty(n, np.int64)
+        adopt(rows, donor, self.team.owner, acting, self.rng.random((n, _MOST_ACTING)), first)
+        return Candidates(self.space.repair(rows, self.rng, first)[0], parents.origin, parents.before)
 
     def _pool_factor(self) -> float:
         """Candidates per sample: more while samples are few, when predictions are cheap and choices matter most."""
-        return self.options.pool * float(np.clip(self.options.points / max(self._told, 1), 0.5, 4.0))
+        return self.options.pool * float(np.clip(self.options.points / max(self._told, 1), 0.5, 16.0))
 
     def _picked(
         self, mean: Float64[ndarray, "k"], deviation: Float64[ndarray, "k"], n: int
@@ -212,12 +213,6 @@ class MarlSearcher(LearnerSearcher):
             self._remember(key)
         return chosen
 
-    def _hope(self, pool: Candidates) -> Float64[ndarray, "n"]:
-        if self.critic is None or not len(pool.rows):
-            return np.zeros(len(pool.rows))
-        mean, deviation = self.critic.predict(pool.rows, self.options.optimism > 0)
-        return mean - self.options.optimism * deviation
-
     def _pool(self, count: int) -> Candidates:
         """Whole rows, block moves and local moves in the shares of the options; only whole rows without elites."""
         shares = np.array([self.options.full, self.options.moves, 1 - self.options.full - self.options.moves])
@@ -226,16 +221,16 @@ class MarlSearcher(LearnerSearcher):
         if not len(self._elites) or not len(self.team):
             shares = np.array([1.0, 0.0, 0.0])
         kind = self.rng.choice(3, size=count, p=shares / shares.sum())
-        whole, block, local = (int((kind == k).sum()) for k in range(3))
+        full, block, local = (int((kind == k).sum()) for k in range(3))
         parts = []
-        if whole:
-            rows = self._repaired(self.team.draw(whole, self.rng, self.options.explore))
-            parts.append(Candidates(rows, rows, np.full(len(rows), np.nan)))
+        if full:
+            rows = self._repaired(self.team.draw(full, self.rng, self.options.explore))
+            parts.append(whole(rows))
         if block:
             parts.append(self._acted(self._parents(block)))
         if local:
-            parts.append(self._moved(self._parents(local)))
-        return _joined(parts)
+            parts.append(self._varied(self._parents(local), self._parents(_DONORS)))
+        return joined(parts)
 
     def _parents(self, count: int) -> Candidates:
         """Elites, the better the likelier."""
@@ -265,13 +260,16 @@ class MarlSearcher(LearnerSearcher):
 
     def _unseen(self, pool: Candidates, others: Rows | None = None) -> Candidates:
         """Without rows proposed before, repetitions, and ``others``."""
+        return pool[self._unseen_index(pool, others)]
+
+    def _unseen_index(self, pool: Candidates, others: Rows | None = None) -> Int64[ndarray, "k"]:
         known = set() if others is None else set(self.space.keys(others))
         index = []
         for i, key in enumerate(self.space.keys(pool.rows)):
             if key not in known and key not in self._seen:
                 known.add(key)
                 index.append(i)
-        return pool[np.array(index, np.int64)]
+        return np.array(index, np.int64)
 
     # Learning
 
@@ -282,12 +280,18 @@ class MarlSearcher(LearnerSearcher):
         with np.errstate(divide="ignore"):
             logs = np.log(costs)
         if self.critic is not None:
-            self.critic.learn(rows, _blended(self.objective.table(self._outcome)), self._outcome.energy_pj)
+            self.critic.learn(
+                rows,
+                _blended(self.objective.table(self._outcome)),
+                self._outcome.energy_pj,
+                self._outcome.cycles.astype(np.float64),
+            )
         self._told += len(rows)
         self.batch = self.options.batch if self._told < _EARLY else 2 * self.options.batch
         self._rows = np.concatenate([self._rows, rows])[-_REMEMBERED:]
         self._logs = np.concatenate([self._logs, logs])[-_REMEMBERED:]
         self._energies = np.concatenate([self._energies, self._outcome.energy_pj])[-_REMEMBERED:]
+        self._cycles = np.concatenate([self._cycles, self._outcome.cycles])[-_REMEMBERED:]
         self._recent = np.concatenate([self._recent, logs])[-_RECENT - len(logs) :]
         if self.options.learn and len(self.team):
             self._teach(asked, logs)

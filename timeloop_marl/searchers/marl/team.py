@@ -51,6 +51,14 @@ class Team:
         return tuple(tuple(agent.axes.tolist()) for agent in self.agents)
 
     @property
+    def owner(self) -> Int64[ndarray, "axes"]:
+        """Agent of every axis."""
+        owner = np.zeros(self.space.axes, np.int64)
+        for k, agent in enumerate(self.agents):
+            owner[agent.axes] = k
+        return owner
+
+    @property
     def parameters(self) -> int:
         """Logits of all agents."""
         return sum(agent.parameters for agent in self.agents)

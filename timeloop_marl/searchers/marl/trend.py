@@ -1,0 +1,170 @@
+"""The critic's trend, learnt from samples: energy as words times prices, cycles as iterations or the slowest path."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float64, Int64
+from numba import njit
+from numpy import ndarray
+
+from .bottlenecks import Bottlenecks
+from .features import Features
+
+_TINY = 1e-300
+_EXPECTED = 16.0  # what the samples of all other layers weigh together in the prices, in samples of this one
+_FOCUS = 0.5  # weight of a sample in the prices: exp(-0.5 log cost), for they have to be right where the search goes
+_SHRINKAGE = (1e-6, 0.1)  # of prices that all data spaces share, and of those of their own
+_KEPT = 256  # samples of earlier epochs that still tell prices
+
+
+class Trend:
+    """Log cost as far as words and iterations explain it.
+
+    Args:
+        metric: ``edp`` (energy x cycles), ``energy``, ``delay``, or another name for a cost that words explain.
+        levels, parts: storage levels; parts of ``Features.words``, of which the first 2 levels + 1 are shared by all
+            data spaces: a word of a level costs much the same whatever it belongs to.
+    """
+
+    def __init__(self, metric: str, levels: int, parts: int) -> None:
+        self.metric = metric
+        self.words_matter, self.steps_matter = metric != "delay", metric in ("edp", "delay")
+        self._shrinkage = np.where(np.arange(parts) <= 2 * levels, *_SHRINKAGE)
+        self._prices: Float64[ndarray, "parts"] = np.zeros(0)
+        self._even_prices: Float64[ndarray, "parts"] = np.zeros(0)
+        self._bottlenecks = Bottlenecks()
+        self._expected: Float64[ndarray, "n parts"] = np.zeros(
+            (0, parts)
+        )  # words per pJ of other layers' samples
+        self._kept = Samples()
+
+    def __call__(self, features: Features, even: bool = False) -> Float64[ndarray, "m"]:
+        """Log cost of m mappings. ``even``: by prices to which cheap and dear samples counted alike."""
+        trend = np.zeros(len(features.steps))
+        if self.words_matter:
+            prices = self._even_prices if even and len(self._even_prices) else self._prices
+            trend += np.log(np.maximum(weighted(features.words, prices), _TINY))
+        if self.steps_matter:
+            trend += self._bottlenecks.log_cycles(features.flows, features.steps)
+        return trend
+
+    @property
+    def known(self) -> bool:
+        """Whether it can be asked before the first sample."""
+        return len(self._prices) > 0 if self.words_matter else self.steps_matter
+
+    def expect(self, words: Float64[ndarray, "n parts"], energy: Float64[ndarray, "n"]) -> None:
+        """Samples of other layers on this machine, both per computation of this layer: what a word costs there."""
+        if self.metric in ("edp", "energy"):
+            self._expected = words / energy[:, None]
+            self._prices = nonnegative(
+                self._expected, np.ones(len(energy)), np.zeros(words.shape[1]), self._shrinkage
+            )
+
+    def keep(self, samples: Samples) -> None:
+        """Samples of an epoch that is over; a few hundred of all epochs, good ones and others, still tell prices."""
+        both = self._kept.joined(samples)
+        order = np.argsort(both.logs, kind="stable")
+        rest = order[_KEPT // 2 :]
+        some = rest[np.linspace(0, len(rest) - 1, min(len(rest), _KEPT // 2)).astype(np.int64)]
+        self._kept = both[np.sort(np.concatenate([order[: _KEPT // 2], some]))]
+
+    def fit(self, samples: Samples) -> None:
+        """Prices and bottlenecks from the samples of this epoch and those kept."""
+        known = self._kept.joined(samples)
+        data = known.data
+        if data is None:
+            return
+        if self.words_matter:
+            self._prices = self._fitted(known, data, _FOCUS, self._prices)
+            self._even_prices = self._fitted(known, data, 0.0, self._even_prices)
+        if self.steps_matter:
+            good = np.isfinite(known.cycles)
+            self._bottlenecks.fit(data.flows[good], data.steps[good], known.cycles[good])
+
+    def _fitted(
+        self, known: Samples, data: Features, focus: float, before: Float64[ndarray, "parts"]
+    ) -> Float64[ndarray, "parts"]:
+        """Prices of a word per part: non-negative least squares of the relative error."""
+        targets = known.energies if self.metric in ("edp", "energy") else np.exp(known.logs)
+        good = np.isfinite(targets) & (targets > 0)
+        if not good.any():
+            return np.ones(data.words.shape[1])
+        weight = np.exp(-focus * (known.logs[good] - known.logs[good].min()))
+        scaled = data.words[good] / targets[good, None]
+        if len(self._expected):
+            scaled = np.concatenate([scaled, self._expected])
+            others = np.full(len(self._expected), _EXPECTED / len(self._expected))
+            weight = np.concatenate([weight, others])
+        start = before if len(before) else np.zeros(data.words.shape[1])
+        return nonnegative(scaled, weight, start, self._shrinkage)
+
+
+class Samples:
+    """Features with log cost, energy in pJ and cycles (nan where invalid)."""
+
+    def __init__(
+        self,
+        data: Features | None = None,
+        logs: Float64[ndarray, "n"] | None = None,
+        energies: Float64[ndarray, "n"] | None = None,
+        cycles: Float64[ndarray, "n"] | None = None,
+    ) -> None:
+        self.data = data
+        self.logs = np.zeros(0) if logs is None else logs
+        self.energies = np.zeros(0) if energies is None else energies
+        self.cycles = np.zeros(0) if cycles is None else cycles
+
+    def __len__(self) -> int:
+        return len(self.logs)
+
+    def __getitem__(self, index: Int64[ndarray, "k"]) -> Samples:
+        data = None if self.data is None else self.data[index]
+        return Samples(data, self.logs[index], self.energies[index], self.cycles[index])
+
+    def joined(self, more: Samples) -> Samples:
+        """These and more."""
+        if self.data is None or more.data is None:
+            return more if self.data is None else self
+        return Samples(
+            self.data.joined(more.data),
+            np.concatenate([self.logs, more.logs]),
+            np.concatenate([self.energies, more.energies]),
+            np.concatenate([self.cycles, more.cycles]),
+        )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def weighted(words: ndarray, prices: ndarray) -> ndarray:
+    """words @ prices in one fixed order."""
+    out = np.zeros(words.shape[0])
+    for i in range(words.shape[0]):
+        for k in range(words.shape[1]):
+            out[i] += words[i, k] * prices[k]
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def nonnegative(columns: ndarray, weight: ndarray, start: ndarray, shrinkage: ndarray) -> ndarray:
+    """Non-negative prices that bring ``columns @ prices`` close to 1, by coordinate descent from ``start``."""
+    n, parts = columns.shape
+    gram = np.zeros((parts, parts))
+    aim = np.zeros(parts)
+    for i in range(n):
+        for a in range(parts):
+            value = weight[i] * columns[i, a]
+            if value != 0.0:
+                aim[a] += value
+                for b in range(parts):
+                    gram[a, b] += value * columns[i, b]
+    prices = start.copy()
+    for _ in range(60):
+        for a in range(parts):
+            if gram[a, a] <= 0.0:
+                continue
+            slope = aim[a]
+            for b in range(parts):
+                slope -= gram[a, b] * prices[b]
+            # Shrinkage keeps parts that move together from growing against each other.
+            prices[a] = max(0.0, (slope + gram[a, a] * prices[a]) / ((1.0 + shrinkage[a]) * gram[a, a]))
+    return prices
