@@ -66,7 +66,7 @@ def test_search_writes_its_results_and_nothing_else(shell: Shell, tmp_path: Path
     expected = {f"timeloop-marl.{kind}" for kind in RESULTS}
     expected |= {f"timeloop-marl.2.{kind}" for kind in RESULTS - {"png"}}
     assert {path.name for path in run.iterdir()} == expected | {
-        "run.json", "inputs.yaml", "trace.bin", "summary.json", "report.html", "log.jsonl", ".lock",
+        "run.json", "inputs.yaml", "trace.bin", "summary.json", "report.html", "log.jsonl", "agents.json", ".lock",
     }  # fmt: skip
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
 

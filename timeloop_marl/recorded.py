@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ from .live.log import LOG, EventLog, SearchLog
 from .live.snapshot import search_snapshot
 from .live.view import all_of, live_view
 from .objective import Objective
-from .run_folder import RunFolder
+from .run_folder import AGENTS, RunFolder
 from .run_identity import run_identity
 from .search_loop import Budget, TraceFile
 from .search_loop import search as run_search
@@ -100,6 +101,9 @@ def recorded_search(
         )
         if log is not None:
             log.end(found)
+        account = searcher.account()
+        if account is not None and conditions.output is not None:
+            RunFolder(conditions.output).write(AGENTS, json.dumps(account) + "\n")
         return found, evaluator
 
 

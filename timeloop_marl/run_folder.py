@@ -18,6 +18,7 @@ from .versions import versions
 MANIFEST = "run.json"
 INPUTS = "inputs.yaml"
 TRACE = "trace.bin"
+AGENTS = "agents.json"
 LOCK = ".lock"
 MANIFEST_VERSION = 1
 

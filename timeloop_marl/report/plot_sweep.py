@@ -17,6 +17,7 @@ from .scaling import log_axis
 from .units import energy_unit
 
 _NUMBERED = 40  # points that get their number beside the mark; more would be a blur
+_NEAR = 0.025  # of the spread of the points, in both directions
 _LISTED = 30  # points that are named beside the plot
 _LINE, _LETTER, _HEAD = (
     0.19,
@@ -94,16 +95,32 @@ def _draw(
         colour, marker = styles[i]
         face = colour if point.front else "white"
         axes.plot(*values[i], marker, color=colour, markerfacecolor=face, markersize=7 if point.front else 6)
-        if len(points) <= _NUMBERED:
-            weight = "bold" if point.best else "normal"
-            axes.annotate(
-                str(i + 1), values[i], (5, 4), textcoords="offset points", fontsize=7.5, fontweight=weight
-            )
+    for group in _together(values) if len(points) <= _NUMBERED else []:
+        numbers = ", ".join(str(i + 1) for i in group)
+        weight = "bold" if any(points[i].best for i in group) else "normal"
+        axes.annotate(
+            numbers, values[group[0]], (5, 4), textcoords="offset points", fontsize=7.5, fontweight=weight
+        )
     for axis, column in ((axes.xaxis, 0), (axes.yaxis, 1)):
         log_axis(axes, axis, values[:, column])
     axes.grid(True, which="major", color=palette.LIGHT_GREY)
     axes.set_axisbelow(True)
     axes.margins(0.09)
+
+
+def _together(values: np.ndarray) -> list[list[int]]:
+    """Points in groups that are so near each other that their numbers would lie on one another."""
+    places = np.log(values)
+    places /= np.maximum(np.ptp(places, axis=0), 1e-9)
+    groups: list[list[int]] = []
+    for i, place in enumerate(places):
+        near = (g for g in groups if (np.abs(places[g[0]] - place) < _NEAR).all())
+        found = next(near, None)
+        if found is None:
+            groups.append([i])
+        else:
+            found.append(i)
+    return groups
 
 
 def point_styles(result: SweepResult, points: Sequence[SweepPoint]) -> list[tuple[str, str]]:

@@ -16,13 +16,13 @@ from ..evaluators.native import NativeEvaluator
 from ..mapping import Mapping
 from ..mapping_yaml import read_mapping
 from ..model.outcome import Statistics
-from ..run_folder import INPUTS, MANIFEST
+from ..run_folder import AGENTS, INPUTS, MANIFEST
 from ..specs.reading import load_flat, read_spec
 from ..specs.spec import ModelOptions, Spec
 from .trajectory import Trajectory
 from .units import objective_label
 
-PREFIX, SUMMARY, AGENTS = "timeloop-marl", "summary.json", "agents.json"
+PREFIX, SUMMARY = "timeloop-marl", "summary.json"
 RULES = "2025"
 _FILES = 3  # of one folder that are named one by one
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 from jaxtyping import Int64
@@ -48,6 +49,10 @@ class Searcher(ABC):
     @abstractmethod
     def tell(self, candidates: Int64[ndarray, "m axes"], outcome: Outcome) -> None:
         """Learn from the outcomes of the rows returned by the last ``ask``."""
+
+    def account(self) -> Mapping[str, Any] | None:
+        """What a report may show of the searcher's inner life, as plain data; ``None`` if there is nothing."""
+        return None
 
 
 class Turns:

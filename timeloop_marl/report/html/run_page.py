@@ -8,6 +8,7 @@ from ..map_text import map_text
 from ..run_record import Ranked, RunRecord, files_text
 from ..units import edp_text, energy_text, short_count
 from ..view import stands_for_fanout
+from .agents_section import agents_section
 from .blocks import Bullets, Cell, Facts, Fold, Listing, Page, Paragraph, Section, Table, Tile, Tiles
 from .mapping_sections import (
     energy_section,
@@ -17,7 +18,7 @@ from .mapping_sections import (
     per_compute,
     roofline_section,
 )
-from .search_sections import agents_section, convergence_section
+from .search_sections import convergence_section
 
 
 def run_page(record: RunRecord) -> Page:
@@ -34,7 +35,7 @@ def run_page(record: RunRecord) -> Page:
         ]
     else:
         sections.append(convergence_section(record, half=False))
-    sections += agents_section(record)
+    sections += agents_section(record.agents)
     if len(record.best) > 1:
         sections.append(_others(record))
     sections.append(_origin(record))

@@ -1,4 +1,4 @@
-"""Sections about how a search went: convergence, samples, agents."""
+"""Sections about how a search went: convergence, samples."""
 
 from __future__ import annotations
 
@@ -30,8 +30,3 @@ def convergence_section(record: RunRecord, *, half: bool = True) -> Section:
         )
         blocks.append(Fold("Why samples were invalid", [table], is_open=not record.best))
     return Section("course", "Convergence" if record.best else "Samples", blocks, half)
-
-
-def agents_section(record: RunRecord) -> list[Section]:
-    """What the team did, if the searcher left a record of it."""
-    return []
