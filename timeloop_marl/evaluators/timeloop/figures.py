@@ -27,6 +27,7 @@ NO_TENSOR = TensorStatistics(
     address_energy_total=0.0, read_bandwidth=0.0, write_bandwidth=0.0, bandwidth_scale=1.0,
 )  # fmt: skip
 
+_GATED = "Gated Computes (total)"
 _SPARSE_INSTANCES = "Utilized instances (max)"
 
 
@@ -63,7 +64,9 @@ def measured(text: StatsText, archive: Archive | None, spec: Spec) -> Measured:
     statistics = Statistics(
         cycles=cycles,
         energy_pj=energy,
-        utilization=float(computes) / float(spec.architecture.compute.instances) / float(cycles),
+        utilization=float(computes + _gated(text, spec))
+        / float(spec.architecture.compute.instances)
+        / float(cycles),
         computes=computes,
         operations=text.intensity.count("Total ops"),
         reduction_operations=text.intensity.count("Total reduction ops"),
@@ -73,6 +76,12 @@ def measured(text: StatsText, archive: Archive | None, spec: Spec) -> Measured:
         networks=networks,
     )
     return Measured(statistics, archive is not None and full)
+
+
+def _gated(text: StatsText, spec: Spec) -> int:
+    """Operations that a sparse design gates: they take their turn, though nothing is computed."""
+    block = text.levels[spec.architecture.compute.name]
+    return block.count(_GATED) if _GATED in block.values else 0
 
 
 def _check_names(text: StatsText, archive: Archive | None, spec: Spec) -> None:
