@@ -6,6 +6,9 @@ parameters, agents that learn in parallel. docs/marl.md lists what is added here
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
@@ -18,6 +21,7 @@ from . import credit
 from .agent import Learning
 from .clustering import SIGNALS, clusters, strengths
 from .critic import Critic
+from .diary import Diary
 from .grouping import SIGNALS_OF_TEAM, Groups, fixed_groups
 from .heritage import first_candidates, heritage
 from .imagination import Candidates, Imagination, joined, whole
@@ -76,6 +80,8 @@ class MarlSearcher(LearnerSearcher):
         self._asked: Candidates | None = None
         self._inherited: Rows = np.zeros((0, space.axes), np.int64)  # to be proposed first
         self._epoch = 0
+        self._diary = Diary([axis.name for axis in space.columns])
+        self._diary.grouped(0, self._groups, None)
         self._begin()
 
     def inherit(self, knowledge: Knowledge) -> None:
@@ -88,6 +94,7 @@ class MarlSearcher(LearnerSearcher):
         parts, own = self.options.inherit, heritage(self.space, knowledge, self.rng)
         if "clusters" in parts and own.groups is not None and self.options.clusters in SIGNALS_OF_TEAM:
             self._groups = own.groups
+            self._diary.grouped(0, self._groups, None)
             self._begin()
         if "policies" in parts:
             self.team.prefer(own.logits)
@@ -97,6 +104,10 @@ class MarlSearcher(LearnerSearcher):
         if "elites" in parts:
             foreseen = critic.foresee if critic is not None and critic.foresees else None
             self._inherited = first_candidates(self.space, own.rows, foreseen, self.rng)
+
+    def account(self) -> Mapping[str, Any]:
+        """Groups, entropy and credit of the agents over time (``diary``)."""
+        return self._diary.account()
 
     def knowledge(self, name: str = "") -> LayerKnowledge | None:
         """What the team has learnt so far, for other layers; ``None`` if it has seen nothing valid."""
@@ -321,6 +332,7 @@ class MarlSearcher(LearnerSearcher):
             shape = (len(self._elites), len(self.team))
             advantage = np.concatenate([advantage, np.full(shape, self.options.imitation)])
         self.team.learn(rows, advantage, self._how)
+        self._diary.learnt(self._told, self.team, advantage[: len(logs)])
 
     def _update_elites(self, rows: Rows, logs: Float64[ndarray, "m"]) -> None:
         every, all_logs = np.concatenate([self._elites, rows]), np.concatenate([self._elite_logs, logs])
@@ -338,6 +350,7 @@ class MarlSearcher(LearnerSearcher):
         if strength is not None:
             self._groups = clusters(strength, options.agents)
             self.team.regroup(self._groups)
+            self._diary.grouped(self._told, self._groups, strength)
 
     def _strengths(self) -> Float64[ndarray, "axes axes"] | None:
         finite = np.isfinite(self._logs)
