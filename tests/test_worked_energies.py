@@ -32,15 +32,29 @@ problem:
     - {name: O, projection: [[[K]], [[P]]], read_write: true}
   instance: {R: 3, P: 4, C: 1, K: 1}
 """
-E1 = (
-    MATMUL % (4, 2, 3)
-    + """
+# What the machines have in common: the top of the tree; four multipliers at its end, and energies.
+DRAM = """
 architecture:
   version: 0.3
   subtree:
   - name: sys
     local:
     - {name: DRAM, class: DRAM, attributes: {word_bits: 8, instances: 1, meshX: 1}}
+"""
+FOUR_MACS = """\
+    - {name: mac, class: intmac, attributes: {word_bits: 8, instances: 4, meshX: 4}}
+ERT:
+  version: 0.3
+  tables:
+  - &t {name: 'sys.DRAM[1..1]', actions: [{name: read, energy: 1}, {name: write, energy: 2}, {name: update, energy: 4}]}
+  - {<<: *t, name: 'sys.BUF[1..1]'}
+  - {<<: *t, name: 'sys.RF[1..4]'}
+  - {name: 'sys.mac[1..4]', actions: [{name: compute, energy: 0.5}]}
+"""
+E1 = (
+    MATMUL % (4, 2, 3)
+    + DRAM
+    + """\
     - {name: BUF, class: SRAM, attributes: {instances: 1, meshX: 1, BUFFER}}
     - {name: mac, class: intmac, attributes: {word_bits: 8, instances: 1, meshX: 1}}
 TABLES
@@ -96,25 +110,15 @@ def test_energy_parameters(name):
 
 E7 = (
     MATMUL % (2, 4, 3)
-    + """
-architecture:
-  version: 0.3
-  subtree:
-  - name: sys
-    local:
-    - {name: DRAM, class: DRAM, attributes: {word_bits: 8, instances: 1, meshX: 1}}
+    + DRAM
+    + """\
     - name: BUF
       class: SRAM
       attributes: {word_bits: 8, entries: 10000, instances: 1, meshX: 1, BUFFER}
     - {name: RF, class: SRAM, attributes: {word_bits: 8, entries: 10000, instances: 4, meshX: 4}}
-    - {name: mac, class: intmac, attributes: {word_bits: 8, instances: 4, meshX: 4}}
-ERT:
-  version: 0.3
-  tables:
-  - &t {name: 'sys.DRAM[1..1]', actions: [{name: read, energy: 1}, {name: write, energy: 2}, {name: update, energy: 4}]}
-  - {<<: *t, name: 'sys.BUF[1..1]'}
-  - {<<: *t, name: 'sys.RF[1..4]'}
-  - {name: 'sys.mac[1..4]', actions: [{name: compute, energy: 0.5}]}
+"""
+    + FOUR_MACS
+    + """\
   WIRE
 mapping:
 - {target: RF, type: temporal, factors: K3, permutation: KMN}
@@ -148,13 +152,8 @@ def test_network_energies(name):
 
 E10 = (
     CONV
-    + """
-architecture:
-  version: 0.3
-  subtree:
-  - name: sys
-    local:
-    - {name: DRAM, class: DRAM, attributes: {word_bits: 8, instances: 1, meshX: 1}}
+    + DRAM
+    + """\
     - name: BUF
       class: SRAM
       attributes: {word_bits: 8, entries: 10000, instances: 1, meshX: 1, network_read: mc, network_update: noc}
@@ -165,14 +164,9 @@ architecture:
     - name: RF
       class: SRAM
       attributes: {word_bits: 8, entries: 10000, instances: 4, meshX: 4, network_fill: mc, network_drain: noc}
-    - {name: mac, class: intmac, attributes: {word_bits: 8, instances: 4, meshX: 4}}
-ERT:
-  version: 0.3
-  tables:
-  - &t {name: 'sys.DRAM[1..1]', actions: [{name: read, energy: 1}, {name: write, energy: 2}, {name: update, energy: 4}]}
-  - {<<: *t, name: 'sys.BUF[1..1]'}
-  - {<<: *t, name: 'sys.RF[1..4]'}
-  - {name: 'sys.mac[1..4]', actions: [{name: compute, energy: 0.5}]}
+"""
+    + FOUR_MACS
+    + """\
   - name: sys.mc
     actions:
     - {name: multicast, arguments: {num: 1}, energy: 3}
