@@ -9,7 +9,9 @@ from measures import DRAWS, TOLERANCES, Results, Values, geometric
 from pairs import best_known
 from records import Records
 from running import Task
-from tables import Lines, head, number, row
+from tables import Lines, head, number, percent, row
+
+LARGEST = 1e4
 
 
 def results_of(
@@ -21,20 +23,35 @@ def results_of(
 
 
 def table(results: Results, variants: Mapping[str, str], base: str) -> Lines:
-    """Per variant: geometric mean samples (unsolved = twice the budget), unsolved runs, ratio to ``base``.
+    """Per variant: geometric mean samples (unsolved = twice the budget), unsolved runs, ratios to ``base``.
 
-    A ratio below 1 = fewer samples than the base. Runs are paired by pair and seed; the interval is over runs.
+    A ratio below 1 = fewer samples, or a lower cost at the end, than the base. Runs are paired by pair and seed; the
+    interval is over runs.
     """
-    names = ("10 %", "2 %", "0.5 %")
+    to = [percent(t) for t in TOLERANCES]
     yield from head(
-        ["variant", *(f"to {n} (unsolved)" for n in names), *(f"ratio to {base}, {n}" for n in names)]
+        [
+            "variant",
+            *(f"to {n} (unsolved)" for n in to),
+            *(f"ratio to {base}, {n}" for n in to),
+            "ratio of final cost",
+        ]
     )
     bases = [samples(results, variants[base], t) for t in TOLERANCES]
     for name, text in variants.items():
         mine = [samples(results, text, t) for t in TOLERANCES]
         unsolved = [int(np.isinf(samples(results, text, t, np.inf)).sum()) for t in TOLERANCES]
         counts = [f"{number(geometric(v))} ({u} of {len(v)})" for v, u in zip(mine, unsolved)]
-        yield row([name, *counts, *("1" if name == base else paired(m, b) for m, b in zip(mine, bases))])
+        ratios = [paired(m, b) for m, b in zip(mine, bases)]
+        ends = paired(final_costs(results, text), final_costs(results, variants[base]))
+        yield row([name, *counts, *(["1"] * (len(ratios) + 1) if name == base else [*ratios, ends])])
+
+
+def final_costs(results: Results, name: str) -> Values:
+    """Over the best known, at the end of the budget; at most ``LARGEST``, which is also "nothing valid"."""
+    budget = results.budget(name)
+    costs = [results.costs(pair, name, budget) for pair in results.pairs(name)]
+    return np.minimum(np.concatenate(costs), LARGEST)
 
 
 def samples(results: Results, name: str, tolerance: float, unsolved: float = 2.0) -> Values:
