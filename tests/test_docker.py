@@ -44,7 +44,11 @@ def test_services() -> None:
     assert set(services) == {"search", "compare", "notebook"}
     for service in services.values():
         assert service["build"]["dockerfile"] == "docker/Dockerfile"
-        assert service["volumes"] == ["${DATA:-./data}:/data"]
+        (mounted,) = service["volumes"]
+        assert (mounted["source"], mounted["target"]) == ("${DATA:-./data}", "/data")
+        # Otherwise the engine makes the folder as root, and the user's ids cannot write into it.
+        assert mounted["bind"] == {"create_host_path": False}
+        assert service["user"] == "${USER_UID:-1000}:${USER_GID:-1000}"
 
 
 def test_the_smoke_test_says_what_is_missing(tmp_path: Path) -> None:
