@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 LAYER := problems/resnet18/conv2_3x3.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check lint types bench bench-search fuzz inputs clean run-venv dev-venv
+.PHONY: help demo test test-all check lint types bench bench-search fuzz docs inputs clean run-venv dev-venv
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +38,10 @@ bench-search: run-venv  ## samples that searchers need for a good mapping, a few
 
 fuzz: dev-venv  ## hostile inputs: 20,000 mutants of the example files
 	$(BIN)/python -m tests.fuzz --mutants 20000
+
+docs: run-venv  ## the documentation as a web site, into build/site
+	@tools/venv.sh $(VENV) docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 inputs: dev-venv  ## write problems/, mappers/ and the cited energy tables anew
 	$(BIN)/python tools/make_problems.py
