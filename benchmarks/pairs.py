@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from timeloop_marl.specs.reading import load
 from timeloop_marl.specs.spec import Spec
 
 ROOT = Path(__file__).parent.parent
 BEST_KNOWN = Path(__file__).parent / "best_known.json"
+OPTIMA = Path(__file__).parent / "optima"
 # Options and defaults were chosen on the first set alone.
 SETS = {
     "tuning": (
@@ -54,8 +56,23 @@ def levels(pair: str) -> int:
 
 
 def best_known(objective: str) -> dict[str, float]:
-    """Pair to the lowest cost that any search has found so far."""
-    return dict(json.loads(BEST_KNOWN.read_text()).get(objective, {}))
+    """Pair to the lowest cost that any search or proof has found so far."""
+    found = dict(json.loads(BEST_KNOWN.read_text()).get(objective, {}))
+    return lowest(((pair, record["cost"]) for pair, record in _optima(objective)), found)
+
+
+def proven(objective: str) -> set[str]:
+    """Pairs whose best known cost is proven to be the optimum (``optima.py``)."""
+    known = best_known(objective)
+    records = _optima(objective)
+    return {
+        pair for pair, record in records if record["status"] == "optimal" and known[pair] >= record["bound"]
+    }
+
+
+def _optima(objective: str) -> list[tuple[str, dict[str, Any]]]:
+    records = [json.loads(file.read_text()) for file in sorted(OPTIMA.glob(f"{objective}.*.json"))]
+    return [(record["pair"], record) for record in records if "cost" in record]
 
 
 def lower_best_known(objective: str, found: Mapping[str, float]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from measures import BUDGETS, TOLERANCES, Ratio, Results, Values, cost_ratio, geometric, sample_ratio
+from pairs import proven
 
 Lines = Iterator[str]
 
@@ -120,8 +121,9 @@ def best_of(ratio: Ratio) -> str:
 def by_pair(
     results: Results, searchers: Sequence[str], tolerances: Sequence[float] = TOLERANCES[:2]
 ) -> Lines:
-    """Median samples of each searcher on each pair."""
-    yield from head(["pair", *searchers])
+    """Median samples of each searcher on each pair, and what the best known cost is."""
+    optimal = proven(results.objective)
+    yield from head(["pair", "best known", *searchers])
     for pair in results.pairs():
         cells = [
             " / ".join(number(float(np.median(results.samples_to(pair, name, t)))) for t in tolerances)
@@ -129,4 +131,4 @@ def by_pair(
             else ""
             for name in searchers
         ]
-        yield row([pair, *cells])
+        yield row([pair, f"{results.best[pair]:.4g} {'(proven)' if pair in optimal else ''}".strip(), *cells])
