@@ -18,7 +18,7 @@ from pathlib import Path
 
 from timeloop_marl import specs
 from timeloop_marl.errors import TimeloopMarlError
-from timeloop_marl.evaluators.timeloop import TimeloopEvaluator, find_program
+from timeloop_marl.evaluators.timeloop import OnCrash, TimeloopEvaluator, find_program
 from timeloop_marl.rule_probes import recognise_rules
 from timeloop_marl.verification import Verification, verify_mappings
 from timeloop_marl.verification_draws import drawn
@@ -43,12 +43,14 @@ def inputs(machines: list[str], standard: Path | None) -> Iterator[tuple[str, li
 
 
 def verified(
-    files: list[Path], layer: Path, samples: int, seed: int, jobs: int
+    files: list[Path], layer: Path, samples: int, seed: int, jobs: int, seconds: float
 ) -> tuple[Verification, Counter[str]]:
     """The comparison, and how many mappings of what kind there were."""
     spec = specs.load([*files, layer])
     mappings = drawn(spec, "mixed", samples, seed)
-    found = verify_mappings(spec, mappings, TimeloopEvaluator(spec), jobs=jobs)
+    found = verify_mappings(
+        spec, mappings, TimeloopEvaluator(spec, seconds=seconds, on_crash=OnCrash.SKIP), jobs=jobs
+    )
     kinds = Counter(
         "invalid" if not check.valid else "imperfect" if check.mapping.imperfect else "valid"
         for check in found.checks
@@ -64,20 +66,26 @@ def main() -> int:
     parser.add_argument("--samples", type=int, default=40)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--call-seconds", type=float, default=120.0)
     parser.add_argument("--machines", nargs="*", default=[])
     parser.add_argument("--layers", nargs="+", default=LAYERS, help="files below problems/")
     given = parser.parse_args()
     print(recognise_rules(TimeloopEvaluator).sentence(find_program().name))
-    print("| machine | mappings | valid | imperfect | invalid | figures | every digit | differ | seconds |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print(
+        "| machine | mappings | valid | imperfect | invalid | figures | every digit | differ | no answer | seconds |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
     totals: Counter[str] = Counter()
     for name, files in inputs(given.machines, given.standard):
         row: Counter[str] = Counter()
         begun = time.monotonic()
         for layer in given.layers:
-            found, kinds = verified(files, ROOT / "problems" / layer, given.samples, given.seed, given.jobs)
+            found, kinds = verified(
+                files, ROOT / "problems" / layer, given.samples, given.seed, given.jobs, given.call_seconds
+            )
             row.update(kinds)
             row["mappings"] += len(found.checks)
+            row["unanswered"] += len(found.unanswered)
             row["figures"] += found.figures
             row["full"] += sum(check.full for check in found.checks)
             for number, check in enumerate(found.checks):
@@ -101,6 +109,7 @@ def show(name: str, row: Counter[str], seconds: float) -> None:
         row["figures"],
         row["full"],
         row["differ"],
+        row["unanswered"],
     ]
     print(f"| {name} | {' | '.join(f'{cell:,}' for cell in cells)} | {seconds:.0f} |", flush=True)
 

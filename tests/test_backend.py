@@ -23,7 +23,7 @@ from timeloop_marl.errors import BackendError, UsageError
 from timeloop_marl.evaluation import EvaluatorChoice, default_cache, make_evaluator, timeloop_identity
 from timeloop_marl.evaluators.cache import OutcomeCache
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.evaluators.timeloop import TimeloopEvaluator
+from timeloop_marl.evaluators.timeloop import OnCrash, TimeloopEvaluator
 from timeloop_marl.model.outcome import Statistics
 from timeloop_marl.rule_probes import probe_spec, probes, recognise_rules
 from timeloop_marl.specs import load
@@ -234,6 +234,23 @@ def test_verification_counts_by_place(spec: Spec) -> None:
     )
     other = Verification("p", "n", (Check(mapping, True, 10, True, differences),))
     assert other.places() == {"total": 1, "BUF": 2, "a <==> b": 1}
+
+
+def test_a_hang_costs_one_mapping_of_a_verification(tmp_path: Path, spec: Spec) -> None:
+    before = (
+        f"with open({str(tmp_path / 'n')!r}, 'a') as stream:\n    stream.write('x')\n"
+        f"if os.path.getsize({str(tmp_path / 'n')!r}) == 2:\n    os.kill(os.getpid(), 9)"
+    )
+    mappings = draw_mappings(spec, 4, 1)
+    with quick_drop_in(tmp_path / "bin", before) as program:
+        skipping = TimeloopEvaluator(spec, program=program, on_crash=OnCrash.SKIP, scratch=tmp_path)
+        found = verify_mappings(spec, mappings, skipping)
+    assert (len(found.checks), len(found.unanswered)) == (3, 1)
+    assert found.agree and "1 mappings without an answer" in found.summary()
+    with quick_drop_in(tmp_path / "again", "os.kill(os.getpid(), 9)") as program:
+        stopping = TimeloopEvaluator(spec, program=program, scratch=tmp_path)
+        with pytest.raises(BackendError, match="SIGKILL"):
+            verify_mappings(spec, mappings, stopping)
 
 
 def test_draws_are_different_and_repeatable(spec: Spec) -> None:

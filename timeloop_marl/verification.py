@@ -7,17 +7,19 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from .errors import BackendError
 from .evaluators.cache import mapping_key
 from .evaluators.native import NativeEvaluator
-from .evaluators.timeloop import TimeloopEvaluator
+from .evaluators.timeloop import OnCrash, TimeloopEvaluator
 from .evaluators.timeloop.figures import Measured
 from .mapping import Mapping, MappingBatch
 from .mapspace.axes import LearnersMapspace
-from .model.outcome import Rejection
+from .model.outcome import Rejection, Statistics
 from .parallel import Workers
 from .rows.agreement import disagreements
 from .rows.figures import Difference, computed, figures
@@ -40,11 +42,18 @@ class Check:
 
 @dataclass(frozen=True)
 class Verification:
-    """The outcome of a comparison. ``program``, ``native``: the names of the two."""
+    """The outcome of a comparison.
+
+    Attributes:
+        program, native: the names of the two.
+        checks: one per mapping that both evaluated.
+        unanswered: why the program gave no figures, for the others (crashes and hangs that are to be skipped).
+    """
 
     program: str
     native: str
     checks: tuple[Check, ...]
+    unanswered: tuple[str, ...] = ()
 
     @property
     def agree(self) -> bool:
@@ -67,7 +76,9 @@ class Verification:
         differing = sum(len(check.differences) for check in self.checks)
         return (
             f"{len(self.checks):,} mappings ({valid:,} valid), {self.figures:,} figures ({digits}): "
-            f"{differing:,} differ; {self.program} against {self.native}"
+            f"{differing:,} differ"
+            + (f", {len(self.unanswered):,} mappings without an answer" if self.unanswered else "")
+            + f"; {self.program} against {self.native}"
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -79,6 +90,7 @@ class Verification:
             "valid": sum(check.valid for check in self.checks),
             "figures": self.figures,
             "full_precision": all(check.full for check in self.checks if check.valid),
+            "unanswered": list(self.unanswered),
             "differing_by_place": self.places(),
             "differences": [
                 {"mapping": number, "figure": d.path, "real": d.expected, "native": d.got}
@@ -100,25 +112,39 @@ def verify_mappings(
     """Evaluate every mapping with both and compare every figure.
 
     Raises:
-        BackendError: the program crashed or hung.
+        BackendError: the program crashed or hung, and ``real`` is not to skip that.
     """
     native = NativeEvaluator(spec)
     mine = [native.statistics(mapping) for mapping in mappings]
-    measured: list[Measured | Rejection] = Workers(jobs, "threading").map(real.measure, mappings)
-    checks = []
+    measured = Workers(jobs, "threading").map(partial(_measured, real), mappings)
+    checks, unanswered = [], []
     for mapping, own, found in zip(mappings, mine, measured, strict=True):
-        valid = isinstance(found, Measured)
-        statistics = found.statistics if isinstance(found, Measured) else found
-        checks.append(
-            Check(
-                mapping,
-                valid,
-                figures(computed(statistics, spec)),
-                isinstance(found, Measured) and found.full,
-                tuple(disagreements(own, found, spec)),
-            )
-        )
-    return Verification(real.name, native.name, tuple(checks))
+        if isinstance(found, BackendError):
+            unanswered.append(str(found))
+        else:
+            checks.append(_check(spec, mapping, own, found))
+    return Verification(real.name, native.name, tuple(checks), tuple(unanswered))
+
+
+def _measured(real: TimeloopEvaluator, mapping: Mapping) -> Measured | Rejection | BackendError:
+    try:
+        return real.measure(mapping)
+    except BackendError as error:
+        if real.on_crash is OnCrash.STOP:
+            raise
+        return error
+
+
+def _check(spec: Spec, mapping: Mapping, own: Statistics | Rejection, found: Measured | Rejection) -> Check:
+    valid = isinstance(found, Measured)
+    statistics = found.statistics if isinstance(found, Measured) else found
+    return Check(
+        mapping,
+        valid,
+        figures(computed(statistics, spec)),
+        isinstance(found, Measured) and found.full,
+        tuple(disagreements(own, found, spec)),
+    )
 
 
 def draw_mappings(spec: Spec, count: int, seed: int) -> list[Mapping]:

@@ -16,6 +16,9 @@ from .specs.spec import Spec
 from .verification import draw_mappings
 
 _ROUNDS = 20  # tries per mapping that is wanted
+# Mappings may be wider than the machine, but few times only: timeloop-model looks at every instance before it says so,
+# which takes minutes where there are ten thousands.
+_TOO_WIDE = 4
 
 
 def drawn(spec: Spec, kind: str, count: int, seed: int) -> list[Mapping]:
@@ -51,9 +54,13 @@ def _mixed(spec: Spec, count: int, seed: int) -> list[Mapping]:
 def _any(spec: Spec, count: int, seed: int) -> list[Mapping]:
     space, rng = TimeloopMapspace(spec, "uber"), np.random.Generator(np.random.PCG64(seed))
     found: dict[bytes, Mapping] = {}
+    spatial = list(space.spatial_levels)
+    widest = _TOO_WIDE * spec.architecture.compute.instances
     for _ in range(_ROUNDS):
         batch = space.decode(space.sample(rng, count))
-        found.update((mapping_key("", batch, i), batch[i]) for i in range(len(batch)))
+        width = batch.factors[:, spatial, :].astype(float).prod(axis=(1, 2))
+        fitting = batch.take(np.flatnonzero(width <= widest))
+        found.update((mapping_key("", fitting, i), fitting[i]) for i in range(len(fitting)))
         if len(found) >= count:
             break
     return list(found.values())[:count]
