@@ -15,6 +15,7 @@ from timeloop_marl.errors import InfeasibleError, MappingError, UsageError
 from timeloop_marl.mapping import Mapping
 from timeloop_marl.mapspace.axes import LearnersMapspace, describe
 from timeloop_marl.mapspace.learners.axis import AxisKind
+from timeloop_marl.mapspace.timeloop import TimeloopMapspace
 from timeloop_marl.search_result import nest_key
 from timeloop_marl.specs.architecture import TilingLevel
 from timeloop_marl.specs.constraints import LoopConstraint
@@ -271,6 +272,18 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_user_constraints(name: str) -> None:
     check_space(three_level(gemm(16, 24, 40), CASES[name]), 200)
+
+
+def test_a_fixed_factor_counts_as_what_the_loops_inside_have_left_of_it() -> None:
+    """M=3 on a mesh of 2 x 2: the innermost loop takes 3 of 6, so that a loop of 2 is what Timeloop makes of it."""
+    rules = {(0, False): LoopConstraint(fixed={0: 3}), (1, True): LoopConstraint(fixed={0: 3})}
+    cut = three_level(gemm(6, 4, 4), rules)
+    space = LearnersMapspace(cut)
+    batch = space.decode(space.sample(20, np.random.default_rng(0)))
+    theirs = TimeloopMapspace(cut)
+    reference = theirs.decode(theirs.sample(np.random.default_rng(0), 1))
+    assert (batch.factors[:, :, 0] == reference.factors[0, :, 0]).all()
+    assert reference.factors[0, :2, 0].tolist() == [3, 2]
 
 
 def test_fixed_factors_that_do_not_divide_make_residual_loops_as_timeloop_does() -> None:

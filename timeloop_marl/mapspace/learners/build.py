@@ -132,14 +132,17 @@ class Builder:
         return tuple(found)
 
     def _items(self, d: int) -> list[Item]:
-        """Fixed factors innermost first (each leaves ``rem / f``, rounded up), then the primes of what is left."""
+        """Fixed factors innermost first (each leaves ``rem / f``, rounded up), then the primes of what is left.
+
+        A fixed factor that covers more than the loops inside have left is cut to that (mapspace section 1.1).
+        """
         rem, items = self.spec.problem.bounds[d], []
         for t in range(self.T):
             fixed = self.rules[t].fixed.get(d)
             if fixed is not None:
-                rem = -(-rem // fixed)
-                if fixed > 1:
-                    items.append(Item(fixed, d, self._slots_for(d, fixed, t), t))
+                cut, rem = min(fixed, rem), -(-rem // fixed)
+                if cut > 1:
+                    items.append(Item(cut, d, self._slots_for(d, cut, t), t))
         for prime in reversed(prime_factors(rem)):
             items.append(Item(prime, d, self._slots_for(d, prime)))
         for item in items:
