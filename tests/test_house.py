@@ -50,13 +50,15 @@ ARROWS: dict[str, set[str]] = {
     "rows": FOUNDATION,
     "results": {"errors"},
     "converters": {"errors", "folder"},
-    "live": FOUNDATION | {"search", "settings"},
+    "live": FOUNDATION | {"search", "settings", "report"},
     "running": FOUNDATION | {"search", "settings", "folder", "live"},
     "report": FOUNDATION | {"search", "settings", "folder", "results"},
+    "optimal": FOUNDATION | {"compiling", "search", "folder", "running"},
     "networks": FOUNDATION
     | {"search", "settings", "folder", "results", "running", "report", "converters", "live"},
     "front": FOUNDATION
-    | {"tasks", "search", "settings", "folder", "rows", "report", "results", "running", "networks", "converters", "live"},
+    | {"tasks", "search", "settings", "folder", "rows", "report", "results", "running", "networks", "converters"}
+    | {"live", "optimal"},
 }
 # Longest matching prefix counts. Everything else is unknown and has to be given a room here and in docs/house.md.
 ROOMS = {
@@ -84,6 +86,8 @@ ROOMS = {
     "timeloop_marl.pareto": "front",
     "timeloop_marl.search_result": "search",
     "timeloop_marl.run_identity": "running",
+    "timeloop_marl.optimal": "optimal",
+    "timeloop_marl.proofs": "front",
     "timeloop_marl.networks": "networks",
     "timeloop_marl.converters": "converters",
     "timeloop_marl.networks.result": "results",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .networks.result import NetworkResult
     from .networks.run import network
     from .pareto import search_front
+    from .proofs import OptimumResult, optimum
     from .settings import Settings
     from .specs.spec import Spec
     from .sweeps.result import SweepResult
@@ -29,6 +30,7 @@ __all__ = [
     "MappingBatch",
     "NativeEvaluator",
     "NetworkResult",
+    "OptimumResult",
     "Result",
     "Settings",
     "Spec",
@@ -38,6 +40,7 @@ __all__ = [
     "evaluate",
     "load",
     "network",
+    "optimum",
     "search",
     "search_front",
     "sweep",
@@ -49,6 +52,7 @@ _HOMES = {
     "MappingBatch": "mapping",
     "NativeEvaluator": "evaluators.native",
     "NetworkResult": "networks.result",
+    "OptimumResult": "proofs",
     "Result": "api",
     "Settings": "settings",
     "Spec": "specs.spec",
@@ -58,6 +62,7 @@ _HOMES = {
     "evaluate": "api",
     "load": "api",
     "network": "networks.run",
+    "optimum": "proofs",
     "search": "api",
     "search_front": "pareto",
     "sweep": "sweeps.run",

@@ -6,7 +6,8 @@ import argparse
 from importlib import import_module
 
 COMMANDS = (
-    "search", "network", "convert", "sweep", "runs", "evaluate", "info", "verify", "compare", "report", "searchers",
+    "search", "optimum", "network", "convert", "sweep", "runs", "evaluate", "info", "verify", "compare", "report",
+    "searchers",
 )  # fmt: skip
 
 

@@ -1,0 +1,74 @@
+"""The optimum by branch and bound equals that by enumerating every row of the mapspace."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from small_specs import enumerated, random_case
+
+from timeloop_marl.errors import InfeasibleError
+from timeloop_marl.objective import parse_objective
+from timeloop_marl.optimal.frontier import Frontier
+from timeloop_marl.optimal.program import SLACK
+from timeloop_marl.optimal.work import Piece, Worker
+from timeloop_marl.specs.spec import Spec
+
+
+def gone_through(made: Spec, objective: str) -> Frontier:
+    """Every piece, with nothing known at first."""
+    worker = Worker(made, parse_objective(objective, len(made.architecture.storage)))
+    frontier = Frontier(worker.roots())
+    frontier.merge(())
+    while not frontier.proven:
+        frontier.merge([worker.do(piece, frontier.cost) for piece in frontier.take(4)])
+    return frontier
+
+
+def compare(seed: int, most: int) -> bool:
+    """Whether the case could be compared; asserts that the two agree."""
+    made, objective = random_case(seed)
+    try:
+        expected = enumerated(made, objective, most)
+    except InfeasibleError:
+        return False
+    if expected is None:
+        return False
+    assert gone_through(made, objective).cost == expected, f"seed {seed}, {objective}"
+    return True
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_small_mapspaces(block: int) -> None:
+    compared = sum(compare(seed, 60_000) for seed in range(40 * block, 40 * block + 40))
+    assert compared >= 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(20))
+def test_larger_mapspaces(block: int) -> None:
+    compared = sum(compare(1000 + seed, 1_500_000) for seed in range(25 * block, 25 * block + 25))
+    assert compared >= 8
+
+
+def test_bounds_of_tasks_are_admissible() -> None:
+    """No mapping of a task costs less than its bound, even if nothing else is known."""
+    checked = 0
+    for seed in range(12):
+        made, objective = random_case(seed)
+        worker = Worker(made, parse_objective(objective, len(made.architecture.storage)))
+        for root in worker.roots()[:4]:
+            for quick in worker.do(root, np.inf).left[:6]:
+                for piece in worker.do(quick, np.inf).left:
+                    assert piece.bound >= quick.bound
+                    assert cheapest_of(worker, piece) >= piece.bound * (1 - SLACK)
+                    checked += 1
+    assert checked > 50
+
+
+def cheapest_of(worker: Worker, piece: Piece) -> float:
+    """The lowest cost in one piece."""
+    frontier = Frontier([piece])
+    frontier.merge(())
+    while not frontier.proven:
+        frontier.merge([worker.do(part, frontier.cost) for part in frontier.take(4)])
+    return frontier.cost

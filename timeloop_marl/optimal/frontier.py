@@ -1,0 +1,179 @@
+"""What is still to be searched, the best found, and what was done: everything that a resumed proof needs."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError
+from ..mapping import Mapping as LoopNest
+from ..mapping import MappingBatch
+from .leaves import Best
+from .work import COUNTS, Piece, Report
+
+_BATCH = ("factors", "residuals", "order", "split", "keep")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A point of the gap curve: wall clock so far, mappings evaluated, cost of the best, bound of the rest."""
+
+    seconds: float
+    evaluated: int
+    valid: int
+    cost: float
+    bound: float
+    cycles: int
+    energy_pj: float
+
+
+@dataclass
+class Frontier:
+    """The open pieces of a mapspace and all results so far."""
+
+    pieces: list[Piece]
+    best: Best | None = None
+    seconds: float = 0.0
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
+    course: list[Moment] = field(default_factory=list)
+
+    @property
+    def cost(self) -> float:
+        """Of the best mapping, infinite before the first valid one."""
+        return np.inf if self.best is None else self.best.cost
+
+    @property
+    def bound(self) -> float:
+        """No mapping costs less."""
+        return min(min((piece.bound for piece in self.pieces), default=np.inf), self.cost)
+
+    @property
+    def proven(self) -> bool:
+        """Nothing is left: the best is the optimum, or there is no valid mapping."""
+        return not self.pieces
+
+    @property
+    def gap(self) -> float:
+        """Share of the best cost that is still open, 0 if proven, 1 if nothing is known."""
+        if self.proven:
+            return 0.0
+        return (self.cost - self.bound) / self.cost if np.isfinite(self.cost) else 1.0
+
+    def take(self, count: int) -> list[Piece]:
+        """Remove and return the most promising pieces."""
+        chosen, self.pieces = self.pieces[:count], self.pieces[count:]
+        return chosen
+
+    def merge(self, reports: Iterable[Report]) -> None:
+        """Add results in order; drop what can no longer be better."""
+        before = self.cost
+        new: list[Piece] = []
+        for report in reports:
+            for name in COUNTS:
+                self.counts[name] += getattr(report, name)
+            if report.best is not None and report.best.cost < self.cost:
+                self.best = report.best
+            new += report.left
+        cost = self.cost
+        if cost < before:
+            self.pieces = [piece for piece in self.pieces if piece.hopeful(cost)]
+        # The pieces are sorted already, so that this takes little more than a look at each.
+        self.pieces = sorted(
+            self.pieces + [piece for piece in new if piece.hopeful(cost)], key=lambda piece: piece.bound
+        )
+
+    def note(self) -> None:
+        """Add a point to the gap curve if anything moved."""
+        last = self.course[-1] if self.course else None
+        if last is None or (self.cost, self.bound) != (last.cost, last.bound) or self.proven:
+            best = self.best
+            self.course.append(
+                Moment(
+                    self.seconds, self.counts["evaluated"], self.counts["valid"], self.cost, self.bound,
+                    0 if best is None else best.cycles, 0.0 if best is None else best.energy_pj,
+                )
+            )  # fmt: skip
+
+    def pack(self, identity: Mapping[str, Any]) -> bytes:
+        """Everything as one file."""
+        head = {
+            "identity": dict(identity),
+            "seconds": self.seconds,
+            "counts": self.counts,
+            "course": [[_text(x) for x in astuple(m)] for m in self.course],
+            "best": None
+            if self.best is None
+            else [_text(self.best.cost), self.best.cycles, _text(self.best.energy_pj)],
+        }
+        width = max((len(piece.numbers()) for piece in self.pieces), default=0)
+        numbers = np.full((len(self.pieces), width), -2, np.int32)
+        for row, piece in zip(numbers, self.pieces):
+            values = piece.numbers()
+            row[: len(values)] = values
+        arrays: dict[str, Any] = {
+            "head": np.frombuffer(json.dumps(head).encode(), np.uint8),
+            "bound": np.array([piece.bound for piece in self.pieces], np.float64),
+            "numbers": numbers,
+        }
+        if self.best is not None:
+            batch = MappingBatch.of([self.best.mapping])
+            arrays.update({name: getattr(batch, name) for name in _BATCH})
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        return buffer.getvalue()
+
+    @classmethod
+    def unpack(cls, data: bytes, identity: Mapping[str, Any], levels: int, dims: int) -> Frontier:
+        """What ``pack`` wrote.
+
+        Raises:
+            UsageError: not readable, or of another proof.
+        """
+        try:
+            with np.load(io.BytesIO(data)) as arrays:
+                head = json.loads(arrays["head"].tobytes())
+                bounds, numbers = arrays["bound"], arrays["numbers"]
+                batch = {name: arrays[name] for name in _BATCH} if head["best"] is not None else {}
+        except (OSError, ValueError, KeyError) as error:
+            raise UsageError(
+                f"the record of the proof cannot be read ({error}): start anew in another folder"
+            ) from None
+        _check_identity(head["identity"], json.loads(json.dumps(dict(identity))))
+        best = None
+        if batch:
+            cost, cycles, energy = head["best"]
+            best = Best(float.fromhex(cost), _mapping(batch), cycles, float.fromhex(energy))
+        return cls(
+            pieces=[Piece.of(float(b), row.tolist(), levels, dims) for b, row in zip(bounds, numbers)],
+            best=best,
+            seconds=head["seconds"],
+            counts=head["counts"],
+            course=[_moment([float.fromhex(x) for x in row]) for row in head["course"]],
+        )
+
+
+def _text(value: float) -> str:
+    """A double that comes back exactly, also an infinite one, which JSON does not have."""
+    return float(value).hex()
+
+
+def _moment(values: list[float]) -> Moment:
+    seconds, evaluated, valid, cost, bound, cycles, energy = values
+    return Moment(seconds, int(evaluated), int(valid), cost, bound, int(cycles), energy)
+
+
+def _mapping(arrays: Mapping[str, Any]) -> LoopNest:
+    return MappingBatch(**arrays)[0]
+
+
+def _check_identity(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    for key in sorted({*recorded, *now}):
+        if recorded.get(key) != now.get(key):
+            raise UsageError(
+                f"cannot resume the proof: {key} was {recorded.get(key)!r} when it began, now it is {now.get(key)!r}"
+            )
