@@ -17,7 +17,15 @@ import pytest
 from shell import ROOT, TOY, Shell
 
 import timeloop_marl as tm
+from timeloop_marl.evaluation import EvaluatorChoice
+from timeloop_marl.networks.folders import TURN
+from timeloop_marl.networks.layers import read_layers
 from timeloop_marl.networks.result import NetworkResult, read_network
+from timeloop_marl.networks.sources import sort_sources
+from timeloop_marl.networks.task import LayerTask, run_layer
+from timeloop_marl.search_result import StopReason
+from timeloop_marl.settings import Settings
+from timeloop_marl.specs.spec import ModelOptions
 from timeloop_marl.trace import read_trace
 
 RESNET = ROOT / "problems" / "resnet18"
@@ -98,7 +106,12 @@ def test_the_result_does_not_depend_on_the_workers(whole: Path, tmp_path: Path, 
 
 def test_marl_goes_on_from_round_to_round_as_if_never_put_aside(tmp_path: Path) -> None:
     """Rounds put the searcher aside; its trace has to be that of one search of the same length."""
-    result = search(tmp_path / "run", searcher="marl", samples=500)
+    replayed: list[int] = []
+    result = search(
+        tmp_path / "run", searcher="marl", samples=500, transfer=False,
+        on_progress=lambda progress: replayed.append(progress.replayed),
+    )  # fmt: skip
+    assert len(replayed) > 6 and not any(replayed), "put aside, not replayed"
     layer = max(result.layers, key=lambda entry: entry.samples)
     ends = [r[layer.name] for r in result.rounds]
     assert len(set(ends)) > 2 and all(end % 8 == 0 for end in ends[:-1])
@@ -283,3 +296,21 @@ def test_knowledge_goes_from_network_to_network(shell: Shell, tmp_path: Path) ->
     assert shell("network", *more, "-o", tmp_path / "x", *flags, "--knowledge", TOY) == 2
     assert shell("network", *more, "-o", tmp_path / "x", "--searcher", "random", "--knowledge", saved) == 2
     assert "goes with searcher marl" in shell.err
+
+
+def test_a_task_of_a_run_that_is_over_ends_at_once(tmp_path: Path) -> None:
+    """Another run has taken the folder over: what a killed one left running somewhere must not go on."""
+    layer = read_layers(sort_sources(SMALL[:2]), options=ModelOptions())[0]
+    task = LayerTask(
+        layer.spec,
+        Settings(searcher="genetic"),
+        EvaluatorChoice(),
+        tmp_path / "layers" / "fc",
+        200,
+        turn="mine",
+    )
+    (tmp_path / TURN).write_text("another's")
+    done = run_layer(task)
+    assert done.reason is StopReason.INTERRUPTED and done.course.samples == 0
+    (tmp_path / TURN).write_text("mine")
+    assert run_layer(task).course.samples == 200

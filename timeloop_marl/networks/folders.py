@@ -12,8 +12,8 @@ from ..run_folder import RunFolder
 LAYERS = "layers"
 """Where the run folders of the layers are."""
 
-STOP = ".stop"
-"""A file of this name in the network's folder ends all its tasks after the running batch."""
+TURN = ".run"
+"""In the network's folder: which run it belongs to. Tasks of any other run end after the running batch."""
 
 _PATIENCE = 30.0  # seconds
 

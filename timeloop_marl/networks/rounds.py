@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +13,12 @@ from ..evaluation import EvaluatorChoice
 from ..interruption import watched
 from ..objective import parse_objective
 from ..parallel import Workers
-from ..run_folder import TRACE
+from ..run_folder import TRACE, RunFolder
 from ..search_result import StopReason
 from ..settings import Settings
 from .budget import Standing, first_samples, next_targets
 from .course import Course, recorded_course
-from .folders import STOP
+from .folders import TURN
 from .layers import Layer
 from .task import LayerDone, LayerTask, run_layer
 from .transfer import Transfer
@@ -81,8 +82,8 @@ class Rounds:
         self._start = time.time()
         self._books = [_Book(layer, folder) for layer, folder in zip(self.layers, self.folders)]
         self.wanted = [0] * len(self._books)
-        flag = self.root / STOP
-        flag.unlink(missing_ok=True)
+        self._turn = uuid.uuid4().hex
+        RunFolder(self.root).write(TURN, self._turn)
         with watched() as interrupted:
             for goal in self._goals():
                 self.wanted = goal
@@ -173,6 +174,7 @@ class Rounds:
             state=book.state,
             parent=os.getpid() if self.workers.children else 0,
             name=book.layer.name,
+            turn=self._turn,
             transfer=self.transfer is not None,
         )
 
@@ -207,4 +209,4 @@ class Rounds:
                 book.state = None
 
     def _stop(self) -> None:
-        (self.root / STOP).touch()
+        RunFolder(self.root).write(TURN, "")

@@ -24,7 +24,7 @@ from ..searchers.registry import make_searcher
 from ..settings import Settings
 from ..specs.spec import Spec
 from .course import Course, course_of
-from .folders import STOP, held
+from .folders import TURN, held
 from .transfer import LEARNT
 
 
@@ -38,6 +38,7 @@ class LayerTask:
         state: what the last task on this layer returned; none, or one that is behind the trace, costs a replay.
         parent: process id that the task ends with; 0 = none (another machine).
         name: of the layer in what others learn from it.
+        turn: what ``TURN`` in the network's folder has to say as long as the task may go on.
         transfer: begin with the knowledge in the folder, and leave there what was learnt.
     """
 
@@ -50,6 +51,7 @@ class LayerTask:
     state: bytes | None = None
     parent: int = 0
     name: str = ""
+    turn: str = ""
     transfer: bool = False
 
 
@@ -164,12 +166,19 @@ def _kept(aside: _Aside) -> bytes | None:
 
 
 def _stop(task: LayerTask) -> Callable[[], bool]:
-    """Whether the task has to end: its time is up, or its run was stopped or killed."""
-    flag = task.folder.parent.parent / STOP
+    """Whether the task has to end: its time is up, its run was stopped or killed, or another run has taken over."""
+    file = task.folder.parent.parent / TURN
     own = os.getpid() == task.parent or not task.parent
 
     def stop() -> bool:
         late = task.deadline is not None and time.time() >= task.deadline
-        return late or flag.exists() or (not own and os.getppid() != task.parent)
+        return late or (not own and os.getppid() != task.parent) or _read(file) != task.turn
 
     return stop
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:
+        return ""

@@ -124,9 +124,11 @@ class MarlSearcher(LearnerSearcher):
         self._imagination: Imagination | None = None
         if self.critic is not None:
             self.critic.forget()
-            self._imagination = Imagination(
-                self.critic, self.rng, lambda n: self.space.sample(n, self.rng), self._varied, self._unseen
-            )
+            self._imagination = Imagination(self.critic, self.rng, self._sampled, self._varied, self._unseen)
+
+    def _sampled(self, n: int) -> Rows:
+        """Random feasible rows. (A method: what is put aside between rounds of a network has to be picklable.)"""
+        return self.space.sample(n, self.rng)
 
     def _restart(self) -> None:
         """Epochs from scratch, which end in basins of their own, take turns with epochs that join what all found."""
