@@ -68,7 +68,7 @@ def recorded_search(
             workers=workers,
             on_compile=all_of(announced.append, view.announce, conditions.on_compile),
         )
-        searcher.space.warm_up()
+        searcher.warm_up()
         trace, log = None, None
         if conditions.output is not None:
             folder = RunFolder(conditions.output)

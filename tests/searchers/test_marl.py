@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from contract import EDP, SPEC, SearcherContract, told_rows
 from fakes import FakeEvaluator
+from machines import gemm, level
+from machines import spec as machine
 
 from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace
+from timeloop_marl.model.outcome import Failure
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.search_loop import Budget, search
 from timeloop_marl.searchers.marl.options import MarlOptions
 from timeloop_marl.searchers.marl.paper import PaperOptions, PaperSearcher
 from timeloop_marl.searchers.marl.searcher import MarlSearcher
 from timeloop_marl.searchers.registry import make_searcher
+from timeloop_marl.specs.constraints import LoopConstraint
 from timeloop_marl.specs.reading import load
 
 ROOT = Path(__file__).parent.parent.parent
@@ -75,6 +82,63 @@ def test_workers_change_nothing(backend: str) -> None:
     alone = told_rows(make_searcher("marl", SPEC, 4, EDP), FakeEvaluator((1,), 7), 160)
     options = {"n_jobs": 2, "backend": backend}
     assert told_rows(make_searcher("marl", SPEC, 4, EDP, options), FakeEvaluator((1,), 7), 160) == alone
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("marl", {}), ("marl", {"critic": False}), ("marl-paper", {}), ("single-agent", {}), ("genetic", {})],
+)
+def test_warming_up_changes_nothing(name: str, options: dict[str, object]) -> None:
+    cold, warm = (make_searcher(name, SPEC, 3, EDP, options) for _ in range(2))
+    warm.warm_up()
+    assert told_rows(warm, FakeEvaluator(), 80) == told_rows(cold, FakeEvaluator(), 80)
+
+
+def test_nothing_is_left_to_compile_after_warming_up() -> None:
+    """In a process of its own: here, other tests have compiled everything already."""
+    script = """
+import sys
+from contract import EDP, SPEC, told_rows
+from fakes import FakeEvaluator
+from numba.core.dispatcher import Dispatcher
+from timeloop_marl.searchers.registry import make_searcher
+
+def loaded():
+    modules = [m for name, m in sys.modules.items() if name.startswith("timeloop_marl")]
+    kernels = {id(v): v for m in modules for v in vars(m).values() if isinstance(v, Dispatcher)}
+    return sum(len(kernel.signatures) for kernel in kernels.values())
+
+searcher = make_searcher("marl", SPEC, 0, EDP)
+searcher.warm_up()
+before = loaded()
+told_rows(searcher, FakeEvaluator(), 160)
+print(before, loaded())
+"""
+    paths = os.pathsep.join([str(ROOT / "tests"), str(ROOT / "tests" / "searchers"), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    before, after = map(int, done.stdout.split())
+    assert before == after > 0
+
+
+@pytest.mark.parametrize("name", ["marl-paper", "single-agent"])
+def test_what_breaks_only_a_users_rule_is_invalid_for_penalised_learners(name: str) -> None:
+    """At most 2 of dim M in DRAM: no evaluator knows the rule, so a mapping that breaks it must not win."""
+    rule = {(2, False): LoopConstraint(maximum={0: 2})}
+    spec = machine(gemm(8, 2, 2), [level("BUF", 4096), level("MID", 4096), level("DRAM", None)], loops=rule)
+    options = {"form": "penalised"} if name == "single-agent" else {}
+    searcher = make_searcher(name, spec, 0, parse_objective("edp", 3), options)
+    rows = searcher.ask(200)
+    mappings = searcher.space.decode(rows)
+    failed = NativeEvaluator(spec)(mappings).failure != Failure.OK
+    broken = mappings.factors[:, -1, 0] > 2
+    assert broken.any() and failed[broken].all()
+    assert (~failed).any()
 
 
 @pytest.mark.parametrize("metrics", ["energy", "delay", "last_level_accesses", "delay,energy"])

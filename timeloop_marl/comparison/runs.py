@@ -39,7 +39,7 @@ def run_ours(spec: Spec, name: str, seed: int, objective: Objective, limit: Limi
     searcher = make_searcher(name, spec, seed, objective)
     evaluator = NativeEvaluator(spec, accesses=objective.needs_accesses, precheck=searcher.precheck)
     evaluator.warm_up()
-    searcher.space.warm_up()
+    searcher.warm_up()
     budget = Budget(samples=limit.samples, seconds=limit.seconds)
     begun, last = time.monotonic(), [0.0]
 

@@ -85,7 +85,7 @@ class MappingTask:
         return Scored(rows, costs, rewards)
 
 
-def decoder(space: LearnersMapspace, infeasible: str) -> LearnersMapspace | LiteralSpace:
+def decoder(space: LearnersMapspace, infeasible: str) -> LearnersMapspace:
     """What turns a task's rows into mappings."""
     return LiteralSpace(space) if infeasible == "penalise" else space
 

@@ -9,27 +9,18 @@ from ..mapping import MappingBatch
 from .axes import LearnersMapspace
 
 
-class LiteralSpace:
-    """Decodes every row; a ``Space``.
+class LiteralSpace(LearnersMapspace):
+    """The same axes; decodes every row.
 
     Of a row that is not feasible nothing is kept anywhere, so that every evaluator calls it invalid: no evaluator knows
     the user's constraints, and a mapping that breaks one must not win.
     """
 
     def __init__(self, space: LearnersMapspace) -> None:
-        self.inner = space
-
-    @property
-    def axes(self) -> int:
-        """Number of columns of a candidate row."""
-        return self.inner.axes
-
-    def warm_up(self) -> None:
-        """Compile what the first candidates would, so that it is not counted as search time."""
-        self.inner.warm_up()
+        super().__init__(space.spec)
 
     def decode(self, candidates: Int64[ndarray, "m axes"]) -> MappingBatch:
         """The mappings that the rows stand for; unusable ones for infeasible rows."""
-        batch = self.inner.decode(candidates)
-        batch.keep[~self.inner.feasible(candidates)] = False
+        batch = super().decode(candidates)
+        batch.keep[~self.feasible(candidates)] = False
         return batch

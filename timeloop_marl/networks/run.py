@@ -170,7 +170,7 @@ class _Run:
         make_evaluator(spec, self.evaluator, on_compile=on_compile)
         objective = parse_objective(self.settings.objective, len(spec.architecture.storage))
         searcher = make_searcher(self.settings.searcher, spec, 0, objective, self.settings.options)
-        searcher.space.warm_up()
+        searcher.warm_up()
 
     def search(
         self,

@@ -50,6 +50,10 @@ class Searcher(ABC):
     def tell(self, candidates: Int64[ndarray, "m axes"], outcome: Outcome) -> None:
         """Learn from the outcomes of the rows returned by the last ``ask``."""
 
+    def warm_up(self) -> None:
+        """Compile what the first batches would, so that it is not counted as search time; changes no outcome."""
+        self.space.warm_up()
+
     def account(self) -> Mapping[str, Any] | None:
         """What a report may show of the searcher's inner life, as plain data; ``None`` if there is nothing."""
         return None

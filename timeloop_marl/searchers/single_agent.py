@@ -14,6 +14,7 @@ from jaxtyping import Float64
 from numpy import ndarray
 
 from ..mapspace.axes import LearnersMapspace
+from ..mapspace.literal import LiteralSpace
 from ..objective import Objective
 from .checks import at_least, share
 from .learner import LearnerSearcher, Rows
@@ -23,6 +24,7 @@ from .marl.options import one_of
 from .marl.parallel import Workers
 from .marl.penalty import Rewards
 from .marl.team import Team
+from .marl.warming import warm_team
 
 FORMS = ("repaired", "penalised")
 _RECENT = 64
@@ -59,7 +61,8 @@ class SingleAgentSearcher(LearnerSearcher):
     def __init__(
         self, space: LearnersMapspace, objective: Objective, seed: int, options: SingleAgentOptions
     ) -> None:
-        super().__init__(space, objective, seed)
+        literal = options.form == "penalised"
+        super().__init__(LiteralSpace(space) if literal else space, objective, seed)
         self.options, self.batch = options, options.batch
         self._how = Learning(options.rate, options.clip, options.entropy, options.epochs)
         self._begin()
@@ -71,6 +74,11 @@ class SingleAgentSearcher(LearnerSearcher):
         self._rewards = Rewards(options.penalty)
         self._recent: Float64[ndarray, "recent"] = np.zeros(0)
         self._best, self._stagnant = np.inf, 0
+
+    def warm_up(self) -> None:
+        """Compile what the first batches would."""
+        super().warm_up()
+        warm_team(self.space, self.options.conditioning)
 
     def _propose(self, n: int) -> Rows:
         if not self.space.axes:

@@ -252,7 +252,7 @@ class _Sweep:
             return
         make_evaluator(spec, self.evaluator)
         objective = parse_objective(settings.objective, len(spec.architecture.storage))
-        make_searcher(settings.searcher, spec, 0, objective, settings.options).space.warm_up()
+        make_searcher(settings.searcher, spec, 0, objective, settings.options).warm_up()
 
     def _write(self) -> SweepResult:
         figures = known_figures(self.points)

@@ -76,9 +76,8 @@ class Agent:
         """Choices for its axes; where ``stay`` holds, those of ``rows`` remain."""
         chosen = np.zeros(uniform.shape, np.int64) if rows is None else rows.copy()
         kept = np.zeros(uniform.shape, np.bool_) if stay is None else stay
-        policy.draw(
-            self.bias, self.pair, self.first, self.parent, self.counts, uniform, explore, kept, chosen
-        )
+        u = np.ascontiguousarray(uniform)
+        policy.draw(self.bias, self.pair, self.first, self.parent, self.counts, u, explore, kept, chosen)
         return chosen
 
     def log_chance(self, rows: Int64[ndarray, "n k"]) -> Float64[ndarray, "n"]:

@@ -58,7 +58,8 @@ class GaussianProcess:
 
     def add(self, points: Float64[ndarray, "m features"]) -> None:
         """More points, without their values; O(count^2) each."""
-        append(self.points, self.upper, self.count, points, self.length, self.noise)
+        more = np.ascontiguousarray(points)
+        append(self.points, self.upper, self.count, more, self.length, self.noise)
         self.count += len(points)
 
     def fit(self, values: Float64[ndarray, "count"]) -> float:
@@ -77,7 +78,7 @@ class GaussianProcess:
             self.upper,
             self.weights,
             self.count,
-            points,
+            np.ascontiguousarray(points),
             self.length,
             deviations,
             mean,

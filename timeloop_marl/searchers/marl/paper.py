@@ -14,6 +14,7 @@ from jaxtyping import Float64
 from numpy import ndarray
 
 from ...mapspace.axes import LearnersMapspace
+from ...mapspace.literal import LiteralSpace
 from ...objective import Objective
 from ..checks import at_least, share
 from ..learner import LearnerSearcher, Rows
@@ -23,6 +24,7 @@ from .options import one_of
 from .parallel import BACKENDS, Workers
 from .penalty import Rewards
 from .team import Team
+from .warming import warm_team
 
 _REMEMBERED = 8192
 
@@ -61,7 +63,7 @@ class PaperSearcher(LearnerSearcher):
     def __init__(
         self, space: LearnersMapspace, objective: Objective, seed: int, options: PaperOptions
     ) -> None:
-        super().__init__(space, objective, seed)
+        super().__init__(LiteralSpace(space), objective, seed)
         self.options, self.batch = options, options.batch
         each = [(a,) for a in range(space.axes)]
         self.team = Team(space, each, options.conditioning, 0.0, Workers(options.n_jobs, options.backend))
@@ -72,6 +74,11 @@ class PaperSearcher(LearnerSearcher):
         self._logs: Float64[ndarray, "n"] = np.zeros(0)
         self._told = 0
         self._clustered = options.warmup == 0
+
+    def warm_up(self) -> None:
+        """Compile what the first batches would, the clustering included."""
+        super().warm_up()
+        warm_team(self.space, self.options.conditioning)
 
     def _propose(self, n: int) -> Rows:
         if not self.space.axes:

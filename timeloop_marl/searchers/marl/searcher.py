@@ -31,6 +31,7 @@ from .options import MarlOptions
 from .parallel import Workers
 from .policy import adopt
 from .team import Team
+from .warming import warm_critic, warm_team
 
 _FIRST_CLUSTERING = 64  # samples
 _EARLY = 512  # samples; then batches grow twofold, for speed
@@ -83,6 +84,13 @@ class MarlSearcher(LearnerSearcher):
         self._diary = Diary([axis.name for axis in space.columns])
         self._diary.grouped(0, self._groups, None)
         self._begin()
+
+    def warm_up(self) -> None:
+        """Compile what the first batches would: of the agents, of the critic, of the clustering."""
+        super().warm_up()
+        warm_team(self.space, self.options.conditioning)
+        if self.critic is not None:
+            warm_critic(self.space)
 
     def inherit(self, knowledge: Knowledge) -> None:
         """Begin with what was learnt on other layers: loop nests, prices of words, policies, clusters.
