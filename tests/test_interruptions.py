@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
-from shell import CONV, EYERISS, FC, ROOT, TOY, Shell, outcome
+from shell import CONV, EYERISS, FC, ROOT, TOY, Shell, outcome, process
+
+from timeloop_marl.sweeps.result import read_sweep
+from timeloop_marl.trace import sample_count
 
 
 def begin(run: Path, samples: int, *flags: str) -> subprocess.Popen[bytes]:
@@ -100,3 +104,62 @@ def test_a_moved_run_is_resumed(shell: Shell, tmp_path: Path) -> None:
     shutil.move(tmp_path / "a", tmp_path / "b")
     assert shell("search", "--resume", "-o", tmp_path / "b", "--samples", 96, "--quiet") == 0
     assert shell.out.startswith("96 samples")
+
+
+def limited() -> None:
+    """Files may grow to 20 kB: what happens then is what happens on a full disk."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+
+def test_a_full_disk_costs_nothing(shell: Shell, tmp_path: Path) -> None:
+    full, whole = tmp_path / "full", tmp_path / "whole"
+    words = [EYERISS, CONV, "--samples", "1500", "--searcher", "genetic", "--quiet"]
+    done = process("search", *words, "-o", full, preexec_fn=limited)
+    assert (
+        done.returncode == 2 and b"cannot write the trace" in done.stderr and b"Traceback" not in done.stderr
+    )
+    recorded = sample_count(full / "trace.bin")
+    assert 0 < recorded < 1500
+    assert shell("search", "--resume", "-o", full, "--quiet") == 0
+    assert shell("search", *words, "-o", whole) == 0
+    ours, theirs = outcome(full), outcome(whole)
+    assert {key for key in theirs if ours[key] != theirs[key]} == set()
+
+
+def figures(run: Path) -> list[tuple[object, ...]]:
+    return [(p.name, p.status, p.cycles, p.energy_pj, p.samples) for p in read_sweep(run).points]
+
+
+def test_a_sweep_killed_terminated_and_resumed_is_as_never_touched(shell: Shell, tmp_path: Path) -> None:
+    """kill -9 of the command alone (its workers end by themselves), SIGTERM, then to the end."""
+    run, whole = tmp_path / "run", tmp_path / "whole"
+    words = [
+        "sweep",
+        TOY,
+        FC,
+        "--set",
+        "REG.attributes.depth=3,6",
+        "--samples",
+        "30000",
+        "--searcher",
+        "genetic",
+    ]
+    command = [sys.executable, "-m", "timeloop_marl"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
+    size = 1
+    for given, number in ((words, signal.SIGKILL), (["sweep", "--resume"], signal.SIGTERM)):
+        with subprocess.Popen(
+            [*command, *given, "-o", str(run), "--jobs", "2", "--quiet"], **quiet
+        ) as running:
+            end = time.monotonic() + 240
+            while sum(sample_count(trace) for trace in run.glob("points/*/layers/*/trace.bin")) < size:
+                assert time.monotonic() < end and running.poll() is None, "too late to be a test"
+                time.sleep(0.01)
+            running.send_signal(number)
+        assert running.returncode == (143 if number == signal.SIGTERM else -9)
+        size = 1 + sum(sample_count(trace) for trace in run.glob("points/*/layers/*/trace.bin"))
+    assert shell("sweep", "--resume", "-o", run, "--quiet") == 0
+    assert shell(*words, "-o", whole, "--quiet") == 0
+    assert figures(run) == figures(whole)
