@@ -23,6 +23,7 @@ from timeloop_marl.live.terminal import TerminalView, chosen_rows, snapshot_view
 from timeloop_marl.networks.course import Course, Step
 from timeloop_marl.networks.rounds import NetworkProgress
 from timeloop_marl.networks.watching import NetworkLog, network_snapshot
+from timeloop_marl.report.units import plain_number
 from timeloop_marl.search_result import Progress
 from timeloop_marl.settings import Settings
 
@@ -59,7 +60,7 @@ def shown(item: Any, width: int = 110) -> str:
 def test_a_search_in_one_line() -> None:
     snapshot = search_snapshot(progress(500), Settings(samples=2000))
     assert snapshot.share == 0.25
-    assert snapshot.line == "500 samples · 250/s · best edp 5e+09 · 0% valid · 6 s left"
+    assert snapshot.line == "500 samples · 250/s · best EDP 0.005 J·cycle · 0% valid · 6 s left"
     assert "nothing valid yet" in search_snapshot(progress(10, 0), Settings()).line
     assert "replaying" in search_snapshot(progress(10, replayed=True), Settings()).line
     assert search_snapshot(progress(2000), Settings(samples=2000)).facts[-1] == "writing the results"
@@ -75,7 +76,7 @@ def test_a_network_shows_every_layer() -> None:
     assert snapshot.share is not None and 0 < snapshot.share < 1
     assert "3 of 7 layers without a mapping yet" in snapshot.line and snapshot.line.endswith("left")
     assert [row.active for row in snapshot.rows] == [False, True] + [False] * 5
-    assert snapshot.rows[1].cells[1:] == ("4", "64", "128", "62%", "4e+09", "2×")
+    assert snapshot.rows[1].cells[1:] == ("4", "64", "128", "62%", "0.004", "2×")
     assert snapshot.rows[0].cells[5] == "none yet" and snapshot.rows[4].cells[5] != ""
     text = shown(snapshot_view(snapshot, 40))
     assert all(f"{HOSTILE}{i}"[:28] in text for i in range(7)) and "more" not in text
@@ -86,9 +87,9 @@ def test_totals_of_a_network() -> None:
     found = NetworkProgress(**{**vars(found), "courses": (found.courses[1],) * 3})
     energy, cycles = 3 * 4.0, 30
     for objective, text in (
-        ("edp", f"total EDP {energy * cycles * 1e-12:.4g} J·cycle"),
-        ("energy", f"total energy {energy * 1e-6:.4g} µJ"),
-        ("delay", "total 30 cycles"),
+        ("edp", f"total EDP {plain_number(energy * cycles * 1e-12)} J·cycle"),
+        ("energy", f"total energy {plain_number(energy * 1e-6)} µJ"),
+        ("delay", "total cycles 30"),
     ):
         assert text in network_snapshot(found, (1, 1, 1), objective).line
 

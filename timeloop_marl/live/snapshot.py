@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..report.units import cost_text
 from ..search_result import Progress
 from ..settings import Settings
-
-SEARCH_COLUMNS = ("samples", "valid", "samples/s", "best")
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Snapshot:
 
 def search_snapshot(progress: Progress, settings: Settings) -> Snapshot:
     """A search: samples, samples/s, best so far, valid share, time left."""
-    best = f"best {settings.objective} {progress.cost:.4g}" if progress.valid else "nothing valid yet"
+    best = f"best {cost_text(settings.objective, progress.cost)}" if progress.valid else "nothing valid yet"
     done = f"{progress.samples:,} samples"
     share = spent(settings.limits, progress)
     if progress.replayed:

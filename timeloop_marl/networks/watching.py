@@ -7,10 +7,12 @@ from typing import Any
 
 from ..live.log import EventLog
 from ..live.snapshot import Row, Snapshot, duration
+from ..report.units import cost_text, objective_label, plain_number
 from .course import Course
 from .result import NetworkResult
 from .rounds import NetworkProgress
 
+_TOTALS = ("edp", "energy", "delay")
 _COLUMNS = ("layer", "×", "samples", "wanted", "valid", "best", "gain")
 
 
@@ -32,11 +34,13 @@ def network_snapshot(progress: NetworkProgress, counts: tuple[int, ...], objecti
     ]
     if share:
         facts.append(f"{duration(progress.seconds * (1 - share) / share)} left")
-    rows = tuple(_row(progress, i, counts[i]) for i in range(len(progress.courses)))
-    return Snapshot("network", share, tuple(facts), _COLUMNS, rows)
+    rows = tuple(_row(progress, i, counts[i], objective) for i in range(len(progress.courses)))
+    label = objective_label(objective)
+    columns = (*_COLUMNS[:-2], f"{label.name} [{label.unit}]" if label.unit else label.name, _COLUMNS[-1])
+    return Snapshot("network", share, tuple(facts), columns, rows)
 
 
-def _row(progress: NetworkProgress, index: int, count: int) -> Row:
+def _row(progress: NetworkProgress, index: int, count: int, objective: str) -> Row:
     course, wanted = progress.courses[index], progress.targets[index]
     cells = (
         progress.names[index],
@@ -44,10 +48,17 @@ def _row(progress: NetworkProgress, index: int, count: int) -> Row:
         f"{course.samples:,}",
         f"{wanted:,}",
         f"{course.valid / course.samples:.0%}" if course.samples else "",
-        f"{course.best.cost:.4g}" if course.best else "none yet" if course.samples else "",
+        _best(course, objective),
         _gain(course),
     )
     return Row(cells, course.samples / wanted if wanted else 0.0, index == progress.layer)
+
+
+def _best(course: Course, objective: str) -> str:
+    if course.best is None:
+        return "none yet" if course.samples else ""
+    label = objective_label(objective)
+    return plain_number(label.scale * course.best.cost)
 
 
 def _gain(course: Course) -> str:
@@ -64,13 +75,8 @@ def _total(progress: NetworkProgress, counts: tuple[int, ...], objective: str) -
         return f"{lacking} of {len(bests)} layers without a mapping yet"
     cycles = sum(n * best.cycles for n, best in zip(counts, bests) if best)
     energy = sum(n * best.energy_pj for n, best in zip(counts, bests) if best)
-    if objective == "delay":
-        return f"total {cycles:,} cycles"
-    return (
-        f"total energy {energy * 1e-6:.4g} µJ"
-        if objective == "energy"
-        else f"total EDP {energy * cycles * 1e-12:.4g} J·cycle"
-    )
+    cost = {"energy": energy, "delay": float(cycles)}.get(objective, energy * cycles)
+    return f"total {cost_text(objective if objective in _TOTALS else 'edp', cost)}"
 
 
 class NetworkLog:

@@ -71,6 +71,12 @@ def objective_label(objective: str) -> ObjectiveLabel:
     return _OBJECTIVES.get(objective, ObjectiveLabel(objective, "", 1.0))
 
 
+def cost_text(objective: str, cost: float) -> str:
+    """A cost with name and unit: ``EDP 528.4 J·cycle``."""
+    label = objective_label(objective)
+    return f"{label.name} {plain_number(label.scale * cost)} {label.unit}".rstrip()
+
+
 def edp_text(pj_cycles: float) -> str:
     """An energy-delay product, given in pJ·cycles, in J·cycle as everywhere on the screen."""
     return plain_number(pj_cycles * 1e-12)
