@@ -43,12 +43,13 @@ class Keeper:
             self._say({"number": number})
 
     def close(self) -> None:
-        """End the small process; what is still noted is cleared away."""
+        """End the small process; what is still noted is cleared away. The next note starts another."""
         with self._lock:
             process, self._process = self._process, None
             if process is not None and self._owner == os.getpid() and process.stdin is not None:
                 process.stdin.close()
                 process.wait()
+            self._owner = 0
 
     def _say(self, note: dict[str, object]) -> None:
         with self._lock:
