@@ -218,3 +218,18 @@ def test_what_read_sweep_refuses(tmp_path: Path) -> None:
 def test_wrong_values_by_the_api(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="no component and no section"):
         tm.sweep([TOY, FC], output=tmp_path / "a", values={"X.attributes.depth": [1, 2]})
+
+
+def test_every_point_begins_with_what_was_learnt(shell: Shell, tmp_path: Path) -> None:
+    words = ["--samples", "48", "--quiet"]
+    assert shell("network", TOY, FC, "-o", tmp_path / "before", *words) == 0
+    sets = ["--set", "REG.attributes.depth=3,6"]
+    assert (
+        shell("sweep", TOY, FC, *sets, "-o", tmp_path / "a", *words, "--knowledge", tmp_path / "before") == 0
+    )
+    assert all(
+        json.loads(file.read_text())["layers"] for file in (tmp_path / "a").glob("points/*/network.json")
+    )
+    assert shell("sweep", TOY, FC, *sets, "-o", tmp_path / "b", *words, "--knowledge", tmp_path / "none") == 2
+    assert shell("sweep", TOY, FC, *sets, "-o", tmp_path / "c", *words, "--no-transfer") == 0
+    assert not list((tmp_path / "c").rglob("*.npz")) and list((tmp_path / "a").rglob("*.npz"))

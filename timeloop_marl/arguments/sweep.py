@@ -52,6 +52,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--seconds", type=kinds.positive, metavar="S", help="stop each machine after S seconds"
     )
     parser.add_argument("--seed", type=kinds.seed, metavar="S", help="seed of the searchers (default 1)")
+    parser.add_argument(
+        "--knowledge",
+        metavar="FILE",
+        help="begin every machine with what other searches have learnt (searcher marl)",
+    )
+    parser.add_argument(
+        "--no-transfer", dest="transfer", action="store_false", help="every layer begins with nothing"
+    )
     add_engine(parser, "machines (with few of them, layers)")
     parser.add_argument(
         "--resume", action="store_true", help="go on with the sweep in -o DIR; FILES may be left out"

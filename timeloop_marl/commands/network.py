@@ -17,6 +17,7 @@ from ..search_result import StopReason
 from ..settings import Settings
 from .backend import say
 from .inputs import parse_values
+from .recalled import recall
 from .screen import console
 
 _SETTINGS = ("searcher", "objective", "samples", "seconds", "seed")
@@ -27,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     """Search; 0 if every layer has a mapping, 1 if not, 130 or 143 if it was interrupted."""
     folder = RunFolder(options.output)
     if options.resume and (folder.started or not options.files):
-        _recall(folder, options)
+        recall(folder, options, _RECORDED)
     if not options.files:
         raise UsageError("no input files: give an architecture and layers (only --resume goes without)")
     visible = sys.stderr.isatty() and not options.quiet
@@ -79,12 +80,3 @@ def _finish(folder: RunFolder, result: NetworkResult, options: argparse.Namespac
     if result.stopped == StopReason.INTERRUPTED.value:
         return exit_status()
     return 0 if result.found else 1
-
-
-def _recall(folder: RunFolder, options: argparse.Namespace) -> None:
-    """Take what the interrupted command was given, unless this one says otherwise."""
-    recorded = folder.read_manifest().get("arguments", {})
-    for name in _RECORDED:
-        given = getattr(options, name)
-        if name in recorded and (given is None or given == [] or name in ("rules", "transfer")):
-            setattr(options, name, recorded[name])

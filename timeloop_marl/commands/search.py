@@ -26,6 +26,7 @@ from ..specs.writing import yaml_text
 from . import front
 from .backend import evaluator_choice, judged_already, report_verification, say, verify_found
 from .inputs import parse_values, print_notices, read_inputs
+from .recalled import recall
 from .screen import console
 
 _SETTINGS = (
@@ -38,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     """Search; 0 if a valid mapping was found, 1 if not, 130 or 143 if it was interrupted."""
     folder = RunFolder(options.output)
     if options.resume and (folder.started or not options.files):
-        _recall(folder, options)
+        recall(folder, options, _RECORDED)
     if not options.files:
         raise UsageError("no input files: give the architecture, problem, ... (only --resume goes without)")
     document, spec = read_inputs(options)
@@ -121,15 +122,6 @@ def _finish(folder: RunFolder, result: Result, options: argparse.Namespace) -> i
 
 def _code(reason: StopReason, otherwise: int) -> int:
     return exit_status() if reason is StopReason.INTERRUPTED else otherwise
-
-
-def _recall(folder: RunFolder, options: argparse.Namespace) -> None:
-    """Take what the interrupted command was given, unless this one says otherwise."""
-    recorded = folder.read_manifest().get("arguments", {})
-    for name in _RECORDED:
-        given = getattr(options, name)
-        if name in recorded and (given is None or given == [] or name in ("rules", "top", "pareto")):
-            setattr(options, name, recorded[name])
 
 
 def _choices(options: argparse.Namespace) -> dict[str, Any]:

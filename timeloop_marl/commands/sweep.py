@@ -21,7 +21,7 @@ from .recalled import recall
 from .screen import console
 
 _SETTINGS = ("searcher", "objective", "samples", "seconds", "seed")
-_RECORDED = ("files", "values", "rules", "paired", *_SETTINGS, "option")
+_RECORDED = ("files", "values", "rules", "paired", "transfer", "knowledge", *_SETTINGS, "option")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -42,6 +42,8 @@ def run(options: argparse.Namespace) -> int:
         backend=options.backend,
         scheduler=options.scheduler,
         rules=options.rules,
+        transfer=options.transfer,
+        knowledge=options.knowledge,
         on_progress=None if options.quiet else _Reporter().update,
         on_notice=lambda text: print(f"notice: {text}", file=sys.stderr),
     )

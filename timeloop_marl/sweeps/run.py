@@ -62,6 +62,8 @@ def sweep(
     scheduler: str | None = None,
     evaluator: EvaluatorChoice | None = None,
     rules: str = "2025",
+    transfer: bool = True,
+    knowledge: str | Path | None = None,
     on_progress: Callable[[SweepProgress], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
     **choices: Any,
@@ -80,6 +82,8 @@ def sweep(
         scheduler: address of a running Dask or Ray cluster.
         evaluator: the native model if there is none.
         rules: ``2025`` or ``2022``: the Timeloop version to equal.
+        transfer: layers of a point learn from those searched before them (searcher ``marl``).
+        knowledge: what every point begins with: a file, or the folder of a network's run.
         on_progress: called whenever a point is done.
         on_notice: told once what the user should know about the input.
         choices: settings by name.
@@ -93,20 +97,32 @@ def sweep(
     }
     plan = make_plan([files] if isinstance(files, (str, Path)) else files, texts, paired=paired)
     chosen = (settings or Settings()).updated(choices)
-    run = _Sweep(plan, chosen, Path(output), evaluator or EvaluatorChoice(), rules)
+    conditions = _Conditions(
+        chosen, evaluator or EvaluatorChoice(), rules, transfer, knowledge and str(knowledge)
+    )
+    run = _Sweep(plan, conditions, Path(output))
     run.check(on_notice or (lambda text: None))
     run.prepare(resume)
     with RunFolder(output).locked(), Engine.chosen(jobs, backend, scheduler).open() as workers:
         return run.search(workers, on_progress)
 
 
+@dataclass(frozen=True)
+class _Conditions:
+    """What is the same for all points; see ``sweep``."""
+
+    settings: Settings
+    evaluator: EvaluatorChoice
+    rules: str
+    transfer: bool
+    knowledge: str | None
+
+
 class _Sweep:
     """One sweep in one folder."""
 
-    def __init__(
-        self, plan: Plan, settings: Settings, root: Path, evaluator: EvaluatorChoice, rules: str
-    ) -> None:
-        self.plan, self.settings, self.evaluator, self.rules = plan, settings, evaluator, rules
+    def __init__(self, plan: Plan, conditions: _Conditions, root: Path) -> None:
+        self.plan, self.conditions, self.settings = plan, conditions, conditions.settings
         self.folder = RunFolder(root)
         self.sources = sort_sources([*plan.machines[0].files, *plan.layers])
         self.points = [_planned(point) for point in plan.points]
@@ -146,7 +162,7 @@ class _Sweep:
     def _read(self, planned: PlannedPoint) -> Spec:
         layer = self.sources.layers[0].file
         files = [*planned.machine.files, *([layer] if layer and layer not in planned.machine.files else [])]
-        options = ModelOptions.from_environment(os.environ, self.rules)
+        options = ModelOptions.from_environment(os.environ, self.conditions.rules)
         return load(files, options=options, jinja_data=planned.values)
 
     def _tell_equal_points(self, on_notice: Callable[[str], None]) -> None:
@@ -179,7 +195,9 @@ class _Sweep:
                     "files": [str(file) for machine in self.plan.machines for file in machine.files]
                     + [str(file) for file in self.plan.layers],
                     "values": [f"{name}={','.join(entries)}" for name, entries in self.plan.axes.items()],
-                    "rules": self.rules,
+                    "rules": self.conditions.rules,
+                    "transfer": self.conditions.transfer,
+                    "knowledge": self.conditions.knowledge,
                     "paired": self.plan.paired,
                     **{
                         name: settings[name]
@@ -239,10 +257,12 @@ class _Sweep:
         return PointTask(
             files=(*planned.machine.files, *self.plan.layers),
             values=planned.values,
-            rules=self.rules,
+            rules=self.conditions.rules,
             settings=self.settings,
-            evaluator=self.evaluator,
+            evaluator=self.conditions.evaluator,
             folder=self.folder.path / POINTS / planned.name,
+            transfer=self.conditions.transfer,
+            knowledge=self.conditions.knowledge,
         )
 
     def _warm_up(self) -> None:
@@ -250,7 +270,7 @@ class _Sweep:
         spec, settings = self._warm, self.settings
         if spec is None:
             return
-        make_evaluator(spec, self.evaluator)
+        make_evaluator(spec, self.conditions.evaluator)
         objective = parse_objective(settings.objective, len(spec.architecture.storage))
         make_searcher(settings.searcher, spec, 0, objective, settings.options).warm_up()
 

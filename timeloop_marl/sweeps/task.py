@@ -27,6 +27,8 @@ class PointTask:
     settings: Settings
     evaluator: EvaluatorChoice
     folder: Path
+    transfer: bool = True
+    knowledge: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ def run_point(
             evaluator=task.evaluator,
             values=task.values,
             rules=task.rules,
+            transfer=task.transfer,
+            knowledge=task.knowledge,
             on_progress=on_progress,
         )
     except SpecError as error:
