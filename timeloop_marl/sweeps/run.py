@@ -98,7 +98,7 @@ def sweep(
     plan = make_plan([files] if isinstance(files, (str, Path)) else files, texts, paired=paired)
     chosen = (settings or Settings()).updated(choices)
     conditions = _Conditions(
-        chosen, evaluator or EvaluatorChoice(), rules, transfer, knowledge and str(knowledge)
+        chosen, evaluator or EvaluatorChoice(), rules, transfer, None if knowledge is None else str(knowledge)
     )
     run = _Sweep(plan, conditions, Path(output))
     run.check(on_notice or (lambda text: None))
