@@ -6,8 +6,8 @@ import argparse
 from importlib import import_module
 
 COMMANDS = (
-    "search", "optimum", "network", "convert", "sweep", "runs", "evaluate", "info", "verify", "compare", "report",
-    "searchers",
+    "search", "optimum", "network", "convert", "sweep", "runs", "evaluate", "info", "cluster", "verify", "compare",
+    "report", "searchers",
 )  # fmt: skip
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Float64, Int64
 from numba import njit
@@ -52,17 +55,31 @@ def clusters(
         number: of groups, or the nearest that the limit allows; 0: the best mean silhouette among the cuts between
             four groups and one group for every two axes.
     """
+    return chosen_cut(strength, number, members)[0]
+
+
+def chosen_cut(
+    strength: Float64[ndarray, "axes axes"], number: int, members: int = LARGEST
+) -> tuple[tuple[tuple[int, ...], ...], tuple[Merge, ...]]:
+    """``clusters`` and the tree that was cut."""
     axes = len(strength)
-    top = float(strength.max(initial=0.0))
-    # The root brings out the weaker pairs: a few strong ones would leave all others at a distance of almost 1.
-    distance = 1.0 - np.sqrt(strength / top) if top > 0 else np.ones((axes, axes))
-    np.fill_diagonal(distance, 0.0)
-    cuts = _average_linkage(distance, max(members, -(-axes // number) if number else 1))
+    distance = distances(strength)
+    merges = linkage(distance, max(members, -(-axes // number) if number else 1))
+    cuts = _cuts(axes, merges)
     if number > 0:
-        return _groups(cuts[min(cuts, key=lambda k: (abs(k - number), k))])
+        return _groups(cuts[min(cuts, key=lambda k: (abs(k - number), k))]), merges
     eligible = [k for k in range(4, max(axes // 2, 4) + 1) if k in cuts] or [min(cuts)]
     scores = [_silhouette(distance, cuts[k]) for k in eligible]
-    return _groups(cuts[eligible[int(np.argmax(scores))]])
+    return _groups(cuts[eligible[int(np.argmax(scores))]]), merges
+
+
+def distances(strength: Float64[ndarray, "axes axes"]) -> Float64[ndarray, "axes axes"]:
+    """0 for the strongest pair to 1 for pairs that have nothing to do with each other."""
+    top = float(strength.max(initial=0.0))
+    # The root brings out the weaker pairs: a few strong ones would leave all others at a distance of almost 1.
+    distance = 1.0 - np.sqrt(strength / top) if top > 0 else np.ones(strength.shape)
+    np.fill_diagonal(distance, 0.0)
+    return distance
 
 
 def _groups(label: Int64[ndarray, "axes"]) -> tuple[tuple[int, ...], ...]:
@@ -155,30 +172,44 @@ def mutual_information(rows: ndarray, cardinalities: ndarray) -> ndarray:
     return found
 
 
-def _average_linkage(
-    distance: Float64[ndarray, "axes axes"], members: int
-) -> dict[int, Int64[ndarray, "axes"]]:
-    """Labels of every cut of the tree, by number of clusters; ties go to the lowest indices.
+class Merge(NamedTuple):
+    """Two clusters become one; each is named by its first axis, the new one by ``first``."""
+
+    first: int
+    second: int
+    height: float
+
+
+def linkage(distance: Float64[ndarray, "axes axes"], members: int) -> tuple[Merge, ...]:
+    """Average linkage, the nearest clusters first; ties go to the lowest indices.
 
     Merges that would make a cluster larger than ``members`` are left out: the tree may end before one cluster.
     """
     axes = len(distance)
-    label = np.arange(axes)
-    cuts = {axes: label.copy()}
+    merges = []
     between = distance.astype(np.float64).copy()
     np.fill_diagonal(between, np.inf)
     size = np.ones(axes)
-    for k in range(axes - 1, 0, -1):
+    for _ in range(axes - 1):
         between[size[:, None] + size > members] = np.inf
         if not np.isfinite(between).any():
             break
         a, b = sorted(int(x) for x in divmod(int(np.argmin(between)), axes))
+        merges.append(Merge(a, b, float(between[a, b])))
         merged = (size[a] * between[a] + size[b] * between[b]) / (size[a] + size[b])
         between[a, :], between[:, a] = merged, merged
         between[b, :], between[:, b], between[a, a] = np.inf, np.inf, np.inf
         size[a] += size[b]
-        label[label == b] = a
-        cuts[k] = label.copy()
+    return tuple(merges)
+
+
+def _cuts(axes: int, merges: Sequence[Merge]) -> dict[int, Int64[ndarray, "axes"]]:
+    """Labels of every cut of the tree, by number of clusters."""
+    label = np.arange(axes)
+    cuts = {axes: label.copy()}
+    for done, merge in enumerate(merges, 1):
+        label[label == merge.second] = merge.first
+        cuts[axes - done] = label.copy()
     return cuts
 
 
