@@ -28,8 +28,16 @@ EXTRAS = (
     "stable_baselines3",
     "sb3_contrib",
     "pytimeloop",
+    "dask",
+    "distributed",
+    "ray",
+    "onnx",
 )
 NEED_EXTRAS = {
+    "timeloop_marl.converters.onnx_model",
+    "timeloop_marl.converters.torch_model",
+    "timeloop_marl.parallel.dask_cluster",
+    "timeloop_marl.parallel.ray_cluster",
     "timeloop_marl.envs.gymnasium",
     "timeloop_marl.envs.pettingzoo",
     "timeloop_marl.searchers.library.cma",
