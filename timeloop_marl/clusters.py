@@ -84,7 +84,7 @@ def find_clusters(
     good = np.concatenate([part.failure == Failure.OK for part in parts]) & (costs > 0)
     if good.sum() < 2:
         raise UsageError(
-            f"{int(good.sum())} of {samples} random mappings tell a cost above 0", remedy="raise --samples"
+            f"{int(good.sum())} of {samples} random mappings have a cost above 0: raise --samples"
         )
     strength = strengths(signal, rows[good], np.log(costs[good]), space.cardinalities)
     groups, merges = chosen_cut(strength, agents)
