@@ -1,4 +1,4 @@
-"""What a searcher itself costs per sample, on one core: the processor time of ``ask`` and ``tell``, evaluation left out.
+"""What a searcher costs per sample, on one core: the processor time of ``ask`` and ``tell``, evaluation left out.
 
     python benchmarks/overhead.py                       # marl with and without its critic, a minute
     python benchmarks/overhead.py --searchers marl genetic --samples 3000
@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import argparse
 import time
+from pathlib import Path
 
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.searchers.registry import make_searcher
 from timeloop_marl.specs.reading import load
 
+ROOT = Path(__file__).parent.parent
 PAIRS = (
     "eyeriss_like/resnet18/conv3_down",
     "simba_like/vgg16/conv3_2",
@@ -28,7 +30,9 @@ MARKS = (300, 1000)
 def seconds(pair: str, searcher: str, samples: int) -> list[tuple[int, float]]:
     """Samples and processor seconds of the searcher alone up to there, at every mark and at the end."""
     machine, network, layer = pair.split("/")
-    spec = load([f"arch/{machine}", f"problems/{network}/{layer}.yaml"])
+    spec = load(
+        [*sorted((ROOT / "arch" / machine).glob("*.yaml")), ROOT / "problems" / network / f"{layer}.yaml"]
+    )
     name, _, rest = searcher.partition(":")
     options = dict(part.split("=", 1) for part in rest.split(",") if part)
     objective = parse_objective("edp", len(spec.architecture.storage))
