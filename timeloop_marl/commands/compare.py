@@ -113,10 +113,11 @@ def _table(title: str, comparison: Comparison, courses: Sequence[Course]) -> Tab
     for row in rows:
         costs = [f"{cost:.5g}" if cost < float("inf") else "none" for cost in row.quartiles]
         ratio = f"{row.quartiles[1] / best:.3f}" if row.quartiles[1] < float("inf") else "-"
-        table.add_row(
-            row.searcher, _KINDS.get(row.kind, "reproduced"), str(row.runs), *costs, ratio,
-            f"{row.valid_share:.1%}", f"{row.samples:,.0f}", f"{row.rate:,.0f}",
-        )  # fmt: skip
+        # The real program's log counts samples when one is valid: without any, nothing is known of them.
+        counts = [f"{row.valid_share:.1%}", f"{row.samples:,.0f}", f"{row.rate:,.0f}"]
+        if not row.samples:
+            counts = ["-"] * 3
+        table.add_row(row.searcher, _KINDS.get(row.kind, "reproduced"), str(row.runs), *costs, ratio, *counts)
     return table
 
 

@@ -20,7 +20,7 @@ from ..specs.mapper import MapperOptions
 from ..specs.spec import Spec
 from .course import OURS, REPRODUCED, Course, Point, falling
 
-FRUITLESS = 10_000_000
+FRUITLESS = 2_000_000
 """Timeloop's ``timeout`` here: samples without a valid mapping after which a mapper may end."""
 
 _ASK = 1 << 10  # rows between two looks at the clock
