@@ -18,7 +18,7 @@ _AROUND = 5  # lines of the terminal that are not rows
 def snapshot_view(snapshot: Snapshot, height: int) -> RenderableType:
     """The whole display, at most about ``height`` lines; of many rows those that moved last, and the next."""
     head = Table.grid(padding=(0, 1))
-    bar = ProgressBar(total=1.0, completed=snapshot.share or 0.0, width=10, pulse=snapshot.share is None)
+    bar = _bar(snapshot.share, 10)
     head.add_row(bar, Text(snapshot.line))
     if not snapshot.rows:
         return head
@@ -33,7 +33,7 @@ def _table(snapshot: Snapshot, most: int) -> Table:
         table.add_column(Text(column), justify="right", no_wrap=True)
     rows = chosen_rows(snapshot.rows, most)
     for row in rows:
-        bar = ProgressBar(total=1.0, completed=min(row.share, 1.0), width=12)
+        bar = _bar(row.share, 12)
         style = "bold" if row.active else ""
         table.add_row(
             Text(row.cells[0], style=style), bar, *(Text(cell, style=style) for cell in row.cells[1:])
@@ -41,6 +41,18 @@ def _table(snapshot: Snapshot, most: int) -> Table:
     if len(rows) < len(snapshot.rows):
         table.add_row(Text(f"and {len(snapshot.rows) - len(rows)} more", style="dim"))
     return table
+
+
+def _bar(share: float | None, width: int) -> ProgressBar:
+    """Blue on grey, which everybody can tell apart; moving if nothing is known."""
+    return ProgressBar(
+        total=1.0,
+        completed=min(share or 0.0, 1.0),
+        width=width,
+        pulse=share is None,
+        complete_style="bright_blue",
+        finished_style="bright_blue",
+    )
 
 
 def chosen_rows(rows: tuple[Row, ...], most: int) -> list[Row]:

@@ -9,22 +9,6 @@ BLUE, VERMILION, PURPLE, BLACK = "#0072B2", "#D55E00", "#CC79A7", "#000000"
 GREY, LIGHT_GREY, INK = "#999999", "#E5E5E5", "#222222"
 
 _TENSORS = (ORANGE, SKY, GREEN, PURPLE, YELLOW, VERMILION, BLUE)
-_HATCHES = ("", "//", "..", "\\\\", "xx")
-
-
-def tensor_styles(names: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Colour and hatch of every data space, in declaration order; hatches set in when the colours are used up."""
-    return {
-        name: (_TENSORS[i % len(_TENSORS)], _HATCHES[(i // len(_TENSORS)) % len(_HATCHES)])
-        for i, name in enumerate(names)
-    }
-
-
-def text_colour(background: str) -> str:
-    """Black or white, whichever reads better on a ``#rrggbb`` background."""
-    red, green, blue = (int(background[i : i + 2], 16) for i in (1, 3, 5))
-    return BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 100 else "#FFFFFF"
-
 
 # What colours stand for: role -> (on light paper, on a dark screen). The same hue for the same thing in both.
 ROLES: dict[str, tuple[str, str]] = {
@@ -63,7 +47,7 @@ MARKERS = ("circle", "square", "diamond", "triangle")
 
 
 def tensor_roles(names: Sequence[str]) -> dict[str, tuple[str, int]]:
-    """Role and hatch number (0: none) of every data space, in declaration order, as ``tensor_styles``."""
+    """Role and hatch number (0: none) of every data space, in declaration order; hatches when colours are used up."""
     return {name: (f"tensor-{i % _TENSOR_ROLES}", i // _TENSOR_ROLES) for i, name in enumerate(names)}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping as Map
 from collections.abc import Sequence
@@ -18,12 +17,13 @@ from ..settings import Settings
 from ..specs.constraints import Switches
 from ..specs.spec import Spec
 from ..specs.writing import yaml_text
+from .drawing import png
 from .html import REPORT, render, run_page
 from .map_text import map_text
 from .map_yaml import map_yaml_text
-from .plots import save_figure, summary_figure
-from .run_record import PREFIX, SUMMARY, Ranked, RunRecord, course_of, read_agents
+from .run_record import PREFIX, SUMMARY, Ranked, RunRecord, read_agents
 from .stats import stats_text
+from .summary_picture import summary_picture
 
 __all__ = ["PREFIX", "summary", "write_mapping", "write_results"]
 
@@ -49,9 +49,10 @@ def write_results(
         name = f"{PREFIX}.{rank}" if rank > 1 else PREFIX
         own = texts[rank - 1] if texts else {}
         written += write_mapping(folder, spec, found.mapping, figures, name, own)
+    record = _record(folder, spec, search, statistics, content)
     if statistics:
-        written.append(_write_picture(folder, spec, search, statistics[0], content))
-    written.append(_write_report(folder, spec, search, statistics, content))
+        written.append(_write_picture(folder, record))
+    written.append(folder.write(REPORT, render(run_page(record))))
     return written
 
 
@@ -121,27 +122,22 @@ def summary(spec: Spec, settings: Settings, search: SearchResult, evaluator: str
     }
 
 
-def _write_report(
+def _record(
     folder: RunFolder,
     spec: Spec,
     search: SearchResult,
     statistics: Sequence[Statistics],
     content: Map[str, Any],
-) -> Path:
+) -> RunRecord:
     best = tuple(
         Ranked(found.mapping, figures, found.sample, found.cost)
         for found, figures in zip(search.best, statistics, strict=True)
     )
     manifest = folder.read_manifest() if folder.started else {}
-    return folder.write(
-        REPORT, render(run_page(RunRecord(spec, content, best, manifest, read_agents(folder.path))))
-    )
+    return RunRecord(spec, content, best, manifest, read_agents(folder.path))
 
 
-def _write_picture(
-    folder: RunFolder, spec: Spec, search: SearchResult, statistics: Statistics, content: Map[str, Any]
-) -> Path:
-    figure = summary_figure(spec, search.best[0].mapping, statistics, course_of(content))
-    buffer = io.BytesIO()
-    save_figure(figure, buffer)
-    return folder.write(f"{PREFIX}.png", buffer.getvalue())
+def _write_picture(folder: RunFolder, record: RunRecord) -> Path:
+    best = record.best[0]
+    drawing = summary_picture(record.spec, best.mapping, best.statistics, [record.course], record.name)
+    return folder.write(f"{PREFIX}.png", png(drawing))

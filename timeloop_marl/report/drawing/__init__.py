@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from .compose import beside
+from .compose import below, beside
 from .raster import png
 from .shapes import Drawing, Line, Marker, Rect, Text
 from .svg import page_svg, standalone_svg
 
-__all__ = ["Drawing", "Line", "Marker", "Rect", "Text", "beside", "page_svg", "png", "standalone_svg"]
+__all__ = [
+    "Drawing",
+    "Line",
+    "Marker",
+    "Rect",
+    "Text",
+    "below",
+    "beside",
+    "page_svg",
+    "png",
+    "standalone_svg",
+]
