@@ -4,12 +4,12 @@
     python benchmarks/networks.py --networks resnet18 --machines eyeriss_like --out networks.json
     python benchmarks/networks.py --table --out networks.json                 # the tables of what has run
 
-Ours is ``timeloop-marl network`` with 500 samples for every distinct layer on ``--jobs`` workers; its wall time is that
-of the whole call, compiled kernels loaded from the cache. Each of Timeloop's five mappers (our reproduction, on the
-native model) gets for every distinct layer (a) the mean number of samples that ours had, (b) the same time: wall time x
-workers / layers, one thread for each layer, ``--jobs`` layers at a time. Its total is the product of the sums of its
-best mappings' energies and cycles; the best of the five is shown. Without a valid mapping of every layer there is no
-total. ``long`` is a run of ours with six times the samples, for the best known total.
+Ours is ``timeloop-marl network`` with ``--per-layer`` samples for every distinct layer on ``--jobs`` workers; its wall
+time is that of the whole call, compiled kernels loaded from the cache. Each of Timeloop's five mappers (our
+reproduction, on the native model) gets for every distinct layer (a) the mean number of samples that ours had, (b) the
+same time: wall time x workers / layers, one thread for each layer, ``--jobs`` layers at a time. Its total is the
+product of the sums of its best mappings' energies and cycles; the best of the five is shown. Without a valid mapping of
+every layer there is no total. ``long`` is a run of ours with six times the samples, for the best known total.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from timeloop_marl.specs.spec import ModelOptions
 ROOT = Path(__file__).parent.parent
 MACHINES = ("eyeriss_like", "simba_like", "gemmini_like")
 NETWORKS = ("resnet18", "mobilenetv2", "bert_base_seq128", "gpt2_seq1024")
-PER_LAYER, LONG = 500, 3000
+LONGER = 6
 Run = dict[str, Any]
 
 
@@ -94,20 +94,26 @@ def theirs(machine: str, network: str, algorithm: str, limit: Limit, jobs: int) 
 
 
 def wanted(given: argparse.Namespace) -> Iterator[tuple[str, str, str, int]]:
-    for machine in given.machines:
-        for network in given.networks:
-            for seed in range(1, given.seeds + 1):
-                yield machine, network, "ours", seed
-            yield machine, network, "long", 1
-            for algorithm in ALGORITHMS:
-                yield machine, network, f"samples {algorithm}", 0
+    pairs = [(machine, network) for network in given.networks for machine in given.machines]
+    for machine, network in pairs:
+        yield machine, network, "ours", 1
+        for algorithm in ALGORITHMS:
+            yield machine, network, f"samples {algorithm}", 0
+            if given.equal_time:
                 yield machine, network, f"seconds {algorithm}", 0
+    for seed in range(2, given.seeds + 1):
+        yield from ((machine, network, "ours", seed) for machine, network in pairs)
+    if given.long:
+        yield from ((machine, network, "long", 1) for machine, network in pairs)
 
 
-def run(entry: tuple[str, str, str, int], done: dict[str, Run], jobs: int) -> Run:
+def run(entry: tuple[str, str, str, int], done: dict[str, Run], given: argparse.Namespace) -> Run:
     machine, network, what, seed = entry
+    jobs = given.jobs
     if what in ("ours", "long"):
-        return ours(machine, network, seed, LONG if what == "long" else PER_LAYER, jobs)
+        return ours(
+            machine, network, seed, LONGER * given.per_layer if what == "long" else given.per_layer, jobs
+        )
     own = done[name_of((machine, network, "ours", 1))]
     kind, algorithm = what.split()
     each = own["samples"] // own["distinct"]
@@ -176,13 +182,16 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=NETWORKS)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--per-layer", type=int, default=500, help="samples of ours per distinct layer")
+    parser.add_argument("--no-time", dest="equal_time", action="store_false", help="leave equal time out")
+    parser.add_argument("--no-long", dest="long", action="store_false", help="leave the long runs out")
     parser.add_argument("--table", action="store_true", help="run nothing, show what has run")
     parser.add_argument("--out", type=Path, default=Path("networks.json"))
     given = parser.parse_args()
     done: dict[str, Run] = json.loads(given.out.read_text()) if given.out.exists() else {}
     for entry in () if given.table else wanted(given):
         if name_of(entry) not in done:
-            done[name_of(entry)] = run(entry, done, given.jobs)
+            done[name_of(entry)] = run(entry, done, given)
             given.out.write_text(json.dumps(done, indent=1))
     show(done, given)
 
