@@ -40,6 +40,7 @@ VARIANTS = (
     {"clusters": "random", "conditioning": "none"},
     {"clusters": "level", "rank": False, "credit": False, "imitation": 0.0},
     {"trend": False, "points": 64, "restart": 60},
+    {"exchange": 0.5, "away": 0.0},
 )
 
 

@@ -199,6 +199,8 @@ class MarlSearcher(LearnerSearcher):
     def _varied(self, parents: Candidates, donors: Candidates) -> Candidates:
         """Children: some agents take over the joint choices of another candidate, or local moves."""
         exchanging = self.rng.random(len(parents)) < self.options.exchange
+        if not exchanging.any():
+            return self._moved(parents)
         exchanged = self._exchanged(parents[np.flatnonzero(exchanging)], donors)
         return joined([self._moved(parents[np.flatnonzero(~exchanging)]), exchanged])
 
