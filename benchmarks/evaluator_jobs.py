@@ -2,13 +2,15 @@
 
     python benchmarks/evaluator_jobs.py FILES... [--program timeloop-model] [--samples 200] [--jobs 1 2]
 
-Without a program on the path, --stand-in SECONDS measures our side alone: a stand-in that waits so long and refuses
+The load of the machine (average of the last minute, before each run) stands beside the times: other people's processes
+share the processors. Without a program on the path, --stand-in SECONDS measures our side alone: a stand-in that waits so long and refuses
 every mapping.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -49,16 +51,17 @@ def main() -> None:
         if given.stand_in:
             program = str(stand_in(folder, given.stand_in, spec.architecture.storage[0].name))
         first: tuple[float, list[list[int]]] | None = None
-        print("| jobs | seconds | against the first | same trace |\n|---|---|---|---|")
+        print("| jobs | seconds | against the first | same trace | load |\n|---|---|---|---|---|")
         for jobs in given.jobs:
             choice = EvaluatorChoice("timeloop", jobs=jobs, program=program)
+            load = os.getloadavg()[0]
             begun = time.monotonic()
             tm.search(spec, samples=given.samples, evaluator=choice, output=folder / f"jobs{jobs}")
             seconds = time.monotonic() - begun
             rows = read_trace(folder / f"jobs{jobs}" / "trace.bin")[1].candidates.tolist()
             first = first or (seconds, rows)
             print(
-                f"| {jobs} | {seconds:.1f} | {first[0] / seconds:.2f}x | {rows == first[1]} |",
+                f"| {jobs} | {seconds:.1f} | {first[0] / seconds:.2f}x | {rows == first[1]} | {load:.1f} |",
                 file=sys.stdout,
                 flush=True,
             )

@@ -159,7 +159,7 @@ class TimeloopEvaluator:
             ) from error
 
     def _archive(self, path: Path) -> Archive | None:
-        if not path.exists() or path.stat().st_size == 0:
+        if not path.exists():
             return None
         return read_archive(path.read_text(encoding="utf-8"), len(self.spec.problem.data_spaces))
 
