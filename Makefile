@@ -14,6 +14,7 @@ help:  ## this list
 demo: run-venv  ## search a mapping of a ResNet-18 layer on an Eyeriss-like machine, into out/demo
 	@rm -rf out/demo
 	$(BIN)/timeloop-marl search arch/eyeriss_like/*.yaml $(LAYER) -o out/demo --samples 2000 --seed 1
+	$(BIN)/timeloop-marl cluster arch/eyeriss_like/*.yaml $(LAYER) -o out/demo --seed 1
 
 test: dev-venv  ## all tests but the slow ones
 	$(BIN)/python -m pytest -m "not slow"
