@@ -59,6 +59,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--set", choices=SETS, default="tuning")
     parser.add_argument("--pairs", nargs="+", help="instead of --set")
+    parser.add_argument("--variants", nargs="+", metavar="NAME", choices=[*TEAM, *JOINT], help="default: all")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--jobs", type=int, default=1)
@@ -72,7 +73,8 @@ def main() -> None:
     given = arguments()
     records = Records(given.out, any_code=given.any_code)
     pairs = given.pairs or SETS[given.set]
-    variants = {BASE: BASE, **TEAM, **JOINT}
+    everything = {**TEAM, **JOINT}
+    variants = {BASE: BASE, **{name: everything[name] for name in given.variants or everything}}
     results = results_of(variants, pairs, given.seeds, given.samples, records, given.jobs)
     lines = [
         f"{len(pairs)} pairs, {given.seeds} seeds, {given.samples:,} samples:", "", *table(results, variants, BASE)

@@ -76,17 +76,15 @@ def main() -> None:
     given = arguments()
     records = Records(given.out, any_code=given.any_code)
     pairs = SETS[given.set] if given.set else given.pairs
-    lines, runs = [], []
     for regime in given.regimes:
         variants = variants_of(regime, given.groupings)
         results = results_of(variants, pairs, given.seeds, given.samples, records, given.jobs)
-        runs += [entry for entries in results.runs.values() for entry in entries]
         about = f"{len(pairs)} pairs, {given.seeds} seeds, {given.samples:,} samples, {regime}:"
-        lines += [about, "", *table(results, variants, next(iter(variants))), ""]
-        print("\n".join(lines[-len(variants) - 5 :]), flush=True)
-    if given.write:
-        replace_part(RESULTS, "clustering", lines[:-1])
-        write_recorded(runs)
+        lines = [about, "", *table(results, variants, next(iter(variants)))]
+        print("\n".join([*lines, ""]), flush=True)
+        if given.write:
+            replace_part(RESULTS, f"clustering, {regime}", lines)
+            write_recorded(entry for runs in results.runs.values() for entry in runs)
 
 
 if __name__ == "__main__":

@@ -53,14 +53,15 @@ _OF_BASELINES = (
     Part((*_COMPARED[1:], "random"), 10, 10_000),
     Part(_LENGTHY, 3, 10_000),
     Part(("sb3-maskable-ppo@tuned",), 3, 1000),
-    Part(("sb3-ppo", "sb3-a2c", "optuna-tpe"), 2, 500),
+    Part(("sb3-ppo", "sb3-a2c", "optuna-tpe"), 1, 500),
     Part((COMMON_LIBRARY,), 2, 300),
     *(Part(_COMPARED[1:], 3, 3000, objective) for objective in ("energy", "delay")),
 )
 _OF_OURS = (
-    Part((OURS, "marl:critic=false"), 10, 3000),
-    Part((OURS,), 3, 10_000),
-    *(Part((OURS,), 3, 3000, objective) for objective in ("energy", "delay")),
+    Part((OURS,), 10, 1000),
+    Part((OURS,), 1, 10_000),
+    Part(("marl:critic=false",), 3, 3000),
+    *(Part((OURS,), 2, 300, objective) for objective in ("energy", "delay")),
 )
 _LONG = ("timeloop-random-pruned", "cross-entropy@tuned", "genetic@tuned")
 _BEST_KNOWN = tuple(

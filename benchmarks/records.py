@@ -1,7 +1,7 @@
 """Runs on disk, one JSON line each: nothing is run twice, and an interrupted benchmark goes on where it was.
 
 A record serves every shorter budget as well, because a searcher does not know its budget. A record whose searcher's
-code has changed since is not used, unless its seed 0 gives the same trajectory with the code of today (``verify``).
+code has changed since is not used, unless ``verify`` finds that one run of the searcher begins as it did.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import multiprocessing
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 
 from pairs import ROOT
@@ -19,6 +20,7 @@ from running import Run, Task, code_of, identity, options_of, run
 
 RECORDED = Path(__file__).parent / "recorded.jsonl.gz"  # the runs behind docs/results.md
 WORKING = ROOT / "out" / "benchmarks" / "runs.jsonl"
+_BEGINNING = 1000  # samples that a run has to share with its record
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -70,17 +72,17 @@ class Records:
         return [found for task in tasks if (found := self.find(task)) is not None]
 
     def verify(self, tasks: Sequence[Task]) -> None:
-        """Adopt records of older code if the first task of each searcher runs as recorded."""
+        """Adopt records of older code, searcher by searcher, if the beginning of one of them runs as recorded."""
         for name in {task.searcher: task for task in tasks}:
-            mine = [task for task in tasks if task.searcher == name]
-            stale = [entry for task in mine for entry in self._stale(task)]
-            if not stale or len(stale) < len(mine):
+            stale = [(task, e) for task in tasks if task.searcher == name for e in self._stale(task)]
+            if not stale:
                 continue
-            now = run(mine[0].seeded)
-            recorded = self._stale(mine[0])[-1]["trajectory"]
-            same = [tuple(step) for step in recorded if step[0] <= now["samples"]] == now["trajectory"]
-            print(f"{name}: {'as recorded' if same else 'CHANGED'}", flush=True)
-            for entry in stale if same else ():
+            task, recorded = stale[0]
+            now = run(replace(task.seeded, samples=min(task.samples, _BEGINNING)))
+            before = [tuple(step) for step in recorded["trajectory"] if step[0] <= now["samples"]]
+            same = before == now["trajectory"]
+            print(f"{name}: {f'{len(stale)} runs as recorded' if same else 'CHANGED'}", flush=True)
+            for entry in (entry for _, entry in stale if same):
                 self.add({**entry, "code": now["code"]})
 
     def _stale(self, task: Task) -> list[Run]:

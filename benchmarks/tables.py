@@ -85,7 +85,9 @@ def summary(results: Results, searchers: Sequence[str] | None = None) -> Lines:
         to = [geometric([np.median(results.samples_to(p, name, t, 2.0)) for p in pairs]) for t in TOLERANCES]
         misses = [sum(int(np.isinf(results.samples_to(p, name, t)).sum()) for p in pairs) for t in TOLERANCES]
         costs = [
-            over(geometric([np.median(results.costs(p, name, n)) for p in pairs])) if n <= budget else ""
+            over(geometric([np.median(results.costs(p, name, n)) for p in pairs]))
+            if n <= results.reach(name)
+            else ""
             for n in budgets
         ]
         yield row(
@@ -107,7 +109,7 @@ def ratios(results: Results, ours: str, others: Sequence[str], samples: Sequence
             continue
         ten, two = (sample_ratio(results, ours, name, t) for t in TOLERANCES[:2])
         costs = [
-            interval(cost_ratio(results, ours, name, n).mean) if n <= results.budget(name) else ""
+            interval(cost_ratio(results, ours, name, n).mean) if n <= results.reach(ours, name) else ""
             for n in samples
         ]
         yield row([name, interval(ten.median), interval(ten.mean), best_of(ten), interval(two.mean), *costs])
