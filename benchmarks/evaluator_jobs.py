@@ -3,8 +3,8 @@
     python benchmarks/evaluator_jobs.py FILES... [--program timeloop-model] [--samples 200] [--jobs 1 2]
 
 The load of the machine (average of the last minute, before each run) stands beside the times: other people's processes
-share the processors. Without a program on the path, --stand-in SECONDS measures our side alone: a stand-in that waits so long and refuses
-every mapping.
+share the processors. Without a program on the path, --stand-in SECONDS measures our side alone: a stand-in that waits
+so long and refuses every mapping.
 """
 
 from __future__ import annotations
