@@ -53,7 +53,7 @@ def _own(stack: ExitStack, jobs: int) -> distributed.Client:
     cluster = distributed.LocalCluster(
         n_workers=jobs,
         threads_per_worker=1,  # a call has its process for itself: memory is counted, and kills hit one call
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",  # any free port, for this machine alone: several clusters do not collide
         silence_logs=logging.CRITICAL,
         local_directory=scratch,
     )
