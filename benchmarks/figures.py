@@ -58,7 +58,7 @@ def convergence(results: Results, searchers: Sequence[str], path: Path, columns:
 
 
 def _band(panel: Axes, results: Results, pair: str, name: str, colour: str, dashes: str) -> None:
-    at = np.unique(np.geomspace(8, results.budget(name), 60).astype(int))
+    at = np.unique(np.geomspace(8, results.longest(pair, name), 60).astype(int))
     # Without a valid mapping the cost is infinite, which percentiles cannot interpolate.
     costs = [np.minimum(results.costs(pair, name, int(n)), _HIGHEST) for n in at]
     bands = np.array([np.percentile(values, [25, 50, 75]) for values in costs]).T

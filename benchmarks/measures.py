@@ -64,10 +64,13 @@ class Results:
         """Samples of the searcher's longest run."""
         return max(entry["budget"] for entry in self.of_searcher(name))
 
+    def longest(self, pair: str, name: str) -> int:
+        """Samples of the searcher's longest run on the pair."""
+        return max(entry["budget"] for entry in self.runs[pair, name])
+
     def reach(self, *names: str) -> int:
         """Samples that all of these searchers were run for, by at least one seed on every pair that they share."""
-        longest = [max(e["budget"] for e in self.runs[p, n]) for n in names for p in self.pairs(*names)]
-        return min(longest, default=0)
+        return min((self.longest(p, n) for n in names for p in self.pairs(*names)), default=0)
 
     def samples_to(self, pair: str, name: str, tolerance: float, unsolved: float = np.inf) -> Values:
         """Per seed the samples to within the tolerance; ``unsolved`` budgets where it was never reached."""

@@ -79,7 +79,8 @@ def lower_best_known(objective: str, found: Mapping[str, float]) -> list[str]:
     """Write costs that are lower than those known; the pairs that got one. A known cost is never raised."""
     everything = json.loads(BEST_KNOWN.read_text())
     known = everything.setdefault(objective, {})
-    lower = [pair for pair, cost in found.items() if cost < known.get(pair, float("inf"))]
+    before = best_known(objective)
+    lower = [pair for pair, cost in found.items() if cost < before.get(pair, float("inf"))]
     if lower:
         known.update({pair: found[pair] for pair in lower})
         everything[objective] = dict(sorted(known.items()))

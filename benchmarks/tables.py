@@ -56,7 +56,7 @@ def everything(results: Results) -> Lines:
     for (pair, name), entries in results.runs.items():
         reached = [results.samples_to(pair, name, t) for t in TOLERANCES]
         unsolved = " / ".join(str(int(np.isinf(values).sum())) for values in reached)
-        budget = results.budget(name)
+        budget = results.longest(pair, name)
         total = sum(e["samples"] for e in entries)
         yield row(
             [

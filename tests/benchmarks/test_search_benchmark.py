@@ -76,6 +76,7 @@ def test_best_known_costs_only_fall(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     path = tmp_path / "best.json"
     path.write_text(json.dumps({"edp": {PAIR: 2.0, OTHER: 2.0}, "energy": {PAIR: 9.0}}))
     monkeypatch.setattr(pairs, "BEST_KNOWN", path)
+    monkeypatch.setattr(pairs, "OPTIMA", tmp_path)
     assert pairs.lower_best_known("edp", {PAIR: 1.0, OTHER: 3.0}) == [PAIR]
     assert json.loads(path.read_text()) == {"edp": {PAIR: 1.0, OTHER: 2.0}, "energy": {PAIR: 9.0}}
 
