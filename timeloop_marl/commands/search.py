@@ -53,7 +53,11 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--knowledge and --save-knowledge do not go with --pareto")
     _print_findings(spec)
     # Nothing is written if there is no evaluator for this design.
-    fitting_choice(spec, evaluator_choice(options))
+    choice = fitting_choice(spec, evaluator_choice(options))
+    if choice.kind == "native" and choice.engine.clustered:
+        say(
+            "notice: the native model evaluates in this process; clusters serve timeloop-model, network and sweep"
+        )
     folder.create()
     with folder.locked():
         if folder.trace.exists() and not options.resume:

@@ -40,7 +40,7 @@ class Engine:
         if self.backend not in BACKENDS:
             raise UsageError(f"unknown backend {self.backend!r}: expected one of {', '.join(BACKENDS)}")
         number(self.jobs)
-        if self.scheduler is not None and self.backend not in CLUSTERS:
+        if self.scheduler is not None and not self.clustered:
             raise UsageError(f"a scheduler goes with backend dask or ray, not {self.backend}")
 
     @classmethod
@@ -51,6 +51,11 @@ class Engine:
         if backend is None:
             backend = usual if scheduler is None else "ray" if scheduler.startswith("ray://") else "dask"
         return cls((-1 if backend in CLUSTERS else 1) if jobs is None else jobs, backend, scheduler)
+
+    @property
+    def clustered(self) -> bool:
+        """Whether workers are those of a Dask or Ray cluster."""
+        return self.backend in CLUSTERS
 
     def require(self) -> None:
         """Make sure that what the backend needs is installed, without importing it.
