@@ -97,7 +97,12 @@ def fetched(
             share = n * (1.0 - 1.0 / desk.least_prime[f])
         words = product / n * (share * fresh + volume / suspects)
         if near:
-            words /= linked
+            # Neighbours never have what a loop of a dim that is alone brings.
+            whole = volume
+            for d in range(dims):
+                if desk.alone[p] >> d & 1:
+                    whole *= desk.loop[at, d] * desk.rest[at, d]
+            words = max(words / linked, product / n * share * fresh / linked + whole)
         best = min(best, words)
     return best
 
@@ -276,6 +281,16 @@ def used(desk: Desk, s: int) -> float:
 
 
 @kernel
+def _once(desk: Desk, a: int, p: int) -> float:
+    """Words that one child of a level that does not keep them fetches at least: each of its share once."""
+    words = 1.0
+    for d in range(desk.dims):
+        if desk.relevant[p] >> d & 1:
+            words *= desk.bounds[d] // desk.divisor[d, desk.outside[a + 1, d]]
+    return words
+
+
+@kernel
 def _price_level(desk: Desk, s: int, p: int, partition: float) -> float:
     """Enter what level s pays for the edges of p below and above it; returns the constant part (first updates)."""
     working = used(desk, s)
@@ -289,9 +304,12 @@ def _price_level(desk: Desk, s: int, p: int, partition: float) -> float:
     carried = groups(desk, below + 1, p, True)
     exact = not desk.coupled[p]
     network = carried * desk.ingress_cost[below + 1] * used(desk, below + 1)
+    network += desk.way[below + 1, p] * used(desk, below + 1)
+    fixed = 0.0
     for o in range(below + 2, s + 1):
         carried *= groups(desk, o, p, False)
         network += carried * desk.ingress_cost[o] * used(desk, o)
+        fixed += desk.way[o, p] * _once(desk, o - 1, p) * used(desk, o)
         exact = False
     access = desk.read_cost[s] * scale
     fill = desk.fill_cost[s] * scale + desk.address_cost[s] * clusters
@@ -300,7 +318,6 @@ def _price_level(desk: Desk, s: int, p: int, partition: float) -> float:
     else:
         access += desk.address_cost[s] * clusters
     desk.price[below + 1, p] += carried * access + network
-    fixed = 0.0
     lost = 0.0 if exact else 1.0  # rounding of counts that are no whole numbers
     elided = partition if rw and desk.elided[s, p] else 0.0
     fixed -= (elided + lost) * desk.read_cost[s] * scale

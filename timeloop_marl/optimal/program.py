@@ -89,6 +89,7 @@ class Desk:
     spatial: Int64[ndarray, "S D"]  # factors of the block of level s
     inner: Int64[ndarray, "S D"]  # the same as divisor indices
     outside: Int64[ndarray, "S+1 D"]  # divisor index of the spatial factors of the blocks of levels >= s
+    way: Float64[ndarray, "S P"]  # least pJ for hops and routers when the children of a level get a word each
     price: Float64[ndarray, "S P"]  # of one word on an edge, pJ
     linked: Float64[ndarray, "S P"]  # by how much neighbours can thin an edge out
     steady: Bool[ndarray, "S P"]  # the edge carries words at every step, whatever the order

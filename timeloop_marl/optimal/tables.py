@@ -13,12 +13,15 @@ from .program import Desk, Stock
 
 
 @kernel
-def prepare(desk_box: Box[Desk], stock: Stock, inner: Int64[ndarray, "S D"]) -> bool:
+def prepare(
+    desk_box: Box[Desk], stock: Stock, inner: Int64[ndarray, "S D"], way: Float64[ndarray, "S P"]
+) -> bool:
     """Price everything for the spatial factors ``inner`` (divisor indices); false if nothing fits.
 
-    The tiles are not sorted yet: kernels cannot.
+    ``way``: as on the desk. The tiles are not sorted yet: kernels cannot.
     """
     desk = desk_box[0]
+    _set_way(desk, way)
     if not set_spatial(desk, inner):
         return False
     price(desk)
@@ -38,6 +41,13 @@ def prepare(desk_box: Box[Desk], stock: Stock, inner: Int64[ndarray, "S D"]) -> 
             stock.worth[k, desk.spaces + 1] = 0.0 if last else own + outer_cost(desk, stock, a, k)
     desk.bound = _root(desk, stock)
     return True
+
+
+@kernel
+def _set_way(desk: Desk, way: Float64[ndarray, "S P"]) -> None:
+    for s in range(desk.levels):
+        for p in range(desk.spaces):
+            desk.way[s, p] = way[s, p]
 
 
 @kernel
@@ -220,10 +230,16 @@ def rest_bound(desk_box: Box[Desk], stock: Stock, place: int) -> float:
 
 
 @kernel
-def glance(desk_box: Box[Desk], inners: Int64[ndarray, "n S D"], bounds: Float64[ndarray, "n"]) -> None:
+def glance(
+    desk_box: Box[Desk],
+    inners: Int64[ndarray, "n S D"],
+    ways: Float64[ndarray, "n S P"],
+    bounds: Float64[ndarray, "n"],
+) -> None:
     """Quick bounds of tasks, from spatial factors alone: every word travels once. Infinite if nothing fits."""
     desk = desk_box[0]
     for i in range(inners.shape[0]):
+        _set_way(desk, ways[i])
         bounds[i] = _glance(desk, inners[i])
 
 

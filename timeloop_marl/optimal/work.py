@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
+from jaxtyping import Float64, Int64
+from numpy import ndarray
 
 from ..evaluators.native import NativeEvaluator
 from ..model.networks import evaluated_networks
@@ -19,8 +21,9 @@ from .lattice import make_lattice
 from .leaves import Best, Leaves, cheapest
 from .orders import tensors_of
 from .program import SLACK, Desk, Stock
-from .setup import Shelf, Shelves, class_arrays, make_desk
+from .setup import GOALS, Shelf, Shelves, class_arrays, make_desk
 from .tables import glance, prepare, rest_bound
+from .way import Ways
 
 VISITS_A_TURN = 4_000_000
 """Tiles looked at before a task is put back: the same on every machine, so that runs are alike."""
@@ -99,6 +102,8 @@ class Worker:
         self._shelves: dict[int, Shelf] = {}
         self._spatial = self._spatial_choices()
         self._inners = np.array(self._spatial, np.int64).reshape(-1, self.choices.S, self.choices.D)
+        self._ways = Ways(spec, self.choices, self.lattice, tensors, objective.metrics[0] in GOALS)
+        self._way = np.array([self._ways.of(combo) for combo in self._spatial], np.float64)
 
     def roots(self) -> list[Piece]:
         """The whole mapspace."""
@@ -108,8 +113,9 @@ class Worker:
         """Compile, or load from the cache, what the first piece would."""
         desk, stock, _ = self._laid_out(0)
         inner, S = np.zeros((self.choices.S, self.choices.D), np.int64), self.choices.S
-        glance(boxed(desk), inner[None], np.zeros(1))
-        prepare(boxed(desk), stock, inner)
+        way = np.zeros((S, self.choices.P))
+        glance(boxed(desk), inner[None], way[None], np.zeros(1))
+        prepare(boxed(desk), stock, inner, way)
         rest_bound(boxed(desk), stock, 0)
         cursor = np.array((0,) * (1 + S) + (-1,) * S, np.int64)
         descend(boxed(desk), stock, cursor, 0.0, 1, np.zeros((1, 2 * S + 2), np.int64), np.zeros(3, np.int64))
@@ -123,6 +129,9 @@ class Worker:
             return self._split(piece, desk, incumbent)
         desk, stock, shelf = self._laid_out(piece.mask)
         return self._descend(piece, shelf, desk, stock, incumbent)
+
+    def _way_of(self, inner: Int64[ndarray, "S D"]) -> Float64[ndarray, "S P"]:
+        return self._ways.of([tuple(int(i) for i in row) for row in inner])
 
     def _laid_out(self, mask: int) -> tuple[Desk, Stock, Shelf]:
         """Scratch of one piece."""
@@ -171,7 +180,7 @@ class Worker:
         """One task for each combination of spatial factors, with a quick bound."""
         report = Report(nodes=len(self._spatial))
         bounds = np.zeros(len(self._spatial))
-        glance(boxed(desk), self._inners, bounds)
+        glance(boxed(desk), self._inners, self._way, bounds)
         bounds = np.maximum(bounds, piece.bound)
         for i in np.flatnonzero(bounds * (1.0 - SLACK) < incumbent):
             report.left.append(Piece(float(bounds[i]), piece.mask, self._spatial[i]))
@@ -180,7 +189,10 @@ class Worker:
     def _descend(self, piece: Piece, shelf: Shelf, desk: Desk, stock: Stock, incumbent: float) -> Report:
         inner = np.array(piece.inner, np.int64)
         report = Report(nodes=1)
-        if not prepare(boxed(desk), stock, inner) or desk.bound * (1.0 - SLACK) >= incumbent:
+        if (
+            not prepare(boxed(desk), stock, inner, self._way_of(inner))
+            or desk.bound * (1.0 - SLACK) >= incumbent
+        ):
             return report
         S = self.choices.S
         start = (0,) * (1 + S) + (-1,) * S
