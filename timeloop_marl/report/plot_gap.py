@@ -45,7 +45,7 @@ def gap_figure(course: Course, objective: str, proven: bool) -> Figure:
     axes.set_ylabel(f"{label.name}{unit}")
     axes.set_title("Optimum proven" if proven else _open_title(cost, bound), loc="left")
     axes.grid(True, color=palette.LIGHT_GREY)
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(facecolor="white", framealpha=1.0, edgecolor="none", fontsize="small")
     return figure
 
 
