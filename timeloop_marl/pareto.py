@@ -23,6 +23,7 @@ from .model.outcome import Outcome, Statistics
 from .nondominated import Archive, hypervolume, non_dominated
 from .objective import Objective, parse_objective
 from .recorded import Conditions, recorded_search
+from .report.html import REPORT, page_of, render
 from .report.plot_front import front_figure
 from .report.plots import save_figure
 from .report.results import write_mapping
@@ -101,6 +102,7 @@ class Front:
             buffer = io.BytesIO()
             save_figure(front_figure(self.points, self.figures, UNITS, self.spec.problem.name), buffer)
             written.append(target.write("front.png", buffer.getvalue()))
+        written.append(target.write(REPORT, render(page_of(target.path))))
         return written
 
     def _summary(self, digits: int) -> dict[str, Any]:

@@ -19,14 +19,17 @@ from timeloop_marl.networks.totals import totals
 from timeloop_marl.report.energy_shares import component_energies
 from timeloop_marl.report.html.blocks import Page
 from timeloop_marl.report.html.compare_page import compare_page
+from timeloop_marl.report.html.front_page import front_page
 from timeloop_marl.report.html.network_page import network_page
 from timeloop_marl.report.html.run_page import run_page
+from timeloop_marl.report.html.sweep_page import sweep_page
 from timeloop_marl.report.map_reader import read_map_text
 from timeloop_marl.report.network_record import LayerRecord, NetworkRecord
 from timeloop_marl.report.roofline import roofline
 from timeloop_marl.report.run_record import Ranked, RunRecord
 from timeloop_marl.specs.problem import DataSpace, Problem, Term
 from timeloop_marl.specs.spec import Spec
+from timeloop_marl.sweeps.result import SweepPoint, SweepResult
 
 HOSTILE = (
     "<script>console.error('run')</script><img src=x onerror=\"console.error('run')\">&amp;'\"</svg></style>"
@@ -187,3 +190,37 @@ def renamed(found: Evaluated, name: str) -> Evaluated:
     architecture = dataclasses.replace(machine.architecture, storage=storage)
     machine = replace(machine, problem=replace(machine.problem, name=name), architecture=architecture)
     return machine, mapping, replace(statistics, levels=levels)
+
+
+def front(count: int, *figures: str, name: str = "front") -> Page:
+    """The page of a front of ``count`` members in two or three figures."""
+    case = evaluated("model_small_toy_scientific")
+    entries = [
+        {"files": f"front/{i}", "sample": i + 1, "edp": 1e9, "utilization": 0.5,
+         **{figure: 1e6 * (i + 1 if k == 0 else count - i) for k, figure in enumerate(figures)}}
+        for i in range(count)
+    ]  # fmt: skip
+    data = {
+        "problem": name, "figures": dict.fromkeys(figures, "x"), "searcher": name, "seed": 1, "evaluator": "native",
+        "samples": 10, "valid": 9, "stopped": "budget", "hypervolume": 1e13, "members": entries,
+    }  # fmt: skip
+    found = (case[0], Ranked(case[1], case[2], 1, 1.0))
+    return front_page(data, {}, [found if i % 2 == 0 else None for i in range(count)])
+
+
+def sweep(count: int, *, name: str = "machine") -> Page:
+    """The page of a sweep: every third point failed, every fifth has an unknown area."""
+    points = []
+    for i in range(count):
+        point = SweepPoint(f"{name}{i}", name, {f"{name}.depth": str(64 * i)}, f"points/{i}")
+        if i % 3 == 2:
+            points.append(replace(point, status="failed", message=f"{name} does not fit"))
+            continue
+        known = {"area_um2": 1e6 * (i + 1)} if i % 5 != 4 else {"area_note": f"{name} has no table"}
+        cycles, energy = 1000 * (count - i), 1e6 * (i + 1)
+        figures = {"cycles": cycles, "energy_pj": energy, "edp": cycles * energy, "utilization": 0.9, **known}
+        points.append(replace(point, status="done", front=i == 0, best=i == 0, **figures))
+    axes = {f"{name}.depth": tuple(str(64 * i) for i in range(count))}
+    return sweep_page(
+        SweepResult(name, axes, (name,), "edp", "marl", 1, 100, tuple(points), ("cycles", "energy_pj"))
+    )

@@ -32,6 +32,10 @@ PAGES = {
     "one layer": lambda: page_cases.network(1),
     "400 layers": lambda: page_cases.network(400),
     "hostile network": lambda: page_cases.network(3, name=HOSTILE),
+    "front": lambda: page_cases.front(9, "cycles", "energy", "buffer"),
+    "empty front": lambda: page_cases.front(0, "cycles", "energy"),
+    "sweep": lambda: page_cases.sweep(12),
+    "hostile sweep": lambda: page_cases.sweep(4, name=HOSTILE),
     "comparison": page_cases.comparison,
     "comparison in vain": lambda: page_cases.comparison(found=False, name=LONG),
 }

@@ -30,6 +30,10 @@ PAGES = {
     "network": lambda: page_cases.network(5),
     "one layer": lambda: page_cases.network(1),
     "hostile network": lambda: page_cases.network(3, name=HOSTILE, lacking=1),
+    "front": lambda: page_cases.front(9, "cycles", "energy", "buffer"),
+    "empty front": lambda: page_cases.front(0, "cycles", "energy"),
+    "sweep": lambda: page_cases.sweep(12),
+    "hostile sweep": lambda: page_cases.sweep(4, name=HOSTILE),
     "comparison": page_cases.comparison,
     "hostile comparison": lambda: page_cases.comparison(name=HOSTILE),
     "comparison in vain": lambda: page_cases.comparison(found=False),
@@ -121,7 +125,7 @@ def test_pictures_as_files() -> None:
         assert svg.startswith("<?xml") and "var(" not in svg
 
 
-@pytest.mark.parametrize("name", ["run", "hostile run", "network", "comparison"])
+@pytest.mark.parametrize("name", ["run", "hostile run", "network", "front", "sweep", "comparison"])
 @pytest.mark.parametrize("place", [0, -1])
 def test_nothing_is_drawn_outside_a_picture(name: str, place: int) -> None:
     """Texts measured in a wide font, so that they fit in any."""
@@ -214,7 +218,7 @@ def test_roofline_says_what_sets_the_pace() -> None:
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(tmp_path)]) == 2
-    assert "no finished search, network or comparison" in capsys.readouterr().err
+    assert "no finished search, network, sweep or comparison" in capsys.readouterr().err
     (tmp_path / "summary.json").write_text("[]")
     assert main(["report", str(tmp_path)]) == 2
     assert "not a JSON object" in capsys.readouterr().err

@@ -11,9 +11,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "report",
-        help="an HTML page of a finished run, network or comparison",
+        help="an HTML page of a finished run, network, sweep or comparison",
         description="Write an HTML page, one file that needs no network, of what is in the output folder of search, "
-        "network or compare. Those commands write it, too; this one writes it anew.",
+        "network, sweep or compare. Those commands write it, too; this one writes it anew.",
     )
     parser.add_argument(
         "folders", nargs="+", type=kinds.name, metavar="DIR", help="output folder of a command"

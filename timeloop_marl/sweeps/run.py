@@ -20,6 +20,7 @@ from ..networks.sources import sort_sources
 from ..nondominated import non_dominated
 from ..objective import parse_objective
 from ..parallel import Engine, Workers
+from ..report.html import REPORT, page_of, render
 from ..report.plot_sweep import sweep_figure
 from ..report.plots import save_figure
 from ..run_folder import RunFolder
@@ -235,6 +236,7 @@ class _Sweep:
         result = self._write()
         if len(result.done) > 0:
             save_figure(sweep_figure(result), self.folder.path / PICTURE)
+        self.folder.write(REPORT, render(page_of(self.folder.path)))
         return result
 
     def _runs(

@@ -6,12 +6,16 @@ from pathlib import Path
 
 from ...errors import UsageError
 from ...networks.result import FILE as NETWORK
+from ...sweeps.result import FILE as SWEEP
+from ...sweeps.result import read_sweep
 from ..network_record import read_network_record
 from ..run_record import SUMMARY, read_run
 from .blocks import Page
 from .compare_page import COMPARISON, compare_page, read_comparison
+from .front_page import FRONT, front_page, read_front
 from .network_page import network_page
 from .run_page import run_page
+from .sweep_page import sweep_page
 
 
 def page_of(folder: str | Path) -> Page:
@@ -23,6 +27,10 @@ def page_of(folder: str | Path) -> Page:
     path = Path(folder)
     if not path.is_dir():
         raise UsageError(f"{path}: no such folder; give the -o folder of search, network or compare")
+    if (path / SWEEP).exists():
+        return sweep_page(read_sweep(path))
+    if (path / FRONT).exists():
+        return front_page(*read_front(path))
     if (path / NETWORK).exists():
         return network_page(read_network_record(path))
     if (path / COMPARISON).exists():
@@ -30,6 +38,6 @@ def page_of(folder: str | Path) -> Page:
     if (path / SUMMARY).exists():
         return run_page(read_run(path))
     raise UsageError(
-        f"{path}: no finished search, network or comparison in this folder ({SUMMARY} is missing); "
+        f"{path}: no finished search, network, sweep or comparison in this folder ({SUMMARY} is missing); "
         "an interrupted one goes on with --resume"
     )

@@ -1,0 +1,153 @@
+"""The page of a search for several figures at once."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...errors import TimeloopMarlError
+from ...run_folder import MANIFEST
+from ...specs.spec import Spec
+from ..charts.scatter import ScatterLabels, ScatterPoint, scatter_plot
+from ..run_record import RULES, Ranked, files_text, read_evaluated, read_json, title_of
+from ..units import edp_text, energy_text, plain_number, short_count
+from .blocks import (
+    HALF,
+    LONG,
+    Block,
+    Cell,
+    Facts,
+    Fold,
+    Page,
+    Paragraph,
+    Picture,
+    Scroll,
+    Section,
+    Table,
+    Tile,
+    Tiles,
+)
+from .mapping_sections import NEST_CAPTION, nest_picture
+
+FRONT = "front.json"
+_NARROW = (334.0,)
+Members = Sequence[tuple[Spec, Ranked] | None]
+
+
+def read_front(folder: Path) -> tuple[dict[str, Any], dict[str, Any], Members]:
+    """``front.json``, the manifest, and every member evaluated anew (``None``: only the real program can)."""
+    data = read_json(folder / FRONT)
+    manifest = read_json(folder / MANIFEST) if (folder / MANIFEST).exists() else {}
+    rules = str(manifest.get("arguments", {}).get("rules") or RULES)
+    return (
+        data,
+        manifest,
+        [_member(folder / f"{entry['files']}.model.yaml", rules) for entry in data["members"]],
+    )
+
+
+def _member(file: Path, rules: str) -> tuple[Spec, Ranked] | None:
+    try:
+        return read_evaluated(file, rules)
+    except TimeloopMarlError:
+        return None
+
+
+def front_page(data: Mapping[str, Any], manifest: Mapping[str, Any], members: Members) -> Page:
+    """The front as pictures and as a table, and the mapping of every member."""
+    files = [str(name) for name in manifest.get("arguments", {}).get("files", [])]
+    sections = [Section("totals", "Totals", [_tiles(data)])]
+    entries = list(data["members"])
+    for x, y in itertools.combinations(data["figures"], 2):
+        picture = Picture(f"front-{x}-{y}", _plot(entries, x, y), "Numbered as in the table.", HALF)
+        sections.append(
+            Section(f"front-{x}-{y}-section", f"{x.capitalize()} against {y}", [picture], half=True)
+        )
+    sections.append(_table(data, members))
+    folds = [
+        Fold(
+            f"Mapping {number}",
+            [nest_picture(*found, f"nest-{number}", _NARROW, caption="")],
+            f"member-{number}",
+        )
+        for number, found in enumerate(members, 1)
+        if found is not None
+    ]
+    if folds:
+        inside: Sequence[Block] = [Scroll("Mappings", folds)] if len(folds) > LONG else folds
+        sections.append(Section("mappings", "Their mappings", [Paragraph(NEST_CAPTION), *inside]))
+    facts = [("inputs", files_text(files) or "see inputs.yaml"), ("evaluator", str(data["evaluator"]))]
+    facts += [(name, str(version)) for name, version in manifest.get("versions", {}).items()]
+    sections.append(Section("origin", "Where this comes from", [Facts(facts)]))
+    marks = [
+        f"searcher {data['searcher']}",
+        f"seed {data['seed']}",
+        str(data["stopped"]),
+        str(data["evaluator"]),
+    ]
+    return Page(
+        title_of(files, data["problem"] or "front"),
+        "Mappings that no other beats in every figure",
+        marks,
+        sections,
+    )
+
+
+def _tiles(data: Mapping[str, Any]) -> Block:
+    members = list(data["members"])
+    tiles = [
+        Tile("mappings on the front", str(len(members))),
+        Tile("samples", f"{data['samples']:,}", f"{data['valid']:,} valid"),
+    ]
+    for name in data["figures"] if members else ():
+        tiles.append(Tile(f"least {name}", _text(name, min(member[name] for member in members))))
+    return Tiles(tiles)
+
+
+def _text(figure: str, value: float) -> str:
+    return energy_text(value) if figure == "energy" else f"{value:,.0f}"
+
+
+def _short(figure: str) -> Callable[[float], str]:
+    return energy_text if figure == "energy" else short_count
+
+
+def _plot(entries: Sequence[Mapping[str, Any]], x: str, y: str) -> Callable[[float], Any]:
+    """Members that others beat in these two figures are there for the third."""
+    pairs = [(float(entry[x]), float(entry[y])) for entry in entries]
+    points = [
+        ScatterPoint(n, f"mapping {n}", a, b, not any(_beats(other, (a, b)) for other in pairs))
+        for n, (a, b) in enumerate(pairs, 1)
+    ]
+    labels = ScatterLabels(f"{x.capitalize()} against {y}", x, y, _short(x), _short(y))
+    return lambda width: scatter_plot(points, labels, width)
+
+
+def _beats(a: tuple[float, float], b: tuple[float, float]) -> bool:
+    return a != b and a[0] <= b[0] and a[1] <= b[1]
+
+
+def _table(data: Mapping[str, Any], members: Members) -> Section:
+    names = list(data["figures"])
+    rows = [
+        [
+            Cell(str(number), number),
+            *(Cell(_text(name, entry[name]), entry[name]) for name in names),
+            Cell(edp_text(entry["edp"]), entry["edp"]),
+            Cell(f"{entry['utilization']:.1%}", entry["utilization"]),
+            Cell(f"{entry['sample']:,}", entry["sample"]),
+        ]
+        for number, entry in enumerate(data["members"], 1)
+    ]
+    table = Table(
+        "members",
+        f"Hypervolume {plain_number(float(data['hypervolume']))}, up to the reference point in front.json",
+        ("mapping", *names, "EDP [J·cycle]", "utilised", "found at sample"),
+        rows,
+        numeric=frozenset(range(1, len(names) + 4)),
+        sortable=True,
+        targets=[f"member-{n}" if found is not None else "members" for n, found in enumerate(members, 1)],
+    )
+    return Section("members-section", "The front", [table])
