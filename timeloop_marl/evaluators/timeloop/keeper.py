@@ -54,6 +54,8 @@ class Keeper:
     def _say(self, note: dict[str, object]) -> None:
         with self._lock:
             if self._owner != os.getpid():
+                if len(note) == 1:  # it is known to no process that is there
+                    return
                 self._owner, self._process = os.getpid(), _start()
             if self._process is None or self._process.stdin is None:
                 return
