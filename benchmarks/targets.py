@@ -179,7 +179,7 @@ def _overhead(results: Results) -> Iterator[Target]:
             ]
             yield (
                 f"`{name}` alone: ≤ {limit} µs a sample",
-                f"{geometric(each):.0f} µs (worst pair {max(each):.0f}) over {results.budget(name):,} samples, "
+                f"{geometric(each):.0f} µs (worst pair {max(each):.0f}), median of the seeds, "
                 "on a busy machine",
                 met(max(each) <= limit),
             )
