@@ -57,7 +57,18 @@ ARROWS: dict[str, set[str]] = {
     "networks": FOUNDATION
     | {"search", "settings", "folder", "results", "running", "report", "converters", "live"},
     "front": FOUNDATION
-    | {"tasks", "search", "settings", "folder", "rows", "report", "results", "running", "networks", "converters"}
+    | {
+        "tasks",
+        "search",
+        "settings",
+        "folder",
+        "rows",
+        "report",
+        "results",
+        "running",
+        "networks",
+        "converters",
+    }
     | {"live", "optimal"},
 }
 # Longest matching prefix counts. Everything else is unknown and has to be given a room here and in docs/house.md.
