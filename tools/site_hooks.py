@@ -16,7 +16,7 @@ FENCE = re.compile(r"^```(\w+)[^\n]*$", re.MULTILINE)
 def on_files(files: Files, config: Any) -> Files:
     """Add the start page (the README) and the tutorial."""
     text = (ROOT / "README.md").read_text()
-    text = text.replace("](docs/", "](")
+    text = text.replace("](docs/", "](").replace("](examples/tutorial", "](tutorial")
     files.append(File.generated(config, "index.md", content=text))
     files.append(File.generated(config, "tutorial.ipynb", abs_src_path=str(ROOT / "examples/tutorial.ipynb")))
     return files
