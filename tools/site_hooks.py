@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,12 +14,13 @@ OUTSIDE = re.compile(r"\[(?P<text>[^\]]*)\]\(\.\./(?P<path>[^)\s]+)\)")
 FENCE = re.compile(r"^```(\w+)[^\n]*$", re.MULTILINE)
 
 
+@event_priority(100)  # before the plugin that makes pages of notebooks
 def on_files(files: Files, config: Any) -> Files:
     """Add the start page (the README) and the tutorial."""
     text = (ROOT / "README.md").read_text()
     text = text.replace("](docs/", "](").replace("](examples/tutorial", "](tutorial")
     files.append(File.generated(config, "index.md", content=text))
-    files.append(File.generated(config, "tutorial.ipynb", abs_src_path=str(ROOT / "examples/tutorial.ipynb")))
+    files.append(File("tutorial.ipynb", str(ROOT / "examples"), config.site_dir, True))
     return files
 
 
