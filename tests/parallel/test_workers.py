@@ -58,8 +58,8 @@ def test_results_with_their_index(backend: str, jobs: int) -> None:
 @pytest.mark.slow
 def test_ray() -> None:
     needed("ray")
-    with Engine(2, "ray").open() as workers:
-        assert workers.map(doubled, range(9)) == [2 * i for i in range(9)]
+    with Engine(2, "ray").open() as workers:  # whose workers cannot import this module
+        assert workers.map(abs, range(-9, 0)) == list(range(9, 0, -1))
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "dask"])
@@ -76,6 +76,31 @@ def test_a_killed_worker_costs_nothing(tmp_path: Path, backend: str) -> None:
     with Engine(2, backend).open() as workers:
         assert dict(workers.run(killed_once, tasks)) == {i: i for i in range(6)}
         assert (tmp_path / "marker").exists()
+
+
+LEFT_ALONE = """
+import os, signal, sys
+from timeloop_marl.parallel import Workers
+
+def main():
+    tasks = Workers(2).run(os.getpgid, [0])  # one task for two workers: the other waits for its first
+    print(*tasks, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+main()
+"""
+
+
+def test_workers_end_with_a_parent_that_is_killed() -> None:
+    # Workers hold the standard output that they inherited: it ends when the last of them does.
+    script = [sys.executable, "-c", LEFT_ALONE]
+    with subprocess.Popen(script, stdout=subprocess.PIPE, start_new_session=True, text=True) as run:
+        assert run.stdout is not None
+        killed = time.monotonic()
+        printed = run.stdout.read()
+        assert time.monotonic() - killed < 60  # an idle worker of loky's lives for 300 s
+    assert printed
+    assert run.returncode == -signal.SIGKILL
 
 
 def test_workers_lost_again_and_again() -> None:

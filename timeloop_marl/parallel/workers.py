@@ -8,7 +8,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
-from functools import cache
 from typing import Any, TypeVar
 
 import joblib
@@ -106,8 +105,7 @@ class Workers:
             yield from ((index, function(task)) for index, task in tasks)
             return
         # One tuple: Dask would scatter large arguments of their own to single workers, and lose them with these.
-        parent = os.getpid() if self.children else 0
-        calls = (joblib.delayed(_numbered)((index, function, task, parent)) for index, task in tasks)
+        calls = (joblib.delayed(_numbered)((index, function, task)) for index, task in tasks)
         with joblib.parallel_config(**self._configuration()):
             batch = "auto" if short else 1
             results = joblib.Parallel(return_as="generator_unordered", batch_size=batch)(calls)
@@ -124,9 +122,13 @@ class Workers:
                 results.close()
 
     def _configuration(self) -> dict[str, Any]:
-        if self._connected is None:
-            return {"backend": self.backend, "n_jobs": self.jobs}
-        return self._connected()
+        if self._connected is not None:
+            return self._connected()
+        chosen: dict[str, Any] = {"backend": self.backend, "n_jobs": self.jobs}
+        if self.backend == "loky":
+            # From their start on: one that waits for its first task would outlive a killed parent for minutes.
+            chosen |= {"initializer": _end_with, "initargs": (os.getpid(),)}
+        return chosen
 
 
 def number(jobs: int) -> int:
@@ -140,18 +142,13 @@ def number(jobs: int) -> int:
     return jobs if jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + jobs)
 
 
-def _numbered(call: tuple[int, Callable[[Any], Done], Any, int]) -> tuple[int, Done]:
-    index, function, argument, parent = call
-    if parent not in (0, os.getpid()):
-        _end_with(parent)
+def _numbered(call: tuple[int, Callable[[Any], Done], Any]) -> tuple[int, Done]:
+    index, function, argument = call
     return index, function(argument)
 
 
-@cache
 def _end_with(parent: int) -> None:
     """Let this process end when its parent is killed: it would go on writing where a resumed run wants to write."""
-    if os.getppid() != parent:
-        return
 
     def watch() -> None:
         while os.getppid() == parent:
