@@ -27,6 +27,7 @@ CONFIG = "class Config:\n    def __init__(self, text, kind):\n        assert kin
 # A bad mapping ends the process, as in the real bindings.
 APP = """\
 import io, os, sys
+from bindings import extension  # a top-level module of its own, as the real one's
 from pathlib import Path
 from timeloop_marl.dropin import run_model
 
@@ -54,6 +55,7 @@ def install(folder: Path, monkeypatch: pytest.MonkeyPatch, before: str = "pass",
     package = folder / "site" / "pytimeloop"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("")
+    (folder / "site" / "bindings.py").write_text("extension = True\n")
     (package / "config.py").write_text(CONFIG)
     (package / "app.py").write_text(APP.format(before=before, energy=energy))
     monkeypatch.syspath_prepend(folder / "site")
