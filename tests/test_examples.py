@@ -39,7 +39,8 @@ def test_script(name: str, tmp_path: Path) -> None:
     assert [file for file in files if not (tmp_path / "out" / file).is_file()] == []
 
 
-def test_tutorial(tmp_path: Path) -> None:
+def test_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # the kernel's own, which puts figures into the notebook
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
     for name in ("arch", "problems"):

@@ -79,7 +79,7 @@ def on_terminal(columns: int, *arguments: object) -> tuple[int, str]:
 def test_on_a_terminal(tmp_path: Path, columns: int) -> None:
     code, text = on_terminal(columns, "search", EYERISS, CONV, "-o", tmp_path / "out", "--samples", 3000)
     assert code == 0
-    lines = [line for line in re.split(r"[\r\n]+", text) if "best edp" in line]
+    lines = [line for line in re.split(r"[\r\n]+", text) if "best EDP" in line]
     assert lines and all("…" not in line and len(line) <= columns for line in lines)
     figures = re.search(r"energy \[µJ\].*?\n\s*\n", text.replace("\r", ""), re.DOTALL)
     assert figures is not None and "…" not in figures.group() and "Weights" in figures.group()

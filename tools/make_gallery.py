@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS, chromium_sandbox=False)
         pages(browser, runs)
-        terminal(browser, "gallery-terminal", [snapshot_view(shown, 30)])
+        terminal(browser, "gallery-terminal", [snapshot_view(shown, 30, 110)])
         terminal(browser, "gallery-terminal-result", [network_view(result)])
         notebook(browser, shown)
         browser.close()

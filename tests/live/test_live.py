@@ -60,7 +60,9 @@ def shown(item: Any, width: int = 110) -> str:
 def test_a_search_in_one_line() -> None:
     snapshot = search_snapshot(progress(500), Settings(samples=2000))
     assert snapshot.share == 0.25
-    assert snapshot.line == "500 samples · 250/s · best EDP 0.005 J·cycle · 0% valid · 6 s left"
+    assert snapshot.line == "500 samples · best EDP 0.005 J·cycle · 6 s left · 250/s · 0% valid"
+    assert snapshot.fitting(60) == "500 samples · best EDP 0.005 J·cycle · 6 s left · 250/s"
+    assert snapshot.fitting(5) == "500 samples"
     assert "nothing valid yet" in search_snapshot(progress(10, 0), Settings()).line
     assert "replaying" in search_snapshot(progress(10, replayed=True), Settings()).line
     assert search_snapshot(progress(2000), Settings(samples=2000)).facts[-1] == "writing the results"
@@ -78,7 +80,7 @@ def test_a_network_shows_every_layer() -> None:
     assert [row.active for row in snapshot.rows] == [False, True] + [False] * 5
     assert snapshot.rows[1].cells[1:] == ("4", "64", "128", "62%", "0.004", "2×")
     assert snapshot.rows[0].cells[5] == "none yet" and snapshot.rows[4].cells[5] != ""
-    text = shown(snapshot_view(snapshot, 40))
+    text = shown(snapshot_view(snapshot, 40, 120))
     assert all(f"{HOSTILE}{i}"[:28] in text for i in range(7)) and "more" not in text
 
 
@@ -99,7 +101,7 @@ def test_of_many_layers_those_around_the_active_one(active: int) -> None:
     snapshot = network_snapshot(network(400, active), (1,) * 400, "edp")
     rows = chosen_rows(snapshot.rows, 20)
     assert len(rows) == 19 and any(row.active for row in rows)
-    text = shown(snapshot_view(snapshot, 24))
+    text = shown(snapshot_view(snapshot, 24, 120))
     assert "and 382 more" in text and len(text.splitlines()) <= 24
 
 
@@ -109,7 +111,9 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
         network_snapshot(network(9), (1,) * 9, "edp"),
         search_snapshot(progress(500), Settings()),
     ):
-        assert all(len(line) <= width for line in shown(snapshot_view(snapshot, 30), width).splitlines())
+        assert all(
+            len(line) <= width for line in shown(snapshot_view(snapshot, 30, width), width).splitlines()
+        )
 
 
 def test_a_terminal_is_cleared_in_the_end() -> None:

@@ -22,7 +22,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """``share``: part of the budget that is spent, ``None`` if that cannot be told; ``facts``: short texts."""
+    """``share``: part of the budget spent, ``None`` if it cannot be told; ``facts``: the most telling first."""
 
     title: str
     share: float | None
@@ -35,9 +35,16 @@ class Snapshot:
         """All facts in one line."""
         return " · ".join(self.facts)
 
+    def fitting(self, width: int) -> str:
+        """The facts that fit a line of ``width`` characters, the first of them in any case."""
+        facts = list(self.facts)
+        while len(facts) > 1 and len(" · ".join(facts)) > width:
+            facts.pop()
+        return " · ".join(facts)
+
 
 def search_snapshot(progress: Progress, settings: Settings) -> Snapshot:
-    """A search: samples, samples/s, best so far, valid share, time left."""
+    """A search: samples, best so far, time left, samples/s, valid share."""
     best = f"best {cost_text(settings.objective, progress.cost)}" if progress.valid else "nothing valid yet"
     done = f"{progress.samples:,} samples"
     share = spent(settings.limits, progress)
@@ -45,10 +52,9 @@ def search_snapshot(progress: Progress, settings: Settings) -> Snapshot:
         return Snapshot("replaying", share, (f"replaying what was recorded: {done}", best))
     if share == 1.0:
         return Snapshot("done", share, (done, best, "writing the results"))
-    facts = [done, f"{progress.samples_per_second:,.0f}/s", best, f"{progress.valid_share:.0%} valid"]
-    if share > 0.0:
-        facts.append(f"{duration(progress.seconds * (1 - share) / share)} left")
-    return Snapshot("searching", share, tuple(facts))
+    left = [f"{duration(progress.seconds * (1 - share) / share)} left"] if share > 0.0 else []
+    rate = f"{progress.samples_per_second:,.0f}/s"
+    return Snapshot("searching", share, (done, best, *left, rate, f"{progress.valid_share:.0%} valid"))
 
 
 def spent(limits: Mapping[str, Any], progress: Progress) -> float:

@@ -12,14 +12,15 @@ from rich.text import Text
 
 from .snapshot import Row, Snapshot
 
+_BAR = 10  # characters of the bar of the whole
 _AROUND = 5  # lines of the terminal that are not rows
 
 
-def snapshot_view(snapshot: Snapshot, height: int) -> RenderableType:
+def snapshot_view(snapshot: Snapshot, height: int, width: int) -> RenderableType:
     """The whole display, at most about ``height`` lines; of many rows those that moved last, and the next."""
     head = Table.grid(padding=(0, 1))
-    bar = _bar(snapshot.share, 10)
-    head.add_row(bar, Text(snapshot.line))
+    bar = _bar(snapshot.share, _BAR)
+    head.add_row(bar, Text(snapshot.fitting(width - _BAR - 1)))
     if not snapshot.rows:
         return head
     return Group(head, _table(snapshot, max(height - _AROUND, 3)))
@@ -82,7 +83,7 @@ class TerminalView:
 
     def show(self, snapshot: Snapshot) -> None:
         """Show a snapshot in place of the last one."""
-        self._live.update(snapshot_view(snapshot, self._console.height))
+        self._live.update(snapshot_view(snapshot, self._console.height, self._console.width))
 
     def announce(self, text: str) -> None:
         """Say what goes on; the bar shows that something moves."""
