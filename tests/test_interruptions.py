@@ -159,7 +159,9 @@ def test_a_sweep_killed_terminated_and_resumed_is_as_never_touched(shell: Shell,
                 time.sleep(0.01)
             running.send_signal(number)
         assert running.returncode == (143 if number == signal.SIGTERM else -9)
-        time.sleep(1)  # until its workers have ended, too: their last samples are not those of the next command
+        time.sleep(
+            1
+        )  # until its workers have ended, too: their last samples are not those of the next command
         size = 1 + sum(sample_count(trace) for trace in run.glob("points/*/layers/*/trace.bin"))
     assert shell("sweep", "--resume", "-o", run, "--quiet") == 0
     assert shell(*words, "-o", whole, "--quiet") == 0

@@ -19,7 +19,9 @@ UNUSABLE = 70  # exit status of a child in which the bindings raised
 
 def main() -> None:
     """Serve until the input ends."""
-    sys.path.remove(str(Path(__file__).parent))  # its modules must not stand in for pytimeloop's: `bindings` is one
+    sys.path.remove(
+        str(Path(__file__).parent)
+    )  # its modules must not stand in for pytimeloop's: `bindings` is one
     from pytimeloop.app import ModelApp
     from pytimeloop.config import Config
 
