@@ -20,7 +20,21 @@ def model_document(spec: Spec, mapping: Mapping) -> dict[str, Any]:
     Raises:
         SpecError: a name that the tree form or the tables cannot carry.
     """
+    return {**mapping_section(spec, mapping), **machine_sections(spec)}
+
+
+def mapping_section(spec: Spec, mapping: Mapping) -> dict[str, Any]:
+    """The part of ``model_document`` that differs from mapping to mapping."""
+    own = [] if spec.beyond is None else list(spec.beyond.directives)
+    return {"mapping": [*directives(mapping, spec, complete=True), *own]}
+
+
+def machine_sections(spec: Spec) -> dict[str, Any]:
+    """The part of ``model_document`` that all mappings share.
+
+    Raises:
+        SpecError: a name that the tree form or the tables cannot carry.
+    """
     sections = document(spec, constraints=False, mapper=False)
     sections.pop("model", None)
-    own = [] if spec.beyond is None else list(spec.beyond.directives)
-    return {"mapping": [*directives(mapping, spec, complete=True), *own], **sections}
+    return sections

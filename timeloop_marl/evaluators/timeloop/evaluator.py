@@ -16,7 +16,7 @@ import numpy as np
 from ...errors import BackendError, UsageError
 from ...mapping import Mapping, MappingBatch
 from ...model.outcome import Failure, Outcome, Rejection, Statistics
-from ...model_input import model_document
+from ...model_input import machine_sections, mapping_section
 from ...specs.spec import Spec
 from ...specs.writing import yaml_text
 from . import bindings
@@ -57,6 +57,7 @@ class TimeloopEvaluator:
 
     Raises:
         UsageError: there is no such program.
+        SpecError: a name that the program's input cannot carry.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class TimeloopEvaluator:
         self.program = find_route(program) if isinstance(program, str | Path) else program
         self.on_crash, self.scratch = on_crash, scratch
         self.name = self.program.name
-        self._machine: str | None = None
+        self._machine = yaml_text(machine_sections(spec))  # here, not by every thread at its first call
         self.crashes: list[BackendError] = []  # with SKIP, those of this process
 
     def __call__(self, mappings: MappingBatch) -> Outcome:
@@ -131,11 +132,7 @@ class TimeloopEvaluator:
 
     def _input(self, mapping: Mapping) -> str:
         """The document for one mapping; all but the mapping is put into words once."""
-        document = model_document(self.spec, mapping)
-        own = yaml_text({"mapping": document.pop("mapping")})
-        if self._machine is None:
-            self._machine = yaml_text(document)
-        return f"{own}\n{self._machine}"
+        return f"{yaml_text(mapping_section(self.spec, mapping))}\n{self._machine}"
 
     def _result(self, run: Run) -> Measured | Rejection:
         if run.exit == 0:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from ...errors import BackendError, UsageError
@@ -74,13 +75,21 @@ def find_program(name: str | Path = MODEL) -> Program:
             "(docs/docker.md), or give the program's file name with --timeloop-model"
         )
     path = Path(found).resolve()
-    digest = hashlib.sha256()
     try:
-        for file in (path, *_libraries(path)):
-            digest.update(file.read_bytes())
+        states = [(file, file.stat()) for file in (path, *_libraries(path))]
+        fingerprint = _fingerprint(tuple((file, state.st_size, state.st_mtime_ns) for file, state in states))
     except OSError as error:
         raise UsageError(f"{error.filename}: cannot read: {error.strerror}") from error
-    return Program(Path(found).absolute(), digest.hexdigest())
+    return Program(Path(found).absolute(), fingerprint)
+
+
+@lru_cache(maxsize=8)
+def _fingerprint(files: tuple[tuple[Path, int, int], ...]) -> str:
+    """SHA-256 over files given with size and time of change: a hundred megabytes, not to be read for each evaluator."""
+    digest = hashlib.sha256()
+    for file, _, _ in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def run_program(
