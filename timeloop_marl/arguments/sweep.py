@@ -60,6 +60,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--no-transfer", dest="transfer", action="store_false", help="every layer begins with nothing"
     )
+    parser.add_argument(
+        "--alone", dest="share", action="store_false", help="machines learn nothing from each other"
+    )
     add_engine(parser, "machines (with few of them, layers)")
     parser.add_argument(
         "--resume", action="store_true", help="go on with the sweep in -o DIR; FILES may be left out"

@@ -15,13 +15,14 @@ from ..report.sweep_view import area_notes, sweep_table
 from ..run_folder import RunFolder
 from ..settings import Settings
 from ..sweeps.result import DONE, FAILED, STOPPED, SweepResult
-from ..sweeps.run import SweepProgress, sweep
+from ..sweeps.run import sweep
+from ..sweeps.watching import SweepProgress
 from .inputs import parse_values
 from .recalled import recall
 from .screen import console
 
 _SETTINGS = ("searcher", "objective", "samples", "seconds", "seed")
-_RECORDED = ("files", "values", "rules", "paired", "transfer", "knowledge", *_SETTINGS, "option")
+_RECORDED = ("files", "values", "rules", "paired", "transfer", "share", "knowledge", *_SETTINGS, "option")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
         recall(folder, options, _RECORDED)
     if not options.files:
         raise UsageError("no input files: give machines and layers (only --resume goes without)")
+    visible = sys.stderr.isatty() and not options.quiet
     result = sweep(
         options.files,
         output=options.output,
@@ -43,9 +45,11 @@ def run(options: argparse.Namespace) -> int:
         scheduler=options.scheduler,
         rules=options.rules,
         transfer=options.transfer,
+        share=options.share,
         knowledge=options.knowledge,
-        on_progress=None if options.quiet else _Reporter().update,
+        on_progress=None if options.quiet or visible else _Reporter().update,
         on_notice=lambda text: print(f"notice: {text}", file=sys.stderr),
+        live=visible,
     )
     return _finish(folder, result, options)
 

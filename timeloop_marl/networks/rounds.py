@@ -41,6 +41,11 @@ class NetworkProgress:
     seconds: float
     replayed: int  # samples that this task had to replay first
 
+    @property
+    def samples(self) -> int:
+        """Of all layers, so far."""
+        return sum(course.samples for course in self.courses)
+
 
 @dataclass
 class _Book:

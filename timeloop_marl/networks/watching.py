@@ -23,7 +23,7 @@ def network_snapshot(progress: NetworkProgress, counts: tuple[int, ...], objecti
         counts: how often each layer occurs.
         objective: of the network.
     """
-    samples = sum(course.samples for course in progress.courses)
+    samples = progress.samples
     rate = samples / progress.seconds if progress.seconds > 0 else 0.0
     share = None if progress.budget is None else min(1.0, samples / progress.budget)
     facts = [
@@ -96,7 +96,7 @@ class NetworkLog:
         figures = {
             "layer": name, "round": progress.round, "samples": course.samples, "valid": course.valid,
             "cost": course.best.cost if course.best else None,
-            "total_samples": sum(each.samples for each in progress.courses),
+            "total_samples": progress.samples,
         }  # fmt: skip
         improved = course.best is not None and course.best.cost < self._best.get(name, float("inf"))
         if course.best is not None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,11 @@ import numpy as np
 from ..errors import SpecError, UsageError
 from ..evaluation import EvaluatorChoice, make_evaluator
 from ..interruption import watched
+from ..live.log import LOG, EventLog
+from ..live.view import View, all_of, live_view
 from ..mapspace.diagnosis import require_feasible
+from ..networks.rounds import NetworkProgress
+from ..networks.run import INHERITS
 from ..networks.sources import sort_sources
 from ..nondominated import non_dominated
 from ..objective import parse_objective
@@ -34,20 +39,12 @@ from .area import machine_area
 from .plan import Plan, PlannedPoint, make_plan
 from .result import CSV, DONE, FAILED, FIGURES, FILE, STOPPED, SweepPoint, SweepResult, as_csv, as_json
 from .task import PointDone, PointTask, run_point
+from .teachers import choose_teachers, machine_features, teaching_order
+from .watching import SweepLog, SweepProgress, Within, sweep_snapshot
 
 POINTS = "points"
 """Where the run folders of the points are."""
 PICTURE = "sweep.png"
-
-
-@dataclass(frozen=True)
-class SweepProgress:
-    """A snapshot after every point: ``point`` is the one that has just come back."""
-
-    point: SweepPoint
-    done: int
-    total: int
-    seconds: float
 
 
 def sweep(
@@ -64,9 +61,11 @@ def sweep(
     evaluator: EvaluatorChoice | None = None,
     rules: str = "2025",
     transfer: bool = True,
+    share: bool = True,
     knowledge: str | Path | None = None,
     on_progress: Callable[[SweepProgress], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
+    live: bool = False,
     **choices: Any,
 ) -> SweepResult:
     """Search a network on every machine and with every choice of values.
@@ -84,9 +83,11 @@ def sweep(
         evaluator: the native model if there is none.
         rules: ``2025`` or ``2022``: the Timeloop version to equal.
         transfer: layers of a point learn from those searched before them (searcher ``marl``).
+        share: points learn from the nearest machines that are searched before them, too (with ``transfer``).
         knowledge: what every point begins with: a file, or the folder of a network's run.
         on_progress: called whenever a point is done.
         on_notice: told once what the user should know about the input.
+        live: show how it goes, point by point, in a notebook or on a terminal.
         choices: settings by name.
 
     Raises:
@@ -99,13 +100,22 @@ def sweep(
     plan = make_plan([files] if isinstance(files, (str, Path)) else files, texts, paired=paired)
     chosen = (settings or Settings()).updated(choices)
     conditions = _Conditions(
-        chosen, evaluator or EvaluatorChoice(), rules, transfer, None if knowledge is None else str(knowledge)
+        chosen,
+        evaluator or EvaluatorChoice(),
+        rules,
+        transfer,
+        share,
+        None if knowledge is None else str(knowledge),
     )
     run = _Sweep(plan, conditions, Path(output))
     run.check(on_notice or (lambda text: None))
     run.prepare(resume)
-    with RunFolder(output).locked(), Engine.chosen(jobs, backend, scheduler).open() as workers:
-        return run.search(workers, on_progress)
+    with (
+        RunFolder(output).locked(),
+        live_view(live) as view,
+        Engine.chosen(jobs, backend, scheduler).open() as workers,
+    ):
+        return run.search(workers, on_progress, view)
 
 
 @dataclass(frozen=True)
@@ -116,7 +126,13 @@ class _Conditions:
     evaluator: EvaluatorChoice
     rules: str
     transfer: bool
+    share: bool
     knowledge: str | None
+
+    @property
+    def teaching(self) -> bool:
+        """Whether points learn from each other."""
+        return self.share and self.transfer and self.settings.searcher == INHERITS
 
 
 class _Sweep:
@@ -128,6 +144,8 @@ class _Sweep:
         self.sources = sort_sources([*plan.machines[0].files, *plan.layers])
         self.points = [_planned(point) for point in plan.points]
         self.fingerprints: dict[str, str] = {}
+        self.teachers: dict[str, tuple[str, ...]] = {}
+        self._features: dict[str, dict[str, float]] = {}
         self._warm: Spec | None = None
 
     def check(self, on_notice: Callable[[str], None]) -> None:
@@ -148,6 +166,7 @@ class _Sweep:
                 continue
             self._warm = self._warm or spec
             self.fingerprints[planned.name] = spec_fingerprint(spec)
+            self._features[planned.name] = machine_features(spec)
             area, note = machine_area(spec)
             self.points[i] = dataclasses.replace(
                 self.points[i], area_um2=area, area_note=note, energies=spec.energies.origin
@@ -180,13 +199,16 @@ class _Sweep:
             raise UsageError(
                 f"{self.folder.path}: holds a run already; go on with it by --resume, or choose another -o folder"
             )
-        recorded = self.folder.read_manifest().get("points", {}) if self.folder.started else {}
+        manifest = self.folder.read_manifest() if self.folder.started else {}
+        recorded = manifest.get("points", {})
         for name, fingerprint in self.fingerprints.items():
             if recorded.get(name, fingerprint) != fingerprint:
                 raise UsageError(
                     f"{self.folder.path}: cannot resume: point {name} is not what it was when the sweep began; "
                     "give the same machines and layers, or start anew in another folder"
                 )
+        taught = {name: () for name in self._features if name in recorded or not self.conditions.teaching}
+        self.teachers = choose_teachers(self._features, {**taught, **manifest.get("teachers", {})})
         self.folder.create()
         settings = dataclasses.asdict(self.settings)
         self.folder.write_manifest(
@@ -198,6 +220,7 @@ class _Sweep:
                     "values": [f"{name}={','.join(entries)}" for name, entries in self.plan.axes.items()],
                     "rules": self.conditions.rules,
                     "transfer": self.conditions.transfer,
+                    "share": self.conditions.share,
                     "knowledge": self.conditions.knowledge,
                     "paired": self.plan.paired,
                     **{
@@ -207,25 +230,35 @@ class _Sweep:
                     "option": [f"{key}={value}" for key, value in self.settings.options.items()],
                 },
                 "points": {**recorded, **self.fingerprints},
+                "teachers": {**manifest.get("teachers", {}), **self.teachers},
             }
         )
 
-    def search(self, workers: Workers, on_progress: Callable[[SweepProgress], None] | None) -> SweepResult:
-        """All points that are left, by points or by layers, whichever keeps the workers busy."""
-        self._warm_up()
+    def search(
+        self, workers: Workers, on_progress: Callable[[SweepProgress], None] | None, view: View
+    ) -> SweepResult:
+        """All points that are left, group by group: who teaches comes before who learns."""
+        self._warm_up(view.announce)
         start = time.monotonic()
-        todo = [i for i, point in enumerate(self.points) if point.status != FAILED]
-        by_points = len(self.sources.layers) == 1 or len(todo) >= 2 * workers.jobs
+        log = SweepLog(EventLog(self.folder.path / LOG))
+        log.start(
+            {"points": len(self.points), "machines": len(self.plan.machines), "seed": self.settings.seed}
+        )
+
+        def show(progress: SweepProgress) -> None:
+            view.show(sweep_snapshot(progress))
+
+        def inside(i: int, progress: NetworkProgress) -> None:
+            within = Within(i, progress.samples, progress.budget)
+            show(SweepProgress(self.points[i], tuple(self.points), time.monotonic() - start, within))
+
         with watched() as interrupted:
             try:
-                for i, done in self._runs(todo, workers, by_points, interrupted):
+                for i, done in self._runs(workers, interrupted, inside):
                     self.points[i] = _taken(self.points[i], done)
                     result = self._write()
-                    if on_progress is not None:
-                        count = sum(point.status in (DONE, FAILED) for point in self.points)
-                        on_progress(
-                            SweepProgress(result.points[i], count, len(self.points), time.monotonic() - start)
-                        )
+                    progress = SweepProgress(result.points[i], result.points, time.monotonic() - start)
+                    all_of(log.update, show, on_progress)(progress)
             except KeyboardInterrupt:  # what workers had begun is in their folders
                 self.points = [
                     dataclasses.replace(point, status=STOPPED)
@@ -234,23 +267,40 @@ class _Sweep:
                     for point in self.points
                 ]
         result = self._write()
+        log.end(result)
         if len(result.done) > 0:
             save_figure(sweep_figure(result), self.folder.path / PICTURE)
         self.folder.write(REPORT, render(page_of(self.folder.path)))
         return result
 
     def _runs(
-        self, todo: Sequence[int], workers: Workers, by_points: bool, interrupted: Callable[[], bool]
-    ) -> Any:
+        self,
+        workers: Workers,
+        interrupted: Callable[[], bool],
+        inside: Callable[[int, NetworkProgress], None],
+    ) -> Iterator[tuple[int, PointDone]]:
+        place = {point.name: i for i, point in enumerate(self.points)}
+        teachers = {name: self.teachers[name] for name in place if name in self._features}
+        for group in teaching_order(teachers):
+            yield from self._group([place[name] for name in group], workers, interrupted, inside)
+
+    def _group(
+        self,
+        todo: Sequence[int],
+        workers: Workers,
+        interrupted: Callable[[], bool],
+        inside: Callable[[int, NetworkProgress], None],
+    ) -> Iterator[tuple[int, PointDone]]:
+        """By points or by layers, whichever keeps the workers busy."""
         tasks = [self._task(self.plan.points[i]) for i in todo]
-        if by_points:
+        if not workers.here and (len(self.sources.layers) == 1 or len(todo) >= 2 * workers.jobs):
             for index, done in workers.run(run_point, tasks):
                 yield todo[index], done
                 if done.status == STOPPED:
                     raise KeyboardInterrupt
             return
         for i, task in zip(todo, tasks):
-            done = run_point(task, workers)
+            done = run_point(task, workers, partial(inside, i))
             yield i, done
             if done.status == STOPPED or interrupted():
                 raise KeyboardInterrupt
@@ -265,14 +315,15 @@ class _Sweep:
             folder=self.folder.path / POINTS / planned.name,
             transfer=self.conditions.transfer,
             knowledge=self.conditions.knowledge,
+            teachers=tuple(self.folder.path / POINTS / name for name in self.teachers[planned.name]),
         )
 
-    def _warm_up(self) -> None:
+    def _warm_up(self, on_compile: Callable[[str], None]) -> None:
         """Compile once, here, what all workers would otherwise compile at the same time."""
         spec, settings = self._warm, self.settings
         if spec is None:
             return
-        make_evaluator(spec, self.conditions.evaluator)
+        make_evaluator(spec, self.conditions.evaluator, on_compile=on_compile)
         objective = parse_objective(settings.objective, len(spec.architecture.storage))
         make_searcher(settings.searcher, spec, 0, objective, settings.options).warm_up()
 

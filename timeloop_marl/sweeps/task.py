@@ -8,18 +8,28 @@ from pathlib import Path
 
 from ..errors import SpecError
 from ..evaluation import EvaluatorChoice
+from ..knowledge_file import Source, load_knowledge, save_knowledge
 from ..networks.result import FILE, NetworkResult, read_network
 from ..networks.rounds import NetworkProgress
 from ..networks.run import network
 from ..parallel import Workers
 from ..search_result import StopReason
+from ..searchers.marl.knowledge import Knowledge
 from ..settings import Settings
 from .result import DONE, FAILED, STOPPED
+from .teachers import taught_by
+
+TAUGHT = "taught.npz"
+"""In a point's folder: what it began with from other points and from elsewhere."""
 
 
 @dataclass(frozen=True)
 class PointTask:
-    """What a point needs; see ``networks.run.network``."""
+    """What a point needs; see ``networks.run.network``.
+
+    Attributes:
+        teachers: folders of the points that it learns from; all that will ever be there is there when it begins.
+    """
 
     files: tuple[Path, ...]
     values: Mapping[str, str]
@@ -29,6 +39,7 @@ class PointTask:
     folder: Path
     transfer: bool = True
     knowledge: str | None = None
+    teachers: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,12 +80,23 @@ def run_point(
             values=task.values,
             rules=task.rules,
             transfer=task.transfer,
-            knowledge=task.knowledge,
+            knowledge=_taught(task),
             on_progress=on_progress,
         )
     except SpecError as error:
         return PointDone(FAILED, str(error))
     return judged(result)
+
+
+def _taught(task: PointTask) -> Source | None:
+    """What the point begins with, written down so that it goes on with the same after an interruption."""
+    if not task.teachers:
+        return task.knowledge
+    file = task.folder / TAUGHT
+    if not file.exists():
+        given = Knowledge() if task.knowledge is None else load_knowledge(task.knowledge)
+        save_knowledge(taught_by(task.teachers) + given, file)
+    return file
 
 
 def finished(task: PointTask) -> NetworkResult | None:
