@@ -133,6 +133,7 @@ def search(
     on_progress: Callable[[Progress], None] | None = None,
     on_compile: Callable[[str], None] | None = None,
     live: bool = False,
+    tensorboard: str | Path | None = None,
     **choices: Any,
 ) -> Result:
     """Search for the best mapping.
@@ -150,6 +151,7 @@ def search(
         on_progress: called after every batch.
         on_compile: told in one line when the cost model is compiled first; that takes tens of seconds.
         live: show how it goes, in a notebook or on a terminal.
+        tensorboard: folder for scalars (extra ``tensorboard``).
         choices: settings by name, e.g. ``samples=500, searcher="annealing"``.
 
     Raises:
@@ -168,7 +170,7 @@ def search(
     objective = parse_objective(settings.objective, len(spec.architecture.storage))
     searcher = make_searcher(settings.searcher, spec, settings.seed, objective, settings.options)
     choice = fitting_choice(spec, evaluator or EvaluatorChoice())
-    conditions = Conditions(choice, output, resume, threads, on_progress, on_compile, live)
+    conditions = Conditions(choice, output, resume, threads, on_progress, on_compile, live, tensorboard)
     begun = begin_with(searcher, knowledge, output)
     found, judge = recorded_search(spec, settings, searcher, objective, conditions, top=top, identity=begun)
     figures = judged(spec, choice, judge, [best.mapping for best in found.best])

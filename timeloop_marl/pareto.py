@@ -143,6 +143,7 @@ def search_front(
     on_progress: Callable[[Progress], None] | None = None,
     on_compile: Callable[[str], None] | None = None,
     live: bool = False,
+    tensorboard: str | Path | None = None,
 ) -> Front:
     """Search for the mappings that are best in several figures at once, within one budget.
 
@@ -168,7 +169,7 @@ def search_front(
     objective = parse_objective(settings.objective, len(spec.architecture.storage))
     keeper = _Keeper(spec, _searcher(spec, settings, names, runs, objective), names)
     choice = fitting_choice(spec, evaluator or EvaluatorChoice())
-    conditions = Conditions(choice, output, resume, threads, on_progress, on_compile, live)
+    conditions = Conditions(choice, output, resume, threads, on_progress, on_compile, live, tensorboard)
     identity = {"front": list(names), "runs": runs}
     found, judge = recorded_search(spec, settings, keeper, objective, conditions, identity=identity)
     rows = keeper.archive.tags[np.lexsort(keeper.archive.points.T[::-1])]

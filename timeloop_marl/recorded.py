@@ -12,8 +12,10 @@ from typing import Any
 
 from .evaluation import EvaluatorChoice, fitting_choice, make_evaluator
 from .evaluators.base import Evaluator
+from .live.agents import mean_entropy
 from .live.log import LOG, EventLog, SearchLog
 from .live.snapshot import search_snapshot
+from .live.tensorboard import TensorBoard
 from .live.view import all_of, live_view
 from .objective import Objective
 from .run_folder import AGENTS, RunFolder
@@ -38,6 +40,7 @@ class Conditions:
     on_progress: Callable[[Progress], None] | None = None
     on_compile: Callable[[str], None] | None = None
     live: bool = False
+    tensorboard: str | Path | None = None
 
 
 def recorded_search(
@@ -55,8 +58,15 @@ def recorded_search(
     ``identity``: what else a resumed search must agree in. Errors as ``api.search``.
     """
     choice = fitting_choice(spec, conditions.choice)
+
+    def entropy() -> float | None:
+        return mean_entropy(searcher.account())
+
     announced: list[str] = []  # before there is a folder to log it in
     with ExitStack() as stack:
+        board = None
+        if conditions.tensorboard is not None:
+            board = stack.enter_context(TensorBoard(conditions.tensorboard, entropy))
         view = stack.enter_context(live_view(conditions.live))
         workers = stack.enter_context(choice.engine.open()) if choice.kind == "timeloop" else None
         evaluator = make_evaluator(
@@ -82,7 +92,7 @@ def recorded_search(
                 evaluator=evaluator.name,
             )
             trace = TraceFile(folder.trace, {**known, **(identity or {})}, conditions.resume)
-            log = SearchLog(EventLog(folder.path / LOG))
+            log = SearchLog(EventLog(folder.path / LOG), entropy)
             log.start(_described(spec, settings, evaluator), announced)
 
         def show(progress: Progress) -> None:
@@ -97,7 +107,12 @@ def recorded_search(
             largest_batch=choice.largest_batch,
             trace=trace,
             top=top,
-            on_progress=all_of(None if log is None else log.update, show, conditions.on_progress),
+            on_progress=all_of(
+                None if log is None else log.update,
+                None if board is None else board.update,
+                show,
+                conditions.on_progress,
+            ),
         )
         if log is not None:
             log.end(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import kinds
-from .shared import add_engine, add_knowledge, add_set
+from .shared import add_engine, add_knowledge, add_set, add_tensorboard
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,6 +32,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run in -o DIR; FILES may be left out"
     )
+    add_tensorboard(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress, only the result")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import kinds
-from .shared import add_files, add_knowledge, add_program
+from .shared import add_files, add_knowledge, add_program, add_tensorboard
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -79,7 +79,5 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run in -o DIR; FILES may be left out"
     )
-    parser.add_argument(
-        "--tensorboard", metavar="DIR", help="write scalars for TensorBoard into DIR (extra 'tensorboard')"
-    )
+    add_tensorboard(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress, only the result")

@@ -81,3 +81,10 @@ def add_knowledge(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save-knowledge", metavar="FILE", help="write what was learnt, with what it began with"
     )
+
+
+def add_tensorboard(parser: argparse.ArgumentParser) -> None:
+    """Where scalars go."""
+    parser.add_argument(
+        "--tensorboard", metavar="DIR", help="write scalars for TensorBoard into DIR (extra 'tensorboard')"
+    )

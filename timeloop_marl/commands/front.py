@@ -45,6 +45,7 @@ def run(
         evaluator=evaluator_choice(options),
         on_compile=None if options.quiet or visible else say,
         live=visible,
+        tensorboard=options.tensorboard,
     )
     search = front.search
     print(

@@ -47,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
         on_notice=_notice,
         on_compile=None if options.quiet or visible else say,
         live=visible,
+        tensorboard=options.tensorboard,
     )
     if options.save_knowledge:
         save_knowledge(load_knowledge(folder.path), options.save_knowledge)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from contextlib import ExitStack
 from typing import Any
 
 from ..api import Result
@@ -14,7 +13,6 @@ from ..errors import UsageError
 from ..evaluation import fitting_choice
 from ..interruption import exit_status
 from ..knowledge_file import save_knowledge
-from ..live.tensorboard import TensorBoard
 from ..mapspace.diagnosis import Severity, diagnose
 from ..report.terminal import result_view
 from ..run_folder import INPUTS, RunFolder
@@ -82,21 +80,19 @@ def run(options: argparse.Namespace) -> int:
 
 def _search(folder: RunFolder, spec: Spec, settings: Settings, options: argparse.Namespace) -> Result:
     visible = sys.stderr.isatty() and not options.quiet
-    with ExitStack() as stack:
-        board = stack.enter_context(TensorBoard(options.tensorboard)) if options.tensorboard else None
-        return run_search(
-            spec,
-            settings=settings,
-            output=folder.path,
-            resume=options.resume,
-            threads=options.threads,
-            top=max(options.top, options.verify or 0),
-            evaluator=evaluator_choice(options),
-            knowledge=options.knowledge,
-            on_progress=None if board is None else board.update,
-            on_compile=None if options.quiet or visible else say,
-            live=visible,
-        )
+    return run_search(
+        spec,
+        settings=settings,
+        output=folder.path,
+        resume=options.resume,
+        threads=options.threads,
+        top=max(options.top, options.verify or 0),
+        evaluator=evaluator_choice(options),
+        knowledge=options.knowledge,
+        on_compile=None if options.quiet or visible else say,
+        live=visible,
+        tensorboard=options.tensorboard,
+    )
 
 
 def _finish(folder: RunFolder, result: Result, options: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -52,10 +52,14 @@ class EventLog:
 
 
 class SearchLog:
-    """The entries of a search: start, compile, replayed, progress, best, end."""
+    """The entries of a search: start, compile, replayed, progress, best, end.
 
-    def __init__(self, log: EventLog) -> None:
-        self._log = log
+    Args:
+        entropy: that of the agents, nats per choice, where the searcher has any.
+    """
+
+    def __init__(self, log: EventLog, entropy: Callable[[], float | None] | None = None) -> None:
+        self._log, self._entropy = log, entropy
         self._next, self._replayed = 0.0, False
 
     def start(self, figures: Mapping[str, Any], announced: Sequence[str] = ()) -> None:
@@ -73,12 +77,16 @@ class SearchLog:
             self._log.write("resumed", samples=progress.samples)
             self._replayed = False
         if progress.improved:
-            self._log.write("best", **_figures(progress))
+            self._log.write("best", **self._figures(progress))
         elif time.monotonic() >= self._next:
-            self._log.write("progress", **_figures(progress))
+            self._log.write("progress", **self._figures(progress))
         else:
             return
         self._next = time.monotonic() + _SECONDS
+
+    def _figures(self, progress: Progress) -> dict[str, Any]:
+        entropy = self._entropy() if self._entropy is not None else None
+        return _figures(progress) | ({} if entropy is None else {"entropy": entropy})
 
     def end(self, result: SearchResult) -> None:
         """Why and with what it ended."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,14 @@ _EVERY = 20  # batches without an improvement between two points
 class TensorBoard:
     """``update`` is a search's ``on_progress``: best, cycles, energy, valid share and samples/s against samples.
 
+    Args:
+        entropy: that of the agents, nats per choice, where the searcher has any.
+
     Raises:
         UsageError: tensorboardX is not installed.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, entropy: Callable[[], float | None] | None = None) -> None:
         try:
             from tensorboardX import SummaryWriter
         except ImportError:
@@ -28,7 +31,7 @@ class TensorBoard:
                 "--tensorboard needs tensorboardX: pip install 'timeloop-marl[tensorboard]'"
             ) from None
         self._writer: Any = SummaryWriter(str(folder))
-        self._quiet = 0
+        self._quiet, self._entropy = 0, entropy
 
     def __enter__(self) -> TensorBoard:
         return self
@@ -48,6 +51,9 @@ class TensorBoard:
         if math.isfinite(progress.cost):
             figures["best/cost"] = progress.cost
             figures["best/cycles"], figures["best/energy_pj"] = float(progress.cycles), progress.energy_pj
+        entropy = self._entropy() if self._entropy is not None else None
+        if entropy is not None:
+            figures["agents/entropy"] = entropy
         self.add(figures, progress.samples)
 
     def add(self, figures: Mapping[str, float], samples: int) -> None:

@@ -40,6 +40,7 @@ class NetworkProgress:
     budget: int | None
     seconds: float
     replayed: int  # samples that this task had to replay first
+    entropy: float | None = None  # of the layer's agents, nats per choice
 
     @property
     def samples(self) -> int:
@@ -200,6 +201,7 @@ class Rounds:
                     budget=self.samples,
                     seconds=time.time() - self._start,
                     replayed=done.replayed,
+                    entropy=done.entropy,
                 )
             )
 

@@ -15,6 +15,7 @@ from ..errors import UsageError
 from ..evaluation import EvaluatorChoice, make_evaluator
 from ..knowledge_file import BEFORE, Source, load_knowledge, save_knowledge
 from ..live.log import LOG, EventLog
+from ..live.tensorboard import TensorBoard
 from ..live.view import View, all_of, live_view
 from ..objective import parse_objective
 from ..parallel import Engine, Workers
@@ -39,7 +40,7 @@ from .sources import Sources, sort_sources
 from .tables import layers_csv
 from .totals import totals
 from .transfer import Transfer
-from .watching import NetworkLog, network_snapshot
+from .watching import NetworkBoard, NetworkLog, network_snapshot
 
 CSV = "layers.csv"
 INHERITS = "marl"
@@ -66,6 +67,7 @@ def network(
     on_compile: Callable[[str], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
     live: bool = False,
+    tensorboard: str | Path | None = None,
     **choices: Any,
 ) -> NetworkResult:
     """Search for the mappings of all layers that make the network's total the least.
@@ -89,6 +91,7 @@ def network(
         on_compile: told in one line when the cost model is compiled first.
         on_notice: told what the user should know about the input, once each.
         live: show how it goes, layer by layer, in a notebook or on a terminal.
+        tensorboard: folder for scalars of the layers and the whole (extra ``tensorboard``).
         choices: settings by name.
 
     Raises:
@@ -109,6 +112,10 @@ def network(
     named = knowledge if knowledge is None or isinstance(knowledge, (str, Path)) else "given"
     arguments = {**given, "rules": rules, "transfer": transfer, "knowledge": named and str(named)}
     with ExitStack() as stack:
+        if tensorboard is not None:
+            board = stack.enter_context(TensorBoard(tensorboard))
+            counts = tuple(layer.count for layer in layers)
+            on_progress = all_of(NetworkBoard(board, counts).update, on_progress)
         view = stack.enter_context(live_view(live))
         run.warm_up(all_of(view.announce, on_compile))
         run.prepare(resume, arguments)

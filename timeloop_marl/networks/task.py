@@ -14,6 +14,7 @@ from typing import Any
 
 from ..evaluation import EvaluatorChoice, make_evaluator
 from ..knowledge_file import begin_with, learnt_by, save_knowledge
+from ..live.agents import mean_entropy
 from ..objective import Objective, parse_objective
 from ..run_folder import RunFolder
 from ..run_identity import run_identity
@@ -65,6 +66,7 @@ class LayerDone:
     seconds: float  # that this task took
     replayed: int  # samples that had to be replayed first
     learnt: LayerKnowledge | None = None
+    entropy: float | None = None  # of the agents, nats per choice
 
 
 def run_layer(task: LayerTask) -> LayerDone:
@@ -118,6 +120,7 @@ def _run(task: LayerTask, folder: RunFolder, aside: _Aside, objective: Objective
         seconds=time.monotonic() - start,
         replayed=replayed[-1].samples if replayed else 0,
         learnt=learnt,
+        entropy=mean_entropy(session.searcher.account()),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..live.log import EventLog
 from ..live.snapshot import Row, Snapshot, duration
+from ..live.tensorboard import TensorBoard
 from ..report.units import cost_text, objective_label, plain_number
 from .course import Course
 from .result import NetworkResult
@@ -68,15 +69,22 @@ def _gain(course: Course) -> str:
 
 
 def _total(progress: NetworkProgress, counts: tuple[int, ...], objective: str) -> str:
-    """The total at the layers' bests so far."""
+    lacking = sum(course.best is None for course in progress.courses)
+    figures = _totals(progress, counts)
+    if figures is None:
+        return f"{lacking} of {len(progress.courses)} layers without a mapping yet"
+    name = objective if objective in _TOTALS else "edp"
+    return f"total {cost_text(name, figures[name])}"
+
+
+def _totals(progress: NetworkProgress, counts: tuple[int, ...]) -> dict[str, float] | None:
+    """At the layers' bests so far, in pJ·cycles, pJ and cycles; ``None`` as long as a layer has none."""
     bests = [course.best for course in progress.courses]
-    lacking = sum(best is None for best in bests)
-    if lacking:
-        return f"{lacking} of {len(bests)} layers without a mapping yet"
+    if any(best is None for best in bests):
+        return None
     cycles = sum(n * best.cycles for n, best in zip(counts, bests) if best)
     energy = sum(n * best.energy_pj for n, best in zip(counts, bests) if best)
-    cost = {"energy": energy, "delay": float(cycles)}.get(objective, energy * cycles)
-    return f"total {cost_text(objective if objective in _TOTALS else 'edp', cost)}"
+    return {"edp": energy * cycles, "energy": energy, "delay": float(cycles)}
 
 
 class NetworkLog:
@@ -93,11 +101,13 @@ class NetworkLog:
     def update(self, progress: NetworkProgress) -> None:
         """A layer came back."""
         name, course = progress.names[progress.layer], progress.courses[progress.layer]
-        figures = {
+        figures: dict[str, Any] = {
             "layer": name, "round": progress.round, "samples": course.samples, "valid": course.valid,
             "cost": course.best.cost if course.best else None,
             "total_samples": progress.samples,
         }  # fmt: skip
+        if progress.entropy is not None:
+            figures["entropy"] = progress.entropy
         improved = course.best is not None and course.best.cost < self._best.get(name, float("inf"))
         if course.best is not None:
             self._best[name] = course.best.cost
@@ -116,3 +126,29 @@ class NetworkLog:
             energy_pj=totals.energy_pj if totals else None,
         )
         self._log.close()
+
+
+class NetworkBoard:
+    """``update`` is a network's ``on_progress``: scalars of the layer that came back, and totals, for TensorBoard.
+
+    Args:
+        counts: how often each layer occurs.
+    """
+
+    def __init__(self, board: TensorBoard, counts: tuple[int, ...]) -> None:
+        self._board, self._counts = board, counts
+
+    def update(self, progress: NetworkProgress) -> None:
+        """A layer came back: its figures against its own samples, the network's against all."""
+        name, course = progress.names[progress.layer], progress.courses[progress.layer]
+        figures = {"valid_share": course.valid / course.samples} if course.samples else {}
+        if course.best is not None:
+            best = course.best
+            figures |= {"cost": best.cost, "cycles": float(best.cycles), "energy_pj": best.energy_pj}
+        if progress.entropy is not None:
+            figures["entropy"] = progress.entropy
+        self._board.add({f"{name}/{key}": value for key, value in figures.items()}, course.samples)
+        whole = {f"network/{key}": value for key, value in (_totals(progress, self._counts) or {}).items()}
+        if progress.seconds > 0:
+            whole["network/samples_per_second"] = progress.samples / progress.seconds
+        self._board.add(whole, progress.samples)
