@@ -30,6 +30,7 @@ TEAM = {
     "no block moves": "marl:moves=0",
     "no epochs": "marl:restart=0",
     "rehearsals on one island": "marl:away=0",
+    "no annealing chains in the rehearsals": "marl:climbing=false",
     "few rehearsals": "marl:pool=4",
     "agents in the rehearsals": "marl:exchange=0.5",
     "groups learnt once": "marl:recluster=false",

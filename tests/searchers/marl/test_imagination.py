@@ -7,7 +7,7 @@ from machines import gemm, three_level
 
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.searchers.marl.critic import Critic
-from timeloop_marl.searchers.marl.imagination import Candidates, Imagination, Island, joined, whole
+from timeloop_marl.searchers.marl.imagination import Candidates, Climbers, Imagination, Island, joined, whole
 
 SPACE = LearnersMapspace(three_level(gemm(16, 24, 32)))
 
@@ -64,7 +64,7 @@ def test_the_other_island_begins_anew_when_it_stagnates_and_its_people_come_home
         return SPACE.sample(n, rng)
 
     vary = Counting()
-    imagination = Imagination(critic, rng, fresh, vary, distinct)
+    imagination = Imagination(critic, rng, fresh, vary, distinct, climbing=False)
     imagination.rehearse(whole(SPACE.sample(4, rng)), 100, 100)
     settled = imagination.away.people
     assert vary.children == 200
@@ -73,6 +73,39 @@ def test_the_other_island_begins_anew_when_it_stagnates_and_its_people_come_home
     assert len(drawn) == 3  # nobody, the first island, the second
     best = critic.predict(settled.rows, False)[0].min()
     assert imagination.home.mean[0] <= best + 1e-12
+
+
+def test_chains_cool_and_remember_the_best_they_came_past() -> None:
+    vary = Counting()
+    chains = Climbers(whole(SPACE.sample(8, np.random.default_rng(1))))
+    chains.settle(None, predicted, distinct)
+    first, rng = chains.mean[0], np.random.default_rng(2)
+    chains.live(400, rng, vary, predicted, distinct)
+    assert vary.children == 400
+    assert not chains.over
+    assert chains.mean[0] < first
+    assert (np.diff(chains.mean) >= 0).all()
+    assert chains.mean[0] <= chains.height.min()
+    np.testing.assert_array_equal(chains.height, predicted(chains.at.rows))
+    assert len(set(SPACE.keys(chains.people.rows))) == len(chains.people)
+    chains.live(4000, rng, vary, predicted, distinct)
+    assert chains.over
+    cold = chains.height.copy()
+    chains.live(400, rng, vary, predicted, distinct)
+    assert (chains.height <= cold + 0.1).all()  # hardly a step uphill any more
+
+
+def test_chains_and_populations_take_turns_elsewhere() -> None:
+    rng = np.random.default_rng(5)
+    critic = Critic(SPACE, "delay", 40, True)
+    rows = SPACE.sample(20, rng)
+    steps = critic.make(rows).steps
+    critic.learn(rows, np.exp(steps), np.ones(20), np.exp(steps))
+    imagination = Imagination(critic, rng, lambda n: SPACE.sample(n, rng), Counting(), distinct)
+    imagination.rehearse(whole(SPACE.sample(4, rng)), 0, 4400)
+    assert isinstance(imagination.away, Climbers)
+    imagination.rehearse(whole(SPACE.sample(4, rng)), 0, 32)
+    assert not isinstance(imagination.away, Climbers)
 
 
 def test_candidates_are_joined_in_order() -> None:

@@ -50,6 +50,7 @@ class MarlOptions:
     points: int = 400  # samples that the critic remembers
     pool: int = 24  # candidates rehearsed per sample; up to 16 times as many at the start, half at the end
     away: float = 0.5  # share of rehearsals on an island that begins anew elsewhere
+    climbing: bool = True  # annealing chains elsewhere, by turns with a population
     exchange: float = 0.0  # share of children by agents that take over joint choices; the rest by local moves
     optimism: float = 2.0  # standard deviations below the mean
     # What it takes over from other layers, if it is given their knowledge

@@ -132,7 +132,9 @@ class MarlSearcher(LearnerSearcher):
         self._imagination: Imagination | None = None
         if self.critic is not None:
             self.critic.forget()
-            self._imagination = Imagination(self.critic, self.rng, self._sampled, self._varied, self._unseen)
+            self._imagination = Imagination(
+                self.critic, self.rng, self._sampled, self._varied, self._unseen, options.climbing
+            )
 
     def _sampled(self, n: int) -> Rows:
         """Random feasible rows. (A method: what is put aside between rounds of a network has to be picklable.)"""
