@@ -13,6 +13,7 @@ from machines import level, spec
 
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import Mapping, TilingLoops
+from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.model.outcome import Statistics
 from timeloop_marl.networks.result import Best, LayerResult, NetworkResult
 from timeloop_marl.networks.totals import totals
@@ -79,8 +80,8 @@ def _statistics(machine: Spec, mapping: Mapping) -> Statistics:
     return found
 
 
-def run(found: Evaluated, *, best: int = 1, name: str = "") -> Page:
-    """The page of a search that found this mapping ``best`` times over."""
+def run(found: Evaluated, *, best: int = 1, name: str = "", team: bool = False) -> Page:
+    """The page of a search that found this mapping ``best`` times over, ``team``: with an agent for every choice."""
     machine, mapping, statistics = found
     edp = statistics.energy_pj * statistics.cycles
     steps = [
@@ -92,7 +93,10 @@ def run(found: Evaluated, *, best: int = 1, name: str = "") -> Page:
     )
     ranked = tuple(Ranked(mapping, statistics, 901 - i, edp) for i in range(best))
     manifest = {"arguments": {"files": [f"arch/{name}.yaml"] if name else []}, "versions": {"numpy": "2.0"}}
-    return run_page(RunRecord(machine, summary, ranked, manifest))
+    names = [axis.name for axis in LearnersMapspace(machine).columns] if team else []
+    groups = [{"samples": 0, "groups": [[i] for i in range(len(names))]}]
+    agents = {"axes": names, "groups": groups} if team else None
+    return run_page(RunRecord(machine, summary, ranked, manifest, agents))
 
 
 def nothing_found() -> Page:

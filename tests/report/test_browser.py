@@ -26,6 +26,8 @@ FLAGS = [
 PAGES = {
     "run": lambda: page_cases.run(page_cases.evaluated("model_eyeriss_like_resnet18_layer3")),
     "hostile run": lambda: page_cases.run(page_cases.extreme(6, HOSTILE, LONG), best=2, name=HOSTILE),
+    "team": lambda: page_cases.run(page_cases.evaluated("model_eyeriss_like_resnet18_layer3"), team=True),
+    "hostile team": lambda: page_cases.run(page_cases.extreme(6, HOSTILE, LONG), name=HOSTILE, team=True),
     "ten levels": lambda: page_cases.run(page_cases.extreme(10, LONG), name=LONG),
     "nothing": page_cases.nothing_found,
     "network": lambda: page_cases.network(5, lacking=1),

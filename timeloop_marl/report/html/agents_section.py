@@ -6,12 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..charts.agents import Dependencies, dependency_matrix, entropy_plot
+from ..charts.deciders import decider_nest
+from ..deciders import Decisions
 from ..units import share_text
 from .blocks import HALF, Block, Cell, Grid, Paragraph, Picture, Section, Table
 
 
-def agents_section(agents: Mapping[str, Any] | None) -> list[Section]:
-    """What the team did, of ``agents.json``; nothing if the searcher left no such record."""
+def agents_section(agents: Mapping[str, Any] | None, found: Decisions | None = None) -> list[Section]:
+    """What the team did, of ``agents.json``; nothing if the searcher left no such record.
+
+    Args:
+        found: who decides what in the best mapping.
+    """
     groups = (agents or {}).get("groups") or []
     if agents is None or not groups:
         return []
@@ -19,6 +25,15 @@ def agents_section(agents: Mapping[str, Any] | None) -> list[Section]:
     last = groups[-1]["groups"]
     blocks: list[Block] = [Paragraph(_intro(len(names), len(last), groups))]
     cells: list[tuple[str, Sequence[Block]]] = []
+    if found is not None:
+        nest = Picture(
+            "deciders",
+            lambda width: decider_nest(found, width),
+            "The best mapping. Numbered: the agents of the table below, after their last grouping; a loop made up of "
+            "several factors may have several. No number: nothing is left to decide.",
+            HALF,
+        )
+        cells.append(("Where each agent acts", [nest]))
     strength = agents.get("strength")
     if strength:
         data = Dependencies(names, last, strength)

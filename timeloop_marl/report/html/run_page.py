@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..deciders import decisions
 from ..map_text import map_text
 from ..run_record import Ranked, RunRecord, files_text
 from ..units import edp_text, energy_text, short_count
@@ -35,7 +36,8 @@ def run_page(record: RunRecord) -> Page:
         ]
     else:
         sections.append(convergence_section(record, half=False))
-    sections += agents_section(record.agents)
+    decided = decisions(record.spec, record.best[0].mapping, record.agents) if record.best else None
+    sections += agents_section(record.agents, decided)
     if len(record.best) > 1:
         sections.append(_others(record))
     sections.append(_origin(record))
