@@ -87,6 +87,35 @@ def at_once() -> Iterator[None]:
 
 
 @contextmanager
+def deferred() -> Iterator[None]:
+    """Signals wait for the end of what may not be cut in the middle: they arrive, once, when it is over.
+
+    Processes begun inside never see SIGINT: Ctrl-C reaches the whole group, and it is for the parent to end them.
+
+    Raises:
+        KeyboardInterrupt: at the end, if a signal came (what its handler raises).
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    previous = {
+        number: signal.signal(number, lambda number, frame: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    # Threads inherit the mask, and processes that of the thread that begins them, also those begun later on.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, old in previous.items():
+            signal.signal(number, old)
+        if came:
+            signal.raise_signal(came[0])
+
+
+@contextmanager
 def terminable() -> Iterator[None]:
     """Let SIGTERM raise ``Terminated``, as SIGINT raises ``KeyboardInterrupt``: files are closed, workers ended."""
     _State.terminated = False

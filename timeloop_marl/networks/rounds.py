@@ -182,6 +182,7 @@ class Rounds:
             name=book.layer.name,
             turn=self._turn,
             transfer=self.transfer is not None,
+            packed=not self.workers.here,
         )
 
     def _take(self, i: int, done: LayerDone) -> None:

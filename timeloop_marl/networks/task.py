@@ -7,6 +7,7 @@ import pickle
 import signal
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ class LayerTask:
         parent: process id that the task ends with; 0 = none (another machine).
         name: of the layer in what others learn from it.
         turn: what ``TURN`` in the network's folder has to say as long as the task may go on.
+        packed: let ``state`` be small rather than quickly made: it travels.
         transfer: begin with the knowledge in the folder, and leave there what was learnt.
     """
 
@@ -54,6 +56,7 @@ class LayerTask:
     name: str = ""
     turn: str = ""
     transfer: bool = False
+    packed: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ def _run(task: LayerTask, folder: RunFolder, aside: _Aside, objective: Objective
     return LayerDone(
         course=course_of(found),
         reason=reason,
-        state=_kept(aside),
+        state=_kept(aside, task.packed),
         seconds=time.monotonic() - start,
         replayed=replayed[-1].samples if replayed else 0,
         learnt=learnt,
@@ -156,14 +159,15 @@ def _restored(state: bytes | None, trace: Path) -> _Aside | None:
     """The search put aside, if the trace ends where it was."""
     if state is None:
         return None
-    aside = pickle.loads(state)  # made by `_kept` in this very run; never read from a file
+    aside = pickle.loads(zlib.decompress(state))  # made by `_kept` in this very run; never read from a file
     return aside if isinstance(aside, _Aside) and aside.session.continues(trace) else None
 
 
-def _kept(aside: _Aside) -> bytes | None:
+def _kept(aside: _Aside, packed: bool) -> bytes | None:
     """The search as bytes; ``None`` for searchers of other people's libraries that cannot be pickled."""
     try:
-        return pickle.dumps(aside, protocol=5)
+        # The fastest level leaves a quarter; slower ones hardly less.
+        return zlib.compress(pickle.dumps(aside, protocol=5), 1 if packed else 0)
     except (pickle.PicklingError, TypeError, AttributeError, RecursionError):
         return None
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
@@ -15,6 +16,7 @@ import distributed.client
 from joblib._dask import DaskDistributedBackend
 
 from ..errors import UsageError
+from ..interruption import deferred
 from ..versions import versions
 from .workers import WorkerLostError
 
@@ -35,14 +37,22 @@ def connect(jobs: int, scheduler: str | None) -> Iterator[Callable[[], dict[str,
     """
     with ExitStack() as stack:
         if scheduler is None:
-            client = stack.enter_context(_own(stack, jobs))
+            resource_tracker.ensure_running()  # beginning it later would let processes see SIGINT again
+            # A cluster cut in the middle of its start leaves processes and tracebacks behind.
+            with deferred():
+                client = stack.enter_context(_own(stack, jobs))
+                _check_workers(client, scheduler)
         else:
             client = stack.enter_context(_running(scheduler))
-        _check_workers(client, scheduler)
-        yield lambda: {
-            "backend": _Backend(client=client, wait_for_workers_timeout=CONNECT_SECONDS),
-            "n_jobs": -1,
-        }
+            _check_workers(client, scheduler)
+        try:
+            yield lambda: {
+                "backend": _Backend(client=client, wait_for_workers_timeout=CONNECT_SECONDS),
+                "n_jobs": -1,
+            }
+        finally:
+            with deferred():
+                stack.close()
 
 
 def _own(stack: ExitStack, jobs: int) -> distributed.Client:
