@@ -3,6 +3,7 @@
     python benchmarks/networks.py --out networks.json                         # everything, some of an hour
     python benchmarks/networks.py --networks resnet18 --machines eyeriss_like --out networks.json
     python benchmarks/networks.py --table --out networks.json                 # the tables of what has run
+    python benchmarks/networks.py --even --networks resnet18 --machines eyeriss_like --per-layer 100 --out even.json
 
 Ours is ``timeloop-marl network`` with ``--per-layer`` samples for every distinct layer on ``--jobs`` workers; its wall
 time is that of the whole call, compiled kernels loaded from the cache. Each of Timeloop's five mappers (our
@@ -10,6 +11,9 @@ reproduction, on the native model) gets for every distinct layer (a) the mean nu
 same time: wall time x workers / layers, one thread for each layer, ``--jobs`` layers at a time. Its total is the
 product of the sums of its best mappings' energies and cycles; the best of the five is shown. Without a valid mapping of
 every layer there is no total. ``long`` is a run of ours with six times the samples, for the best known total.
+
+``--even`` compares ours with itself only: samples where they are expected to pay, against the same number of
+samples for every layer; all else (seed, first look, transfer between layers) is the same.
 """
 
 from __future__ import annotations
@@ -18,9 +22,10 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import joblib
 import numpy as np
@@ -28,6 +33,8 @@ import numpy as np
 import timeloop_marl as tm
 from timeloop_marl.comparison.runs import Limit, run_timeloop
 from timeloop_marl.evaluators.native import NativeEvaluator
+from timeloop_marl.networks import rounds
+from timeloop_marl.networks.budget import Standing
 from timeloop_marl.networks.layers import Layer, read_layers
 from timeloop_marl.networks.sources import sort_sources
 from timeloop_marl.objective import parse_objective
@@ -66,9 +73,23 @@ def ours(machine: str, network: str, seed: int, per_layer: int, jobs: int) -> Ru
         "edp_of_layer_bests": energy * cycles,
         "seconds": seconds,
         "samples": result.samples,
+        "per_layer": sorted(layer.samples for layer in result.layers),
         "distinct": distinct,
         "layers": result.layer_count,
     }
+
+
+def even_targets(standings: Sequence[Standing], objective: str, budget: int | None) -> list[int]:
+    """In place of ``budget.next_targets``: the same for every layer, what does not divide to the first ones."""
+    assert budget is not None
+    each, rest = divmod(budget, len(standings))
+    return [s.course.samples if s.exhausted else each + (i < rest) for i, s in enumerate(standings)]
+
+
+def evenly(machine: str, network: str, seed: int, per_layer: int, jobs: int) -> Run:
+    """One network by ours, the budget split evenly."""
+    with patch.object(rounds, "next_targets", even_targets):
+        return ours(machine, network, seed, per_layer, jobs)
 
 
 def one_layer(layer: Layer, algorithm: str, limit: Limit) -> tuple[int, float, int] | None:
@@ -95,6 +116,10 @@ def theirs(machine: str, network: str, algorithm: str, limit: Limit, jobs: int) 
 
 def wanted(given: argparse.Namespace) -> Iterator[tuple[str, str, str, int]]:
     pairs = [(machine, network) for network in given.networks for machine in given.machines]
+    if given.even:
+        for seed in range(1, given.seeds + 1):
+            yield from ((*pair, what, seed) for pair in pairs for what in ("ours", "even"))
+        return
     for machine, network in pairs:
         yield machine, network, "ours", 1
         for algorithm in ALGORITHMS:
@@ -114,6 +139,8 @@ def run(entry: tuple[str, str, str, int], done: dict[str, Run], given: argparse.
         return ours(
             machine, network, seed, LONGER * given.per_layer if what == "long" else given.per_layer, jobs
         )
+    if what == "even":
+        return evenly(machine, network, seed, given.per_layer, jobs)
     own = done[name_of((machine, network, "ours", 1))]
     kind, algorithm = what.split()
     each = own["samples"] // own["distinct"]
@@ -174,6 +201,32 @@ def show(done: dict[str, Run], given: argparse.Namespace) -> None:
             )
 
 
+def show_even(done: dict[str, Run], given: argparse.Namespace) -> None:
+    """A line for every network, machine and seed with both, and the median ratio of each pair."""
+    print(
+        "| network | machine | seed | samples (fewest to most per layer, ours) | EDP where it pays, J·cycle | "
+        "EDP evenly, J·cycle | even / ours |"
+    )
+    print("|---|---|---:|---:|---:|---:|---:|")
+    for network in given.networks:
+        for machine in given.machines:
+            ratios = []
+            for seed in range(1, given.seeds + 1):
+                pair = [done.get(name_of((machine, network, what, seed))) for what in ("ours", "even")]
+                own, even = pair
+                if own is None or even is None:
+                    continue
+                assert own["samples"] == even["samples"]
+                ratios.append(even["edp"] / own["edp"])
+                print(
+                    f"| {network} | {machine} | {seed} | {own['samples']:,} ({own['per_layer'][0]} to "
+                    f"{own['per_layer'][-1]}) | {own['edp'] * 1e-12:.7g} | "
+                    f"{even['edp'] * 1e-12:.7g} | {ratios[-1]:.6f} |"
+                )
+            if ratios:
+                print(f"| {network} | {machine} | median | | | | {float(np.median(ratios)):.6f} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -185,6 +238,7 @@ def main() -> None:
     parser.add_argument("--per-layer", type=int, default=500, help="samples of ours per distinct layer")
     parser.add_argument("--no-time", dest="equal_time", action="store_false", help="leave equal time out")
     parser.add_argument("--no-long", dest="long", action="store_false", help="leave the long runs out")
+    parser.add_argument("--even", action="store_true", help="only ours, against an even split of its samples")
     parser.add_argument("--table", action="store_true", help="run nothing, show what has run")
     parser.add_argument("--out", type=Path, default=Path("networks.json"))
     given = parser.parse_args()
@@ -193,7 +247,7 @@ def main() -> None:
         if name_of(entry) not in done:
             done[name_of(entry)] = run(entry, done, given)
             given.out.write_text(json.dumps(done, indent=1))
-    show(done, given)
+    (show_even if given.even else show)(done, given)
 
 
 if __name__ == "__main__":
