@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -287,6 +288,15 @@ def tracked_files() -> list[Path]:
     if done.returncode != 0:
         pytest.skip("not a git checkout")
     return [ROOT / name for name in done.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    """Two files of one name cannot be collected together, though each passes when its own room is run."""
+    files = [
+        path for path in (ROOT / "tests").rglob("test_*.py") if not (path.parent / "__init__.py").exists()
+    ]
+    shared = {name for name, times in Counter(path.name for path in files).items() if times > 1}
+    assert sorted(path for path in files if path.name in shared) == []
 
 
 def test_no_machine_paths() -> None:
