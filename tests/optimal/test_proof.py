@@ -40,7 +40,7 @@ def test_bounds_rise_and_costs_fall(small: Spec) -> None:
     costs, bounds, gaps = zip(*moments, strict=True)
     assert list(costs) == sorted(costs, reverse=True)
     assert list(bounds) == sorted(bounds)
-    assert gaps[0] == 1.0 and gaps[-1] == 0.0
+    assert gaps[0] > 0.5 and gaps[-1] == 0.0
 
 
 def test_any_number_of_threads_gives_the_same(small: Spec) -> None:
@@ -54,7 +54,7 @@ class KilledError(Exception):
 
 def test_a_killed_proof_goes_on(small: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("timeloop_marl.optimal.proof.SAVE_SECONDS", 0.0)
-    monkeypatch.setattr("timeloop_marl.optimal.proof.ROUND", 4)
+    monkeypatch.setattr("timeloop_marl.optimal.proof.ROUND", 1)
     whole = find_optimum(small, start=QUICK)
     folder = RunFolder(tmp_path)
     rounds = 0
@@ -62,7 +62,7 @@ def test_a_killed_proof_goes_on(small: Spec, tmp_path: Path, monkeypatch: pytest
     def kill(frontier: Frontier) -> None:
         nonlocal rounds
         rounds += 1
-        if rounds == 5:
+        if rounds == 3:
             raise KilledError
 
     with pytest.raises(KilledError):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
@@ -32,11 +33,47 @@ class Moment:
     energy_pj: float
 
 
+class Queue:
+    """Open pieces, lowest bound first, of equal ones the older first: a heap, for there may be a million."""
+
+    def __init__(self, pieces: Iterable[Piece] = ()) -> None:
+        self._heap: list[tuple[float, int, Piece]] = []
+        self._turn = 0
+        for piece in pieces:
+            self.add(piece)
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def __iter__(self) -> Iterator[Piece]:
+        """In order."""
+        return (piece for _, _, piece in sorted(self._heap))
+
+    @property
+    def bound(self) -> float:
+        """The lowest, infinite if nothing is left."""
+        return self._heap[0][0] if self._heap else np.inf
+
+    def add(self, piece: Piece) -> None:
+        """One more."""
+        heapq.heappush(self._heap, (piece.bound, self._turn, piece))
+        self._turn += 1
+
+    def take(self, count: int) -> list[Piece]:
+        """Remove and return the most promising pieces."""
+        return [heapq.heappop(self._heap)[2] for _ in range(min(count, len(self._heap)))]
+
+    def prune(self, cost: float) -> None:
+        """Drop what cannot cost less."""
+        self._heap = [entry for entry in self._heap if entry[2].hopeful(cost)]
+        heapq.heapify(self._heap)
+
+
 @dataclass
 class Frontier:
     """The open pieces of a mapspace and all results so far."""
 
-    pieces: list[Piece]
+    pieces: Queue
     best: Best | None = None
     seconds: float = 0.0
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
@@ -50,7 +87,7 @@ class Frontier:
     @property
     def bound(self) -> float:
         """No mapping costs less."""
-        return min(min((piece.bound for piece in self.pieces), default=np.inf), self.cost)
+        return min(self.pieces.bound, self.cost)
 
     @property
     def proven(self) -> bool:
@@ -66,8 +103,7 @@ class Frontier:
 
     def take(self, count: int) -> list[Piece]:
         """Remove and return the most promising pieces."""
-        chosen, self.pieces = self.pieces[:count], self.pieces[count:]
-        return chosen
+        return self.pieces.take(count)
 
     def merge(self, reports: Iterable[Report]) -> None:
         """Add results in order; drop what can no longer be better."""
@@ -81,11 +117,10 @@ class Frontier:
             new += report.left
         cost = self.cost
         if cost < before:
-            self.pieces = [piece for piece in self.pieces if piece.hopeful(cost)]
-        # The pieces are sorted already, so that this takes little more than a look at each.
-        self.pieces = sorted(
-            self.pieces + [piece for piece in new if piece.hopeful(cost)], key=lambda piece: piece.bound
-        )
+            self.pieces.prune(cost)
+        for piece in new:
+            if piece.hopeful(cost):
+                self.pieces.add(piece)
 
     def note(self) -> None:
         """Add a point to the gap curve if anything moved."""
@@ -110,14 +145,15 @@ class Frontier:
             if self.best is None
             else [_text(self.best.cost), self.best.cycles, _text(self.best.energy_pj)],
         }
-        width = max((len(piece.numbers()) for piece in self.pieces), default=0)
-        numbers = np.full((len(self.pieces), width), -2, np.int32)
-        for row, piece in zip(numbers, self.pieces):
+        pieces = list(self.pieces)
+        width = max((len(piece.numbers()) for piece in pieces), default=0)
+        numbers = np.full((len(pieces), width), -2, np.int32)
+        for row, piece in zip(numbers, pieces):
             values = piece.numbers()
             row[: len(values)] = values
         arrays: dict[str, Any] = {
             "head": np.frombuffer(json.dumps(head).encode(), np.uint8),
-            "bound": np.array([piece.bound for piece in self.pieces], np.float64),
+            "bound": np.array([piece.bound for piece in pieces], np.float64),
             "numbers": numbers,
         }
         if self.best is not None:
@@ -149,7 +185,7 @@ class Frontier:
             cost, cycles, energy = head["best"]
             best = Best(float.fromhex(cost), _mapping(batch), cycles, float.fromhex(energy))
         return cls(
-            pieces=[Piece.of(float(b), row.tolist(), levels, dims) for b, row in zip(bounds, numbers)],
+            pieces=Queue(Piece.of(float(b), row.tolist(), levels, dims) for b, row in zip(bounds, numbers)),
             best=best,
             seconds=head["seconds"],
             counts=head["counts"],

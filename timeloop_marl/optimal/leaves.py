@@ -94,7 +94,7 @@ class Leaves:
             below = tile
             mask = int(sum(1 << d for d in range(D) if factors[t, d] > 1))
             orders[t] = self._orders(s, mask, bool(details >> s & 1))[int(row[S + s])]
-        yield from _combined(factors, orders, splits, shelf.keep)
+        yield from _combined(factors, orders, splits, shelf.route.keep)
 
     def _find_orders(self, s: int, mask: int, exact: bool) -> list[ndarray]:
         """Orders (all dims, innermost first) of each class of level s."""

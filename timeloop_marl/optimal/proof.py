@@ -24,7 +24,7 @@ from ..search_result import StopReason
 from ..searchers.registry import make_searcher
 from ..specs.spec import Spec
 from ..versions import versions
-from .frontier import Frontier
+from .frontier import Frontier, Queue
 from .leaves import Best
 from .program import SLACK
 from .work import Piece, Report, Worker
@@ -117,7 +117,7 @@ def find_optimum(
     identity = proof_identity(spec, goal, start)
     frontier = _recall(folder, resume, identity, worker)
     if frontier is None:
-        frontier = Frontier(worker.roots(), known)
+        frontier = Frontier(Queue(worker.roots()), known)
         if known is None:
             _begin(frontier, spec, goal, start)
     reason = _run(worker, frontier, limits or Limits(), jobs, _Keeper(folder, identity), on_round)

@@ -248,18 +248,43 @@ def _able(spec: Spec, allowed: Bool[ndarray, "D K"] | None) -> int:
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """One choice of bypasses and the tiles that fit then (``Desk`` and ``Stock`` say what the arrays are)."""
+class Route:
+    """One choice of bypasses: who keeps what, and from where each edge is read (``Desk`` says what the arrays are)."""
 
     keep: Bool[ndarray, "S P"]
     parent: Int64[ndarray, "S+1 P"]
+
+    def lay_out(self, desk: Desk) -> None:
+        """Put it on the desk."""
+        fill(desk, {"keep": self.keep, "parent": self.parent})
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A route and the tiles that fit then (``Desk`` and ``Stock`` say what the arrays are)."""
+
+    route: Route
     first: Int64[ndarray, "S+1"]
     tiles: Int64[ndarray, "n D+R+1"]
     worth: Float64[ndarray, "n P+2"]
 
     def lay_out(self, desk: Desk) -> None:
         """Put it on the desk."""
-        fill(desk, {"keep": self.keep, "parent": self.parent, "first": self.first})
+        self.route.lay_out(desk)
+        fill(desk, {"first": self.first})
+
+
+def route_of(keep: Bool[ndarray, "S P"]) -> Route:
+    """The edges that are left where these data spaces are kept."""
+    S, P = keep.shape
+    parent = np.full((S + 1, P), -1, np.int64)
+    for p in range(P):
+        above = -1
+        for s in range(S - 1, -1, -1):
+            parent[s + 1, p] = above if keep[s, p] else -1
+            above = s if keep[s, p] else above
+        parent[0, p] = above
+    return Route(keep, parent)
 
 
 class Shelves:
@@ -294,7 +319,7 @@ class Shelves:
 
     def shelf(self, keep: Bool[ndarray, "S P"]) -> Shelf:
         """Tiles that fit where these data spaces are kept."""
-        S, P = keep.shape
+        S = len(keep)
         parts, first = [], [0]
         whole = self.lattice.size - 1
         for s, level in enumerate(self.spec.architecture.storage):
@@ -309,14 +334,7 @@ class Shelves:
             parts.append(np.flatnonzero(fits))
             first.append(first[-1] + len(parts[-1]))
         rows = np.concatenate(parts)
-        parent = np.full((S + 1, P), -1, np.int64)
-        for p in range(P):
-            above = -1
-            for s in range(S - 1, -1, -1):
-                parent[s + 1, p] = above if keep[s, p] else -1
-                above = s if keep[s, p] else above
-            parent[0, p] = above
         tiles = np.zeros((len(rows), self._shapes.shape[1] + self._extent.shape[1] + 1), np.int64)
         tiles[:, :-1] = np.concatenate([self._shapes[rows], self._extent[rows]], axis=1)
         worth = np.concatenate([self._volume[rows], np.zeros((len(rows), 2))], axis=1)
-        return Shelf(keep, parent, np.array(first, np.int64), tiles, worth)
+        return Shelf(route_of(keep), np.array(first, np.int64), tiles, worth)

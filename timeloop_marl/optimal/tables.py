@@ -248,7 +248,13 @@ def _glance(desk: Desk, inner: Int64[ndarray, "S D"]) -> float:
     if not set_spatial(desk, inner):
         return np.inf
     price(desk)
-    energy = desk.fixed
+    return cost_of(desk, desk.fixed + _each_once(desk), slowest(desk, -1))
+
+
+@kernel
+def _each_once(desk: Desk) -> float:
+    """Energy of all edges if every word travels once; the cycles of each bandwidth are added to ``start``."""
+    energy = 0.0
     for p in range(desk.spaces):
         for a in range(-1, desk.levels - 1):
             if desk.parent[a + 1, p] < 0 or desk.coupled[p]:
@@ -262,4 +268,65 @@ def _glance(desk: Desk, inner: Int64[ndarray, "S D"]) -> float:
             energy += desk.price[a + 1, p] * words
             for b in range(desk.bands):
                 desk.start[b] += desk.load[b, a + 1, p] * words
-    return cost_of(desk, energy, slowest(desk, -1))
+    return energy
+
+
+@kernel
+def glance_alone(
+    desk_box: Box[Desk],
+    inners: Int64[ndarray, "n S D"],
+    ways: Float64[ndarray, "n S P"],
+    energies: Float64[ndarray, "n"],
+    cycles: Float64[ndarray, "n B"],
+    common: Float64[ndarray, "n 3"],
+) -> None:
+    """What ``glance`` adds up, for one data space on the desk (nobody keeps the others): energy, cycles of bandwidths.
+
+    ``common``: what does not depend on who keeps what: pJ of computing, temporal steps, pJ/cycle of leakage. Energies
+    are infinite if nothing fits.
+    """
+    desk = desk_box[0]
+    points = 1.0
+    for d in range(desk.dims):
+        points *= float(desk.bounds[d])
+    for i in range(inners.shape[0]):
+        _set_way(desk, ways[i])
+        if not set_spatial(desk, inners[i]):
+            energies[i] = np.inf
+            continue
+        price(desk)
+        common[i, 0] = points * desk.compute_cost
+        common[i, 1] = desk.steps
+        common[i, 2] = desk.leak
+        energies[i] = desk.fixed - common[i, 0] + _each_once(desk)
+        for b in range(desk.bands):
+            cycles[i, b] = desk.start[b]
+
+
+@kernel
+def glance_together(
+    desk_box: Box[Desk],
+    rows: Int64[ndarray, "m P"],
+    energies: Float64[ndarray, "k n"],
+    cycles: Float64[ndarray, "k n B"],
+    common: Float64[ndarray, "n 3"],
+    bounds: Float64[ndarray, "m"],
+) -> None:
+    """Quick bounds of whole choices of bypasses: ``rows`` names the result of ``glance_alone`` for each data space."""
+    desk = desk_box[0]
+    for m in range(rows.shape[0]):
+        bounds[m] = np.inf
+        for i in range(common.shape[0]):
+            desk.steps = common[i, 1]
+            desk.leak = common[i, 2]
+            energy = common[i, 0]
+            most = 0.0
+            for p in range(desk.spaces):
+                energy += energies[rows[m, p], i]
+            for b in range(desk.bands):
+                total = 0.0
+                for p in range(desk.spaces):
+                    total += cycles[rows[m, p], i, b]
+                most = max(most, total)
+            if energy < np.inf:
+                bounds[m] = min(bounds[m], cost_of(desk, energy, most))

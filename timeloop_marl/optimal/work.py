@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
 from ..evaluators.native import NativeEvaluator
@@ -21,8 +21,8 @@ from .lattice import make_lattice
 from .leaves import Best, Leaves, cheapest
 from .orders import tensors_of
 from .program import SLACK, Desk, Stock
-from .setup import GOALS, Shelf, Shelves, class_arrays, make_desk
-from .tables import glance, prepare, rest_bound
+from .setup import GOALS, Shelf, Shelves, class_arrays, make_desk, route_of
+from .tables import glance, glance_alone, glance_together, prepare, rest_bound
 from .way import Ways
 
 VISITS_A_TURN = 4_000_000
@@ -31,7 +31,7 @@ ROOM = 4096
 """Leaves found before they are evaluated."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
     """A part of the mapspace that is not yet searched: nothing in it costs less than ``bound``.
 
@@ -106,8 +106,38 @@ class Worker:
         self._way = np.array([self._ways.of(combo) for combo in self._spatial], np.float64)
 
     def roots(self) -> list[Piece]:
-        """The whole mapspace."""
-        return [Piece(0.0, mask) for mask in range(len(self.masks))]
+        """The whole mapspace: every choice of bypasses with the lowest of the quick bounds of its tasks.
+
+        Energies and words are sums over data spaces, so each way to keep one data space is looked at once, not each
+        combination of them.
+        """
+        keeps = np.array(self.masks, np.bool_)
+        energies, cycles, rows = [], [], np.zeros((len(keeps), self.choices.P), np.int64)
+        common = np.zeros((len(self._spatial), 3))
+        for p in range(self.choices.P):
+            columns, which = np.unique(keeps[:, :, p], axis=0, return_inverse=True)
+            rows[:, p] = len(energies) + which.reshape(-1)
+            for column in columns:
+                alone = np.zeros_like(keeps[0])
+                alone[:, p] = column
+                energy, cycle = self._alone(alone, common)
+                energies.append(energy)
+                cycles.append(cycle)
+        bounds = np.zeros(len(keeps))
+        desk = duplicate(self._desk)
+        glance_together(boxed(desk), rows, np.array(energies), np.array(cycles), common, bounds)
+        return [Piece(float(bound), mask) for mask, bound in enumerate(bounds) if bound < np.inf]
+
+    def _alone(
+        self, keep: Bool[ndarray, "S P"], common: Float64[ndarray, "n 3"]
+    ) -> tuple[Float64[ndarray, "n"], Float64[ndarray, "n B"]]:
+        """Energy and cycles of every task for a single data space."""
+        desk = duplicate(self._desk)
+        route_of(keep).lay_out(desk)
+        energies = np.zeros(len(self._spatial))
+        cycles = np.zeros((len(self._spatial), int(desk.bands)))
+        glance_alone(boxed(desk), self._inners, self._way, energies, cycles, common)
+        return energies, cycles
 
     def warm_up(self) -> None:
         """Compile, or load from the cache, what the first piece would."""
@@ -115,6 +145,7 @@ class Worker:
         inner, S = np.zeros((self.choices.S, self.choices.D), np.int64), self.choices.S
         way = np.zeros((S, self.choices.P))
         glance(boxed(desk), inner[None], way[None], np.zeros(1))
+        self.roots()
         prepare(boxed(desk), stock, inner, way)
         rest_bound(boxed(desk), stock, 0)
         cursor = np.array((0,) * (1 + S) + (-1,) * S, np.int64)
@@ -124,9 +155,7 @@ class Worker:
     def do(self, piece: Piece, incumbent: float) -> Report:
         """Go on with a piece; what is left of it is in the report."""
         if piece.inner is None:
-            desk = duplicate(self._desk)
-            self._shelf(piece.mask).lay_out(desk)
-            return self._split(piece, desk, incumbent)
+            return self._split(piece, incumbent)
         desk, stock, shelf = self._laid_out(piece.mask)
         return self._descend(piece, shelf, desk, stock, incumbent)
 
@@ -176,8 +205,10 @@ class Worker:
             return False
         return share >= choices.least_parallelism
 
-    def _split(self, piece: Piece, desk: Desk, incumbent: float) -> Report:
+    def _split(self, piece: Piece, incumbent: float) -> Report:
         """One task for each combination of spatial factors, with a quick bound."""
+        desk = duplicate(self._desk)
+        route_of(self.masks[piece.mask]).lay_out(desk)
         report = Report(nodes=len(self._spatial))
         bounds = np.zeros(len(self._spatial))
         glance(boxed(desk), self._inners, self._way, bounds)
