@@ -112,7 +112,9 @@ class Worker:
         combination of them.
         """
         keeps = np.array(self.masks, np.bool_)
-        energies, cycles, rows = [], [], np.zeros((len(keeps), self.choices.P), np.int64)
+        energies: list[Float64[ndarray, "n"]] = []
+        cycles: list[Float64[ndarray, "n B"]] = []
+        rows = np.zeros((len(keeps), self.choices.P), np.int64)
         common = np.zeros((len(self._spatial), 3))
         for p in range(self.choices.P):
             columns, which = np.unique(keeps[:, :, p], axis=0, return_inverse=True)
