@@ -1,4 +1,4 @@
-"""The compiled exact walk against its plain reference, and against the closed form on perfect factors."""
+"""The exact walk, by classes and visit by visit, against its plain reference."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from timeloop_marl.model.networks import evaluated_networks
 from timeloop_marl.model.tables import compile_tables
 from timeloop_marl.model.walk import prepare_walk, walk
 from timeloop_marl.model.walk_space import walk_space
+from timeloop_marl.model.walk_visits import walk_visits
 from timeloop_marl.specs.spec import ModelOptions
 
 
 def run_walk(spec, mapping, switches, kernel=walk):
     """The workspace that the compiled walk leaves."""
     tables = compile_tables(spec, switches, evaluated_networks(spec))
+    tables.hops_needed = True
     work, space = workspace(tables, 64), walk_space(tables)
     batch = MappingBatch.of([mapping])
     build_nest(tables, batch.factors[0], batch.residuals[0], batch.order[0], batch.split[0], work)
@@ -58,7 +60,8 @@ def assert_equal(spec, mapping, switches, kernel=walk):
 
 @pytest.mark.parametrize("rules", ["2025", "2022"])
 @pytest.mark.parametrize("imperfect", [False, True])
-def test_compiled_walk_equals_plain_reference(imperfect, rules):
+@pytest.mark.parametrize("kernel", [walk, walk_visits], ids=lambda kernel: kernel.__name__)
+def test_compiled_walk_equals_plain_reference(kernel, imperfect, rules):
     rng = np.random.default_rng(7 + imperfect)
     served = 0
     for _ in range(150):
@@ -66,6 +69,6 @@ def test_compiled_walk_equals_plain_reference(imperfect, rules):
         spec = random_spec(rng, negative=True, options=options)
         mapping = random_mapping(rng, spec, imperfect)
         switches = random_switches(rng, spec)
-        assert_equal(spec, mapping, switches)
-        served += run_walk(spec, mapping, switches).links.any()
+        assert_equal(spec, mapping, switches, kernel)
+        served += run_walk(spec, mapping, switches, kernel).links.any()
     assert served > 5  # link transfers were exercised

@@ -23,12 +23,20 @@ def remember_visit(tables: Tables, space: WalkSpace, s: int, p: int) -> None:
 @kernel
 def find_served(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int, children: int) -> int:
     """Mark in ``served`` the children that a neighbour can serve; how many there are."""
-    if space.past_size[s, p] != space.words[p] or not _same_shape(tables, space, s, p):
+    if space.past_size[s, p] != space.words[p] or not same_shape(tables, space, s, p):
         return 0
-    # A child i is served by its neighbour n if offset(n) then minus offset(i) now is the shift of the delta.
     target = 0
     for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
         target += space.weight[r] * space.shift[r]
+    return mark_served(tables, work, space, s, p, children, target)
+
+
+@kernel
+def mark_served(
+    tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int, children: int, target: int
+) -> int:
+    """Mark the children that a neighbour can serve when the delta is the previous one shifted by ``target``, coded."""
+    # A child i is served by its neighbour n if offset(n) then minus offset(i) now is the shift of the delta.
     child_codes(tables, work, space, s, p, space.ends, space.code)
     past = child_codes(tables, work, space, s, p, space.past_ends[s], space.past_code)
     h = max(tables.fanout_x[s], work.width[s])
@@ -48,7 +56,7 @@ def find_served(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: in
 
 
 @kernel
-def _same_shape(tables: Tables, space: WalkSpace, s: int, p: int) -> bool:
+def same_shape(tables: Tables, space: WalkSpace, s: int, p: int) -> bool:
     """Whether this visit's delta is the previous one shifted; the shift, if so."""
     first, end = tables.rank_start[p], tables.rank_start[p + 1]
     if not space.cut[p] and not space.past_cut[s, p]:

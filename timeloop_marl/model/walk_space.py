@@ -14,6 +14,10 @@ from .record import allocate, fill
 GROUPINGS = 4
 """Groupings remembered per (level, data space): of different combinations of full and residual spatial bounds."""
 
+CLASSES = {"shapes": 32, "deltas": 64, "nodes": 1000, "patterns": 32, "served": 64}
+"""Room for classes of visits; a nest with more is walked visit by visit. Sizes keep the arrays of the nodes apart in
+the cache: with powers of two all fields of a node lie in the same few of its lines."""
+
 
 class WalkSpace:
     """Scratch of one thread, allocated once.
@@ -66,6 +70,8 @@ class WalkSpace:
     pieces: Int64[ndarray, "2 pieces 2 R"]  # two deltas as lists of boxes
     shift: Int64[ndarray, "R"]
     # groups of children with equal data
+    exact: bool  # no two vectors have the same code
+    dims_used: Int64[ndarray, "P"]  # bits of the dims in the projection
     weight: Int64[ndarray, "R"]  # codes a vector over the ranks of one data space as one number
     known: Bool[ndarray, "S P G"]
     known_ends: Int64[ndarray, "S P G D"]
@@ -86,6 +92,66 @@ class WalkSpace:
     slot_code: Int64[ndarray, "H"]
     slot_group: Int64[ndarray, "H"]  # group + 1; 0 = free
     group_slot: Int64[ndarray, "C"]
+    # steps: temporal loops with N > 1 inside-out, their stages for either value of the bit (``walk_stages``)
+    steps: Int64[ndarray, "1"]
+    step_loop: Int64[ndarray, "L"]
+    step_bits: Int64[ndarray, "L"]  # dims whose bits a visit of the step depends on
+    stages: Int64[ndarray, "L 2"]  # how many
+    repeats: Int64[ndarray, "L 2 4"]  # iterations of each
+    replaces: Bool[ndarray, "L"]  # the stage after the bulk hands on the bulk's delta
+    exits: Int64[ndarray, "L+1 D 2"]  # motion in dim d through the steps inside j
+    blocker: Int64[ndarray, "D"]  # outermost spatial loop with R > 1, -1 without
+    begin: Int64[ndarray, "S+1"]  # first step of level s or further out
+    visits: Int64[ndarray, "D 2"]
+    # of the level at hand
+    ones: Int64[
+        ndarray, "L+1"
+    ]  # dims whose bits are still set after the first iterations of all steps inside j
+    shape_seen: Int64[ndarray, "1"]  # dims whose bits the boxes of the children depend on
+    block_seen: Int64[ndarray, "1"]  # dims whose bits the ends of the block depend on
+    # of the level and data space at hand: boxes of a child, by the bits of the dims with residual tiles
+    shape_count: Int64[ndarray, "1"]
+    shape_bits: Int64[ndarray, "shapes"]
+    shape_words: Int64[ndarray, "shapes"]
+    shape_low: Int64[ndarray, "shapes R"]  # relative to the position
+    shape_reach: Int64[ndarray, "shapes R"]
+    shape_centre: Int64[ndarray, "shapes R"]  # twice the centre
+    # .. what a visit fetches: box ``now`` without box ``before``; number 0 is nothing
+    delta_count: Int64[ndarray, "1"]
+    delta_now: Int64[ndarray, "deltas"]
+    delta_before: Int64[ndarray, "deltas"]
+    delta_shift: Int64[ndarray, "deltas"]  # coded motion from one to the other
+    delta_cut: Bool[ndarray, "deltas"]
+    delta_words: Int64[ndarray, "deltas"]
+    delta_old: Int64[ndarray, "deltas R"]  # low corner of ``before``, relative to the position
+    # .. nodes
+    state: Int64[ndarray, "2"]  # remembered motion, number of the last delta
+    moves: Int64[ndarray, "R"]  # motion of the position in a transition
+    nodes: Int64[ndarray, "1"]
+    head: Int64[ndarray, "L"]  # a node of step j
+    next_node: Int64[ndarray, "nodes"]  # another of the same step
+    parent: Int64[ndarray, "nodes"]
+    done: Bool[ndarray, "nodes"]
+    at_stage: Int64[ndarray, "nodes"]
+    node_bits: Int64[ndarray, "nodes"]
+    node_motion: Int64[ndarray, "nodes"]
+    node_delta: Int64[ndarray, "nodes"]
+    out_motion: Int64[ndarray, "nodes"]
+    out_delta: Int64[ndarray, "nodes"]
+    weight_of: Int64[ndarray, "nodes"]  # visits
+    child: Int64[ndarray, "nodes 4"]
+    node_words: Int64[ndarray, "nodes 4"]  # of a child of the level, in the first visit after a transition
+    node_pattern: Int64[ndarray, "nodes 4"]
+    node_served: Int64[ndarray, "nodes 4"]
+    # .. sums: words by the pattern of block ends; words that neighbours may pass on, by pattern and motion
+    pattern_count: Int64[ndarray, "1"]
+    pattern_bits: Int64[ndarray, "patterns"]
+    pattern_words: Int64[ndarray, "patterns"]
+    served_count: Int64[ndarray, "1"]
+    served_pattern: Int64[ndarray, "served"]
+    served_past: Int64[ndarray, "served"]
+    served_shift: Int64[ndarray, "served"]
+    served_words: Int64[ndarray, "served"]
 
 
 def walk_space(tables: Tables) -> WalkSpace:
@@ -100,11 +166,17 @@ def walk_space(tables: Tables) -> WalkSpace:
             # Distinct sizes add up to at most the number of children, so there are fewer than sqrt(2 children) + 1.
             "K": math.isqrt(2 * children) + 2,
             "pieces": 2 * work["R"] + 1,
+            **CLASSES,
             "H": _prime(2 * children),
         },
     )
     slots = _prime(2 * int(tables.compute[0]))
-    fill(space, {"spaces": tables.spaces, "slots": slots, "weight": rank_weights(tables)})
+    weight, exact = rank_weights(tables)
+    bits = tables.used.astype(np.int64) @ (1 << np.arange(tables.used.shape[1]))
+    fill(
+        space,
+        {"spaces": tables.spaces, "slots": slots, "weight": weight, "exact": exact, "dims_used": bits},
+    )
     return space
 
 
@@ -116,8 +188,12 @@ def _prime(least: int) -> int:
     return least
 
 
-def rank_weights(tables: Tables) -> Int64[ndarray, "R"]:
-    """Weight per rank so that vectors over the ranks of a data space compare as one integer (section 18)."""
+def rank_weights(tables: Tables) -> tuple[Int64[ndarray, "R"], bool]:
+    """Weight per rank so that vectors over the ranks of a data space compare as one integer (section 18).
+
+    Also whether that is so for certain: where 64 bits are too few, the integer is a hash.
+    """
+    exact = True
     weights = np.zeros(int(tables.rank_start[tables.spaces]), np.int64)
     # Where the exact code would not fit 64 bits, odd multipliers modulo 2^64 make clashes of codes as unlikely as
     # those of a 64-bit hash.
@@ -134,5 +210,6 @@ def rank_weights(tables: Tables) -> Int64[ndarray, "R"]:
             # Full bounds of imperfect loops reach beyond the problem's bounds, hence the wide margin.
             weight *= 64 * extent
         if weight >= 2**62:
+            exact = False
             weights[ranks.start : ranks.stop] = hashes[ranks.start : ranks.stop]
-    return weights
+    return weights, exact
