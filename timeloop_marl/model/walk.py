@@ -10,7 +10,7 @@ from ..compiling import kernel
 from .entries import add_entry, clear_entries
 from .layout import Tables, Workspace
 from .tiles import volume
-from .walk_classes import ALL_BITS, count_classes, may_pass_on
+from .walk_classes import ALL_BITS, count_again, count_classes, may_pass_on, same_children
 from .walk_entries import enter_classes, enter_points
 from .walk_space import WalkSpace
 from .walk_stages import bits_seen, count_visits, list_steps
@@ -39,41 +39,41 @@ def walk_classes(tables: Tables, work: Workspace, space: WalkSpace) -> bool:
     list_steps(tables, work, space)
     count_visits(tables, work, space)
     for s in range(tables.levels):
-        blocked = work.block_first[s] != work.block_end[s]
-        if s == 0 and not blocked:
-            for p in range(tables.spaces):
-                add_entry(work, 0, p, 1, 1, work.counters[1], 0.0, 0.0)
-            continue
         _look_at_level(tables, work, space, s)
-        for p in range(tables.spaces):
+    for p in range(tables.spaces):
+        for s in range(tables.levels):
             linked = may_pass_on(tables, work, space, s, p)
-            if s == 0 and not linked:
+            if s == 0 and work.block_end[0] == 0:
+                add_entry(work, 0, p, 1, 1, work.counters[1], 0.0, 0.0)
+            elif s == 0 and not linked:
                 enter_points(tables, work, space, p)
-                continue
-            if not count_classes(tables, work, space, s, p, linked):
-                return False
-            enter_classes(tables, work, space, s, p)
+            else:
+                if same_children(tables, work, space, s, p):
+                    count_again(tables, work, space, s, p)
+                elif not count_classes(tables, work, space, s, p, linked):
+                    return False
+                enter_classes(tables, work, space, s, p)
     return _is_exact(tables, work)
 
 
 @kernel
 def _look_at_level(tables: Tables, work: Workspace, space: WalkSpace, s: int) -> None:
     """Which dims' bits the boxes of the children and the block of level s depend on, and which survive an entry."""
-    space.shape_seen[0] = bits_seen(tables, space, work.boundary[s - 1], work.boundary[s - 1]) if s > 0 else 0
-    space.block_seen[0] = 0
+    space.shape_seen[s] = bits_seen(tables, space, work.boundary[s - 1], work.boundary[s - 1]) if s > 0 else 0
+    space.block_seen[s] = 0
     first, end = work.block_first[s], work.block_end[s]
     if first != end:
         free = bits_seen(tables, space, end - 1, end - 1)
         for k in range(first, end):
             if work.loop_residual[k] != work.loop_bound[k]:
-                space.block_seen[0] |= free & (1 << work.loop_dim[k])
+                space.block_seen[s] |= free & (1 << work.loop_dim[k])
     bits = ALL_BITS
     for j in range(space.begin[s], space.steps[0]):
-        space.ones[j] = bits
+        space.ones[s, j] = bits
         k = space.step_loop[j]
         if work.loop_residual[k] > 1:
             bits &= ~(1 << work.loop_dim[k])
-    space.ones[space.steps[0]] = bits
+    space.ones[s, space.steps[0]] = bits
 
 
 @kernel

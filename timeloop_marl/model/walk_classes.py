@@ -32,9 +32,9 @@ def count_classes(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: 
     steps = space.steps[0]
     for j in range(first, steps):
         space.head[j] = -1
-    entry = space.ones[steps]
-    shape = find_shape(tables, work, space, s, p, entry & space.shape_seen[0] & space.dims_used[p])
-    pattern = find_pattern(space, entry & space.block_seen[0])
+    entry = space.ones[s, steps]
+    shape = find_shape(tables, work, space, s, p, entry & space.shape_seen[s] & space.dims_used[p])
+    pattern = find_pattern(space, entry & space.block_seen[s])
     space.pattern_words[pattern] += space.shape_words[shape]
     space.state[0] = NONE
     space.state[1] = NOTHING
@@ -47,6 +47,32 @@ def count_classes(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: 
         return False
     _weigh(work, space, s, first)
     return True
+
+
+@kernel
+def count_again(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int) -> None:
+    """As ``count_classes``, where ``same_children`` holds and level s - 1 was counted just before.
+
+    The same boxes are visited in the same order; only the loop that hands on what they fetch may be another.
+    """
+    first = _first_step(tables, work, space, s, p, False)
+    space.pattern_words[0] = space.shape_words[0]  # the box of the first visit was the first to be looked for
+    for node in range(space.nodes[0]):
+        space.weight_of[node] = 0
+    if first < space.steps[0]:
+        _weigh(work, space, s, first)
+
+
+@kernel
+def same_children(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int) -> bool:
+    """Whether the child of level s is as large, and visited as often, as that of level s - 1."""
+    return (
+        s >= 2
+        and space.begin[s] == space.begin[s - 1]
+        and work.block_first[s] == work.block_end[s]
+        and work.block_first[s - 1] == work.block_end[s - 1]
+        and tables.no_temporal_reuse[s - 1, p] == tables.no_temporal_reuse[s - 2, p]
+    )
 
 
 @kernel
@@ -178,11 +204,11 @@ def _go_on(
     dim = work.loop_dim[space.step_loop[j]]
     bit = (bits >> dim) & 1
     before = bits & ~(1 << dim)
-    now = (bits if stage + 1 == space.stages[j, bit] else before) & space.ones[j]
-    seen = space.shape_seen[0] & space.dims_used[p]
+    now = (bits if stage + 1 == space.stages[j, bit] else before) & space.ones[s, j]
+    seen = space.shape_seen[s] & space.dims_used[p]
     shape = find_shape(tables, work, space, s, p, now & seen)
     past = find_shape(tables, work, space, s, p, before & seen)
-    pattern = find_pattern(space, now & space.block_seen[0])
+    pattern = find_pattern(space, now & space.block_seen[s])
     if shape < 0 or past < 0 or pattern < 0:
         return False
     move_box(tables, work, space, s, p, j, stage, bits)
@@ -195,7 +221,7 @@ def _go_on(
         if delta < 0:
             return False
         if words > 0 and same_delta(tables, space, s, p, space.state[1], delta):
-            served = _find_served(tables, space, p, pattern, before & space.block_seen[0])
+            served = _find_served(tables, space, p, pattern, before & space.block_seen[s])
             if served < 0:
                 return False
             space.node_served[node, stage] = served

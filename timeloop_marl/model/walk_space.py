@@ -103,12 +103,11 @@ class WalkSpace:
     blocker: Int64[ndarray, "D"]  # outermost spatial loop with R > 1, -1 without
     begin: Int64[ndarray, "S+1"]  # first step of level s or further out
     visits: Int64[ndarray, "D 2"]
-    # of the level at hand
-    ones: Int64[
-        ndarray, "L+1"
-    ]  # dims whose bits are still set after the first iterations of all steps inside j
-    shape_seen: Int64[ndarray, "1"]  # dims whose bits the boxes of the children depend on
-    block_seen: Int64[ndarray, "1"]  # dims whose bits the ends of the block depend on
+    # of each level
+    # dims whose bits are still set after the first iterations of all steps inside j:
+    ones: Int64[ndarray, "S L+1"]
+    shape_seen: Int64[ndarray, "S"]  # dims whose bits the boxes of the children depend on
+    block_seen: Int64[ndarray, "S"]  # dims whose bits the ends of the block depend on
     # of the level and data space at hand: boxes of a child, by the bits of the dims with residual tiles
     shape_count: Int64[ndarray, "1"]
     shape_bits: Int64[ndarray, "shapes"]
