@@ -6,9 +6,11 @@
 
 Machines are made from ``arch/three_level``: the mesh of its register files and MACs is made wider or narrower, buffers
 are put between its global buffer and DRAM. Mappings are drawn by the learners' mapspace, valid ones only; perfect ones,
-and imperfect ones (a loop whose factor does not divide, see ``verification_draws``). On an array of n PEs only mappings
-that use at least n / 2 of them are taken. Rates are mappings per second of processor time of one core through the
-public evaluator, best of several repetitions; by threads, of wall-clock time.
+and imperfect ones (a dim whose loops do not divide, see ``verification_draws``). For arrays they are drawn for one PE,
+and the same loops fill every array: M its columns and C its rows (``one loop a rank``: all in closed form), or R and P
+its columns, S and Q its rows (``two loops a rank``: the children of a block have to be walked). Rates are mappings per
+second of processor time of one core through the public evaluator, best of several repetitions; by threads, of
+wall-clock time.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.specs import load
 from timeloop_marl.specs.architecture import NetworkAttributes, StorageLevel
+from timeloop_marl.specs.constraints import Constraints
 from timeloop_marl.specs.spec import Spec
 from timeloop_marl.verification_draws import drawn
 
@@ -38,6 +41,18 @@ SIDES = (4, 8, 16, 32, 64, 128)
 LEVELS = (3, 4, 5, 6, 7, 8)
 THREADS = (1, 2)
 ROUNDS = 40
+WIDE = {"C": 1024, "M": 1024, "R": 4, "S": 4, "P": 512, "Q": 512}
+"""Bounds of a layer that fills the largest array in either way."""
+ONE_LOOP, TWO_LOOPS = "one loop a rank", "two loops a rank"
+
+CASES = (
+    (ONE_LOOP, "perfect", False),
+    (ONE_LOOP, "imperfect", False),
+    (ONE_LOOP, "perfect", True),
+    (TWO_LOOPS, "perfect", False),
+    (TWO_LOOPS, "imperfect", False),
+)
+"""Form, kind, whether hops are charged."""
 
 Series = dict[str, list[float]]
 Table = tuple[str, Sequence[int], Series]
@@ -67,20 +82,63 @@ def base() -> Spec:
 
 
 def with_array(spec: Spec, side: int, hops: bool = False) -> Spec:
-    """The same machine with ``side`` x ``side`` PEs and buffers that grow with them; hops cost energy or nothing."""
+    """The same machine with ``side`` x ``side`` PEs and unlimited buffers outside; hops cost energy or nothing."""
     old = spec.architecture.compute.instances
     storage = []
     for level in spec.architecture.storage:
         if level.instances == old:
             level = dataclasses.replace(level, instances=side * side, mesh_x=side, mesh_y=side)
         elif level.size is not None:
-            level = dataclasses.replace(level, size=level.size * max(1, side * side // old))
+            level = dataclasses.replace(level, size=2**40)
         if hops:
             level = dataclasses.replace(level, network=NetworkAttributes(energy_per_hop=0.5))
         storage.append(level)
     compute = dataclasses.replace(spec.architecture.compute, instances=side * side, mesh_x=side, mesh_y=side)
     architecture = dataclasses.replace(spec.architecture, storage=tuple(storage), compute=compute)
-    return dataclasses.replace(spec, architecture=architecture)
+    return dataclasses.replace(spec, architecture=architecture, constraints=Constraints())
+
+
+def shared_out(form: str, side: int) -> tuple[dict[str, int], dict[str, int]]:
+    """Bounds of the loops that fill the columns, and the rows, of an array."""
+    if form == ONE_LOOP:
+        return {"M": side}, {"C": side}
+    return {"R": 2, "P": side // 2}, {"S": 2, "Q": side // 2}
+
+
+def for_one_pe(form: str, side: int, kind: str, wanted: int) -> tuple[Spec, MappingBatch]:
+    """The wide layer without its spatial loops, and mappings of it on one PE that leave the dims of these perfect."""
+    spec = with_array(base(), 1)
+    columns, rows = shared_out(form, side)
+    taken = {**columns, **rows}
+    problem = spec.problem
+    bounds = tuple(
+        WIDE.get(d, b) // taken.get(d, 1) for d, b in zip(problem.dims, problem.bounds, strict=True)
+    )
+    spec = dataclasses.replace(spec, problem=dataclasses.replace(problem, bounds=bounds))
+    perfect = [problem.dims.index(d) for d in taken]
+    return spec, draw(spec, kind, wanted, perfect)
+
+
+def filled(form: str, side: int, mappings: MappingBatch, hops: bool) -> tuple[Spec, MappingBatch]:
+    """The same loops on an array that is filled by spatial ones, which go between register files and buffer."""
+    spec = with_array(base(), side, hops)
+    dims = spec.problem.dims
+    bounds = tuple(WIDE.get(d, b) for d, b in zip(dims, spec.problem.bounds, strict=True))
+    spec = dataclasses.replace(spec, problem=dataclasses.replace(spec.problem, bounds=bounds))
+    place = next(t for t, tile in enumerate(spec.architecture.tiling_levels) if tile.spatial)
+    columns, rows = shared_out(form, side)
+    width = np.ones(len(dims), np.int64)
+    for d, bound in {**columns, **rows}.items():
+        width[dims.index(d)] = bound
+    first = [dims.index(d) for d in (*columns, *rows)]
+    order = np.array([*first, *(d for d in range(len(dims)) if d not in first)], np.int8)
+    return spec, MappingBatch(
+        np.insert(mappings.factors, place, width, axis=1),
+        np.insert(mappings.residuals, place, width, axis=1),
+        np.insert(mappings.order, place, order, axis=1),
+        np.insert(mappings.split, place, len(columns), axis=1),
+        mappings.keep,
+    )
 
 
 def with_levels(spec: Spec, levels: int) -> Spec:
@@ -96,28 +154,28 @@ def with_levels(spec: Spec, levels: int) -> Spec:
         spec,
         architecture=dataclasses.replace(spec.architecture, storage=tuple(storage)),
         energies=dataclasses.replace(spec.energies, storage=tuple(energies)),
+        constraints=Constraints(),
     )
 
 
-def draw(spec: Spec, kind: str, wanted: int, least: int = 0) -> MappingBatch:
-    """``wanted`` valid mappings that use at least ``least`` PEs, repeated if the draw gave fewer."""
+def draw(spec: Spec, kind: str, wanted: int, perfect: Sequence[int] = ()) -> MappingBatch:
+    """``wanted`` valid mappings with the dims of ``perfect`` perfect, repeated if the draw gave fewer."""
     evaluator, space, rng = NativeEvaluator(spec), LearnersMapspace(spec), np.random.default_rng(0)
-    spatial = [t for t, tile in enumerate(spec.architecture.tiling_levels) if tile.spatial]
     found: list[MappingBatch] = []
     for seed in range(ROUNDS):
         if kind == "perfect":
-            batch = space.decode(space.sample(4 * wanted, rng))
+            batch = space.decode(space.sample(wanted, rng))
         else:
             batch = MappingBatch.of(drawn(spec, "imperfect", wanted, seed))
-        used = batch.factors[:, spatial, :].prod(axis=(1, 2))
-        keep = (evaluator(batch).failure == 0) & (used >= least)
-        found.append(batch.take(np.flatnonzero(keep)[:wanted]))
+        uneven = (batch.factors != batch.residuals).any(axis=1)[:, list(perfect)].any(axis=1)
+        keep = (evaluator(batch).failure == 0) & ~uneven
+        found.append(batch.take(np.flatnonzero(keep)))
         if sum(map(len, found)) >= wanted:
             break
     fields = ("factors", "residuals", "order", "split", "keep")
     arrays = [np.concatenate([getattr(batch, field) for batch in found]) for field in fields]
     if len(arrays[0]) == 0:
-        raise SystemExit(f"no valid {kind} mapping with {least} PEs found")
+        raise SystemExit(f"no valid {kind} mapping found")
     return MappingBatch(*(np.resize(array, (wanted, *array.shape[1:])) for array in arrays))
 
 
@@ -144,13 +202,14 @@ def pes(count: int, repetitions: int) -> Table:
     """Mappings per second against the size of the array."""
     series: Series = {}
     for side in SIDES:
-        for hops in (False, True):
-            spec = with_array(base(), side, hops)
-            for kind in KINDS:
-                mappings = draw(spec, kind, count, side * side // 2)
-                by_engine(
-                    series, kind + (", hops charged" if hops else ""), spec, mappings, count, repetitions
-                )
+        for form, kind, hops in CASES:
+            mappings = for_one_pe(form, side, kind, count)[1]
+            spec, spread = filled(form, side, mappings, hops)
+            outcome = NativeEvaluator(spec)(spread.take(slice(0, 10)))
+            if (outcome.failure != 0).any():
+                raise SystemExit(f"mappings that fill {side} x {side} PEs are not valid")
+            name = f"{kind}, {form}" + (", hops charged" if hops else "")
+            by_engine(series, name, spec, spread, count, repetitions)
     return "PEs", [side * side for side in SIDES], series
 
 

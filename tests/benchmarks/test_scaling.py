@@ -6,7 +6,6 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
@@ -14,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 import scaling
 
 from timeloop_marl.evaluators.native import NativeEvaluator
+from timeloop_marl.model.outcome import Statistics
 
 
 @pytest.mark.parametrize("side", [4, 64])
@@ -35,11 +35,17 @@ def test_levels_are_added_below_dram() -> None:
 
 
 @pytest.mark.parametrize("kind", scaling.KINDS)
-def test_drawn_mappings_are_valid_and_use_the_array(kind: str) -> None:
-    spec = scaling.base()
-    mappings = scaling.draw(spec, kind, 20, 32)
-    assert (NativeEvaluator(spec)(mappings).failure == 0).all()
-    imperfect = (mappings.factors != mappings.residuals).any(axis=(1, 2))
-    assert imperfect.all() if kind == "imperfect" else not imperfect.any()
-    spatial = [t for t, tile in enumerate(spec.architecture.tiling_levels) if tile.spatial]
-    assert np.prod(mappings.factors[:, spatial], axis=(1, 2)).min() >= 32
+@pytest.mark.parametrize("form", [scaling.ONE_LOOP, scaling.TWO_LOOPS])
+def test_mappings_fill_the_array_and_are_mappings_of_the_wide_layer(form: str, kind: str) -> None:
+    one, drawn = scaling.for_one_pe(form, 8, kind, 20)
+    spec, mappings = scaling.filled(form, 8, drawn, False)
+    evaluator = NativeEvaluator(spec)
+    assert (evaluator(mappings).failure == 0).all()
+    assert (NativeEvaluator(one)(drawn).failure == 0).all()
+    uneven = (mappings.factors != mappings.residuals).any(axis=(1, 2))
+    assert uneven.all() if kind == "imperfect" else not uneven.any()
+    for mapping in (mappings[i] for i in range(len(mappings))):
+        result = evaluator.statistics(mapping)  # raises if the bounds do not multiply to those of the layer
+        assert isinstance(result, Statistics)
+    place = next(t for t, tile in enumerate(spec.architecture.tiling_levels) if tile.spatial)
+    assert (mappings.factors[:, place].prod(axis=1) == 64).all()
