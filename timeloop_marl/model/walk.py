@@ -78,16 +78,17 @@ def _look_at_level(tables: Tables, work: Workspace, space: WalkSpace, s: int) ->
 
 @kernel
 def _is_exact(tables: Tables, work: Workspace) -> bool:
-    """Whether no sum is so large that its order could matter."""
+    """Whether no sum that something is computed from is so large that its order could matter."""
     largest = work.counters[1]
     for s in range(tables.levels):
         for p in range(tables.spaces):
             largest = max(largest, work.links[s, p])
             for e in range(work.entries[s, p]):
-                scatter = float(work.scatter[s, p, e])
                 largest = max(largest, work.accesses[s, p, e])
-                largest = max(largest, work.hops[s, p, e] * scatter)
-                largest = max(largest, work.unicast[s, p, e] * scatter)
+                if tables.hops_needed or tables.explicit_blocks:
+                    scatter = float(work.scatter[s, p, e])
+                    largest = max(largest, work.hops[s, p, e] * scatter)
+                    largest = max(largest, work.unicast[s, p, e] * scatter)
     return largest < EXACT
 
 
