@@ -283,7 +283,7 @@ def picture(tables: Sequence[Table], path: Path) -> None:
     from figures import STYLES
 
     figure, panels = plt.subplots(
-        1, len(tables), figsize=(3.6 * len(tables), 3.4), sharey=True, layout="constrained", squeeze=False
+        1, len(tables), figsize=(3.6 * len(tables), 4.4), sharey=True, layout="constrained", squeeze=False
     )
     for panel, (heading, places, series) in zip(panels[0], tables):
         for (name, rates), (colour, dashes) in zip(series.items(), STYLES):
@@ -295,7 +295,7 @@ def picture(tables: Sequence[Table], path: Path) -> None:
         panel.set_yscale("log")
         panel.set_xlabel(heading)
         panel.grid(True, which="major", color="#E5E5E5", linewidth=0.6)
-        panel.legend(fontsize=7, frameon=False)
+        panel.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.2))
     panels[0][0].set_ylabel("valid mappings per second")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100)
