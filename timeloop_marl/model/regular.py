@@ -268,10 +268,9 @@ def _vertical(
 ) -> float:
     """Hops along the columns of one packet to each group of rows."""
     s = tables.tile_storage[t]
-    rows = max(tables.fanout_y[s], 1)
-    centre = (rows - 1) / 2
+    centre = (max(tables.fanout_y[s], work.height[s]) - 1) / 2
     total = 0.0
-    for row in range(rows):
+    for row in range(tables.compute[2] if s == 0 else tables.mesh_y[s - 1]):
         starts = True
         radix = 1
         for k in range(tables.dims):

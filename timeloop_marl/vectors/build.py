@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-from functools import cache
 
 from llvmlite import binding as llvm
 
 
-@cache
 def _machine() -> llvm.TargetMachine:
+    """A new one each time: an engine takes possession of its own."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple()
@@ -17,6 +16,11 @@ def _machine() -> llvm.TargetMachine:
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2, jit=True,
         reloc="pic", codemodel="jitdefault",
     )  # fmt: skip
+
+
+def machine_name() -> str:
+    """Processor and features that code is made for."""
+    return f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
 
 
 def compiled(text: str) -> bytes:
@@ -32,7 +36,7 @@ def compiled(text: str) -> bytes:
 
 
 class Code:
-    """Functions of machine code, by name: ``i64 (pointer to an array of i64)``."""
+    """Functions of machine code, by name: ``i64 (pointer to an array of i64, i64)``."""
 
     def __init__(self, code: bytes) -> None:
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
@@ -41,4 +45,4 @@ class Code:
 
     def function(self, name: str) -> ctypes._CFuncPtr:
         address = self._engine.get_function_address(name)
-        return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(address)
+        return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(address)
