@@ -64,6 +64,8 @@ class Tables:
     rank_distance: Int64[ndarray, "P D"]
     motion: Int64[ndarray, "P D"]  # coded motion of the box of p when x_d grows by 1 (section 18)
     used: Bool[ndarray, "P D"]  # dim d occurs in the projection of p
+    lone: Bool[ndarray, "P D"]  # dim d moves a rank of p that no other dim moves
+    coupled: Bool[ndarray, "P"]  # some used dim of p is not such a one
     rank_step: Int64[ndarray, "R D"]  # how far a step of dim d moves rank r, as a magnitude
     # tiling levels
     tile_storage: Int64[ndarray, "T"]

@@ -179,17 +179,14 @@ def _overlap(tables: Tables, work: Workspace, s: int, p: int) -> int:
 
 
 @kernel
-def _fetch(tables: Tables, work: Workspace, s: int, p: int, links: bool) -> int:
+def _fetch(
+    tables: Tables, order: Int8[ndarray, "m T D"], i: int, work: Workspace, s: int, p: int, links: bool
+) -> int:
     """Words that one child of level s fetches over the whole run."""
     if s == 0 or tables.no_temporal_reuse[s - 1, p]:
         words = 1 if s == 0 else work.tile[s - 1, p]
-        if links:
-            for t in range(tables.tiles):
-                if tables.tile_storage[t] >= s and not tables.tile_spatial[t]:
-                    for k in range(tables.dims):
-                        leap = work.lead[t, k, p] + work.start[s, p]
-                        if work.weight[t, k] != 0 and _meets(tables, work, s, p, leap):
-                            work.irregular[0] = True
+        if links and _any_meets(tables, order, i, work, s, p, True):
+            work.irregular[0] = True
         return words * work.outside[s]
     words = work.tile[s - 1, p]
     partial = words - _overlap(tables, work, s, p)
@@ -201,17 +198,10 @@ def _fetch(tables: Tables, work: Workspace, s: int, p: int, links: bool) -> int:
             for k in range(tables.dims):
                 same += work.weight[t, k] if work.lead[t, k, p] == again else 0
                 none += work.weight[t, k] if work.lead[t, k, p] == still else 0
-    if links:
+    if links and tables.coupled[p]:
         idle = work.motion[s, p] == NO_MOTION or partial == 0 or not tables.used[p, work.first_dim[s]]
-        hit = _meets(tables, work, s, p, work.motion[s, p])
-        anew = False
-        for t in range(tables.tiles):
-            if tables.tile_storage[t] >= s and not tables.tile_spatial[t]:
-                for k in range(tables.dims):
-                    leap = work.lead[t, k, p] + work.start[s, p]
-                    meets = _meets(tables, work, s, p, leap)
-                    anew = anew or (work.weight[t, k] != 0 and leap != 0 and meets)
-        if not idle and (hit or (partial == words and anew)):
+        near = not tables.lone[p, work.motion_dim[s, p]] and _meets(tables, work, p, work.motion[s, p])
+        if not idle and (near or (partial == words and _any_meets(tables, order, i, work, s, p, False))):
             work.irregular[0] = True
     return words + same * partial + (work.outside[s] - 1 - same - none) * words
 
@@ -244,12 +234,32 @@ def _list_neighbours(
 
 
 @kernel
-def _meets(tables: Tables, work: Workspace, s: int, p: int, motion: int) -> bool:
-    """Whether some neighbours lie ``motion`` apart."""
+def _meets(tables: Tables, work: Workspace, p: int, motion: int) -> bool:
+    """Whether some neighbours may lie ``motion`` apart; in a packed block they always may."""
     size = abs(motion)
-    found = False
+    found = work.packed[0] != 0
     for k in range(tables.dims):
         found = found or work.apart[k, p] == size
+    return found
+
+
+@kernel
+def _any_meets(
+    tables: Tables, order: Int8[ndarray, "m T D"], i: int, work: Workspace, s: int, p: int, still: bool
+) -> bool:
+    """Whether any motion of the box of a child of level s may bring it to where a neighbour's was.
+
+    ``still``: even where it does not move. Not if a loop up to the one that advances moves a rank alone: the box is then further off in that rank than any
+    neighbour's.
+    """
+    found, alone = False, False
+    for t in range(tables.tiles):
+        if tables.tile_storage[t] >= s and not tables.tile_spatial[t]:
+            for k in range(tables.dims):
+                alone = alone or (work.weight[t, k] != 0 and tables.lone[p, order[i, t, k]])
+                leap = work.lead[t, k, p] + work.start[s, p]
+                moves = work.weight[t, k] != 0 and (still or leap != 0) and not alone
+                found = found or (moves and _meets(tables, work, p, leap))
     return found
 
 
@@ -389,9 +399,7 @@ def _fill_level(
         work.links[s, p] = 0.0
         work.unicast[s, p, 0] = 0.0
         links = t >= 0 and tables.link_transfers and not tables.no_link_transfer[s, p]
-        if links and work.packed[0]:
-            work.irregular[0] = True
-        words = _fetch(tables, work, s, p, links)
+        words = _fetch(tables, order, i, work, s, p, links)
         if t >= 0:
             _fill_block(tables, factors, order, split, i, work, t, p, words)
         else:

@@ -265,7 +265,20 @@ def _occurrences(problem: Problem) -> dict[str, ndarray]:
         "rank_distance": single,
         "used": (end > start).astype(np.uint8),
         "rank_step": _ints(steps),
+        **_lone_dims(problem),
     }
+
+
+def _lone_dims(problem: Problem) -> dict[str, ndarray]:
+    """Dims that move a rank alone, by one term. No spatial block reaches as far in it as a temporal loop outside."""
+    lone = np.zeros((len(problem.data_spaces), len(problem.dims)), np.bool_)
+    used = np.zeros_like(lone)
+    for p, space in enumerate(problem.data_spaces):
+        for rank in space.ranks:
+            for term in rank:
+                used[p, term.dim] = True
+                lone[p, term.dim] |= len(rank) == 1 and term.coefficient != 0
+    return {"lone": lone, "coupled": (used & ~lone).any(axis=1)}
 
 
 def _extents(problem: Problem, space: DataSpace) -> list[int]:
