@@ -200,7 +200,7 @@ class Maker:
         self.rows = emit.raw(INT, rows) if listed else Vec(INT, "%lanes.next")
         t = self.tables
         inputs = {
-            "factors": _batch((t.tiles, t.dims), self._words("factors", t.tiles * t.dims)),
+            "factors": _batch((t.tiles, t.dims), self._factors()),
             "order": _batch((t.tiles, t.dims), self._bytes("order", t.tiles * t.dims)),
             "split": _batch((t.tiles,), self._bytes("split", t.tiles)),
             "keep": _batch(
@@ -223,6 +223,13 @@ class Maker:
             if not block:
                 continue
         return _Interpreter(emit, special), inputs
+
+    def _factors(self) -> list[Value]:
+        """Loop bounds; those of a dim of one step are 1, or else the mapping is left out (``_is_imperfect``)."""
+        words = self._words("factors", self.tables.tiles * self.tables.dims)
+        unit = [self.tables.bounds[at % self.tables.dims] == 1 for at in range(len(words))]
+        self.unit_factors = [word for word, is_one in zip(words, unit) if is_one]
+        return [1 if is_one else word for word, is_one in zip(words, unit)]
 
     def _words(self, name: str, size: int) -> list[Vec]:
         """The ``size`` words of the lanes' rows, from memory in which a row is contiguous."""
@@ -299,6 +306,8 @@ class Maker:
                 rows.append(emit.convert(found, INT))
             differences = list(self._transposed(rows))
         result: Value = 0
+        for word in self.unit_factors:
+            differences.append(emit.xor(word, 1))
         for difference in differences:
             result = emit.bit_or(result, difference)
         return emit.compare("!=", result, 0)

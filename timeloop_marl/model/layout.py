@@ -212,10 +212,15 @@ class Workspace:
     motion: Int64[ndarray, "S P"]  # of the first of them that moves the box ..
     motion_dim: Int64[ndarray, "S P"]  # .. its dim ..
     motion_stride: Int64[ndarray, "S P"]  # .. and stride
-    near_motion: Int64[ndarray, "P"]
+    again: Int64[ndarray, "S P"]  # how often a child fetches what that motion uncovers ..
+    visits: Int64[ndarray, "S P"]  # .. and how many visits there are from that loop on
+    near_motion: Int64[ndarray, "P"]  # the same while loops are gone through
     near_dim: Int64[ndarray, "P"]
     near_stride: Int64[ndarray, "P"]
+    near_again: Int64[ndarray, "P"]
+    near_visits: Int64[ndarray, "P"]
     apart: Int64[ndarray, "D P"]  # by place in a block: how far children next to each other lie apart
+    block_reach: Int64[ndarray, "S R"]  # how far the children of level s lie apart
     packed: Bool[ndarray, "1"]  # a block that fills its last row only in part
     irregular: Bool[ndarray, "1"]
     # children of one spatial block and their groups (section 5)

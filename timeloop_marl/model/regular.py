@@ -91,8 +91,11 @@ def _measure(tables: Tables, factors: Int64[ndarray, "m T D"], i: int, work: Wor
                 work.block_tile[s, p] = words
             else:
                 work.tile[s, p] = words
-        if not tables.tile_spatial[t]:
-            for r in range(tables.rank_start[tables.spaces]):
+        for r in range(tables.rank_start[tables.spaces]):
+            if tables.tile_spatial[t]:
+                # A spatial level comes right after the level inside it.
+                work.block_reach[s, r] = work.hull[r] - (work.tile_extent[s - 1, r] if s > 0 else 1)
+            else:
                 work.tile_extent[s, r] = work.hull[r]
 
 
@@ -111,16 +114,18 @@ def _list_steps(
         s = tables.tile_storage[t]
         for d in range(tables.dims):
             for p in range(tables.spaces):
+                if not tables.coupled[p] and not tables.tile_spatial[t]:
+                    continue
                 step = tables.motion[p, d] * work.inside[t, d]
                 work.step[t, d, p] = step if factors[i, t, d] > 1 else 0
         if tables.tile_spatial[t]:
             continue
         for p in range(tables.spaces):
             work.start[s, p] = work.jump[p]
-        for k in range(tables.dims):
-            d = order[i, t, k]
-            for p in range(tables.spaces):
-                step = work.step[t, d, p]
+            if not tables.coupled[p]:
+                continue
+            for k in range(tables.dims):
+                step = work.step[t, order[i, t, k], p]
                 work.lead[t, k, p] = step - work.jump[p]
                 work.jump[p] += step
 
@@ -137,8 +142,10 @@ def _weigh_loops(
     steps = 1
     for p in range(tables.spaces):
         work.near_motion[p] = NO_MOTION
-        work.near_dim[p] = 0
+        work.near_dim[p] = -1
         work.near_stride[p] = 0
+        work.near_again[p] = 0
+        work.near_visits[p] = 1
     first = -1  # dim of the innermost loop so far
     for back in range(tables.tiles):
         t = tables.tiles - 1 - back
@@ -150,14 +157,10 @@ def _weigh_loops(
             n = factors[i, t, d]
             longer = steps * n
             work.weight[t, k] = longer - steps
+            for p in range(tables.spaces):
+                _come_nearer(tables, work, p, d, n, longer, t, k)
             steps = longer
             first = d if n > 1 else first
-            for p in range(tables.spaces):
-                step = work.step[t, d, p]
-                moves = step != 0
-                work.near_motion[p] = step if moves else work.near_motion[p]
-                work.near_dim[p] = d if moves else work.near_dim[p]
-                work.near_stride[p] = work.inside[t, d] if moves else work.near_stride[p]
         s = tables.tile_storage[t]
         work.outside[s] = steps
         work.first_dim[s] = first
@@ -165,7 +168,30 @@ def _weigh_loops(
             work.motion[s, p] = work.near_motion[p]
             work.motion_dim[s, p] = work.near_dim[p]
             work.motion_stride[s, p] = work.near_stride[p]
+            work.again[s, p] = work.near_again[p]
+            work.visits[s, p] = work.near_visits[p]
     return steps
+
+
+@kernel
+def _come_nearer(
+    tables: Tables, work: Workspace, p: int, d: int, n: int, longer: int, t: int, k: int
+) -> None:
+    """Go inwards by one loop; if it moves the box, it is the first that does.
+
+    Where no two dims share a rank, a later motion equals that of the first loop only if all between that move the box
+    are halves of one dim: loops of two iterations.
+    """
+    moves = tables.used[p, d] and n > 1
+    if tables.coupled[p]:
+        work.near_motion[p] = work.step[t, d, p] if moves else work.near_motion[p]
+    else:
+        halved = n == 2 and work.near_dim[p] == d
+        again = work.weight[t, k] + (work.near_again[p] if halved else 0)
+        work.near_again[p] = again if moves else work.near_again[p]
+        work.near_visits[p] = longer if moves else work.near_visits[p]
+    work.near_dim[p] = d if moves else work.near_dim[p]
+    work.near_stride[p] = work.inside[t, d] if moves else work.near_stride[p]
 
 
 @kernel
@@ -185,24 +211,31 @@ def _fetch(
     """Words that one child of level s fetches over the whole run."""
     if s == 0 or tables.no_temporal_reuse[s - 1, p]:
         words = 1 if s == 0 else work.tile[s - 1, p]
-        if links and _any_meets(tables, order, i, work, s, p, True):
-            work.irregular[0] = True
+        if links:
+            idle = work.outside[s] != 1 and not tables.used[p, work.first_dim[s]]
+            if idle and _meets(tables, work, p, 0):
+                work.irregular[0] = True
+            if tables.coupled[p] and _any_meets(tables, order, i, work, s, p, True):
+                work.irregular[0] = True
         return words * work.outside[s]
     words = work.tile[s - 1, p]
     partial = words - _overlap(tables, work, s, p)
-    again = work.motion[s, p] - work.start[s, p]
+    if not tables.coupled[p]:
+        again = work.again[s, p]
+        return words + again * partial + (work.visits[s, p] - 1 - again) * words
+    if links:
+        idle = work.motion[s, p] == NO_MOTION or partial == 0 or not tables.used[p, work.first_dim[s]]
+        near = not _leaves(tables, work, s, p) and _meets(tables, work, p, work.motion[s, p])
+        if not idle and (near or (partial == words and _any_meets(tables, order, i, work, s, p, False))):
+            work.irregular[0] = True
+    motion = work.motion[s, p] - work.start[s, p]
     still = -work.start[s, p]
     same, none = 0, 0
     for t in range(tables.tiles):
         if tables.tile_storage[t] >= s and not tables.tile_spatial[t]:
             for k in range(tables.dims):
-                same += work.weight[t, k] if work.lead[t, k, p] == again else 0
+                same += work.weight[t, k] if work.lead[t, k, p] == motion else 0
                 none += work.weight[t, k] if work.lead[t, k, p] == still else 0
-    if links and tables.coupled[p]:
-        idle = work.motion[s, p] == NO_MOTION or partial == 0 or not tables.used[p, work.first_dim[s]]
-        near = not tables.lone[p, work.motion_dim[s, p]] and _meets(tables, work, p, work.motion[s, p])
-        if not idle and (near or (partial == words and _any_meets(tables, order, i, work, s, p, False))):
-            work.irregular[0] = True
     return words + same * partial + (work.outside[s] - 1 - same - none) * words
 
 
@@ -240,6 +273,16 @@ def _meets(tables: Tables, work: Workspace, p: int, motion: int) -> bool:
     found = work.packed[0] != 0
     for k in range(tables.dims):
         found = found or work.apart[k, p] == size
+    return found
+
+
+@kernel
+def _leaves(tables: Tables, work: Workspace, s: int, p: int) -> bool:
+    """Whether the first motion goes further in some rank than the children of level s reach."""
+    d, stride = work.motion_dim[s, p], work.motion_stride[s, p]
+    found = False
+    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+        found = found or tables.rank_step[r, d] * stride > work.block_reach[s, r]
     return found
 
 
