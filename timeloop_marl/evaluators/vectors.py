@@ -32,16 +32,17 @@ PAYS_AFTER = 2_000_000
 class VectorModel:
     """Machine code of the cost model for one machine and problem.
 
+    Args:
+        tables: constants of the machine and problem.
+        keep: look for the code in the cache, and put it there.
+
     Raises:
         NotStraight: some part of it has no form over vectors.
     """
 
-    def __init__(self, tables: Tables) -> None:
-        path = kept_at(tables)
-        code = None
-        if path is not None:
-            with contextlib.suppress(OSError):
-                code = path.read_bytes()
+    def __init__(self, tables: Tables, keep: bool = True) -> None:
+        path = kept_at(tables) if keep else None
+        code = None if path is None else _kept(path)
         if code is None:
             code = compiled(module_text(tables))
             if path is not None:
@@ -94,11 +95,6 @@ class VectorChoice:
             return self._model
 
 
-def possible(tables: Tables) -> bool:
-    """Whether the rules and sizes of these tables have a form over vectors."""
-    return fits(tables)
-
-
 def is_kept(tables: Tables) -> bool:
     """Whether the code of these tables lies in the cache."""
     path = kept_at(tables)
@@ -115,20 +111,30 @@ def kept_at(tables: Tables) -> Path | None:
     return folder / f"vectors-{digest.hexdigest()[:32]}.o"
 
 
+def _kept(path: Path) -> bytes | None:
+    """Code in a file; ``None`` if there is none, or not the whole of it."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, code = content[:32], content[32:]
+    return code if hashlib.sha256(code).digest() == digest else None
+
+
 def _keep(path: Path, code: bytes) -> None:
     """Write whole or not at all; a full disk is no reason to stop."""
     part = path.with_name(f"{path.name}.{os.getpid()}")
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(code)
+        part.write_bytes(hashlib.sha256(code).digest() + code)
         part.replace(path)
 
 
-def made(tables: Tables) -> VectorModel | None:
+def made(tables: Tables, keep: bool = True) -> VectorModel | None:
     """The model over vectors, or ``None`` if there is none for these tables."""
-    if not possible(tables):
+    if not fits(tables):
         return None
     try:
-        return VectorModel(tables)
+        return VectorModel(tables, keep)
     except NotStraight:
         return None
