@@ -214,7 +214,16 @@ def vectors(cases: list[tuple[str, list[Path]]], mappings: int, repetitions: int
     "left": share of valid mappings that vectors hand back to the general model; their time is in "vectors" but not in
     "vectors alone". "compile": processor seconds to make the code for this machine and problem.
     """
-    heads = ("valid: general", "vectors", "ratio", "left", "vectors alone", "inv.: general", "vectors", "compile")
+    heads = (
+        "valid: general",
+        "vectors",
+        "ratio",
+        "left",
+        "vectors alone",
+        "inv.: general",
+        "vectors",
+        "compile",
+    )
     print(f"{'machine/problem':<28}{heads[0]:>14}{heads[1]:>12}{heads[2]:>8}{heads[3]:>9}", end="")
     print(f"{heads[4]:>14}{heads[5]:>14}{heads[6]:>14}{heads[7]:>10}")
     for name, paths in cases:
@@ -298,10 +307,16 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--profile", action="store_true", help="time of each stage instead of the table")
     parser.add_argument("--vectors", action="store_true", help="general model against vectors of mappings")
-    parser.add_argument("--layers", action="store_true", help="with --vectors: eyeriss_like, all ResNet-18 layers")
+    parser.add_argument(
+        "--layers", action="store_true", help="with --vectors: eyeriss_like, all ResNet-18 layers"
+    )
     arguments = parser.parse_args()
     if arguments.vectors:
-        layers = [(f"eyeriss_like/{p.stem}", layer_files(p)) for p in sorted(RESNET.glob("*.yaml"))]
+        layers = [
+            (f"eyeriss_like/{p.stem}", layer_files(p))
+            for p in sorted(RESNET.glob("*.yaml"))
+            if p.stem != "network"
+        ]
         cases = layers if arguments.layers else [(pair, files(pair)) for pair in arguments.pairs]
         vectors(cases, arguments.mappings, arguments.repetitions)
     elif arguments.profile:

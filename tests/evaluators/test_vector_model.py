@@ -138,9 +138,7 @@ def test_made_only_when_it_pays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert vectors.VectorChoice(tables, True).model(vectors.LEAST_ROWS - 1) is None
 
 
-def test_broken_code_is_made_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_broken_code_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = spec_of(*QUICK[0])
     monkeypatch.setattr(vectors, "cache_folder", lambda _: tmp_path)
     tables = NativeEvaluator(spec)._tables

@@ -9,7 +9,7 @@ import pytest
 
 from timeloop_marl.vectors.build import Code, compiled
 from timeloop_marl.vectors.emit import BOOL, FLOAT, INT, Emitter, Vec
-from timeloop_marl.vectors.interpret import Interpreter, Lanes, NotStraight
+from timeloop_marl.vectors.interpret import Interpreter, Lanes, NotStraightError
 
 WIDTH = 8
 
@@ -81,7 +81,9 @@ def lanes_of(function, a, b):
         scope["CELLS"] = [0, 0, 0]
     emit.lines.append("%out = getelementptr i64, ptr %given, i64 16")
     emit.lines.append(f"store {kind} {emit.text(result, INT)}, ptr %out, align 8")
-    body = "\n".join([*sorted(emit.declared), "define i64 @f(ptr %given, i64 %none) {", *emit.lines, "ret i64 0", "}"])
+    body = "\n".join(
+        [*sorted(emit.declared), "define i64 @f(ptr %given, i64 %none) {", *emit.lines, "ret i64 0", "}"]
+    )
     code = Code(compiled(body))
     memory = np.concatenate([a, b, np.zeros(WIDTH, np.int64)]).astype(np.int64)
     code.function("f")(ctypes.c_void_p(memory.ctypes.data), 0)
@@ -115,5 +117,5 @@ def test_loops_that_lanes_run_differently_are_refused() -> None:
             total += k
         return total + b
 
-    with pytest.raises(NotStraight, match="differs between lanes"):
+    with pytest.raises(NotStraightError, match="differs between lanes"):
         lanes_of(uneven, np.arange(8), np.arange(8))

@@ -9,7 +9,6 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
-from llvmlite import binding as llvm
 from numpy import ndarray
 
 from ..compiling import cache_folder, sources
@@ -19,8 +18,8 @@ from ..model.lanes import CHUNK, RUN_ARGUMENTS, fits, module_text
 from ..model.layout import Tables
 from ..model.outcome import Outcome
 from ..model.record import boxed
-from ..vectors.build import Code, compiled, machine_name
-from ..vectors.interpret import NotStraight
+from ..vectors.build import Code, available, compiled, machine_name
+from ..vectors.interpret import NotStraightError
 
 LEAST_ROWS = 64
 """Fewest rows of a batch that are handed to vectors."""
@@ -37,7 +36,7 @@ class VectorModel:
         keep: look for the code in the cache, and put it there.
 
     Raises:
-        NotStraight: some part of it has no form over vectors.
+        NotStraightError: some part of it has no form over vectors.
     """
 
     def __init__(self, tables: Tables, keep: bool = True) -> None:
@@ -107,7 +106,7 @@ def kept_at(tables: Tables) -> Path | None:
     if folder is None:
         return None
     digest = hashlib.sha256(np.asarray(boxed(tables)).tobytes())
-    digest.update(repr((sources("vectors"), llvm.llvm_version_info, machine_name())).encode())
+    digest.update(repr((sources("vectors"), machine_name())).encode())
     return folder / f"vectors-{digest.hexdigest()[:32]}.o"
 
 
@@ -132,9 +131,9 @@ def _keep(path: Path, code: bytes) -> None:
 
 def made(tables: Tables, keep: bool = True) -> VectorModel | None:
     """The model over vectors, or ``None`` if there is none for these tables."""
-    if not fits(tables):
+    if not available() or not fits(tables):
         return None
     try:
         return VectorModel(tables, keep)
-    except NotStraight:
+    except NotStraightError:
         return None

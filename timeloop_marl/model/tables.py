@@ -278,7 +278,7 @@ def _lone_dims(problem: Problem) -> dict[str, ndarray]:
             for term in rank:
                 used[p, term.dim] = True
                 lone[p, term.dim] |= len(rank) == 1 and term.coefficient != 0
-    return {"lone": lone, "coupled": (used & ~lone).any(axis=1)}
+    return {"lone": lone, "coupled": np.asarray((used & ~lone).any(axis=1))}
 
 
 def _extents(problem: Problem, space: DataSpace) -> list[int]:

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
+from typing import cast
 
 from llvmlite import binding as llvm
+
+OLDEST = 22
+"""Oldest LLVM whose syntax the text is written in."""
+
+
+def available() -> bool:
+    """Whether the compiler at hand understands the text."""
+    return bool(llvm.llvm_version_info[0] >= OLDEST)
 
 
 def _machine() -> llvm.TargetMachine:
@@ -19,8 +29,8 @@ def _machine() -> llvm.TargetMachine:
 
 
 def machine_name() -> str:
-    """Processor and features that code is made for."""
-    return f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
+    """Compiler, processor and features that code is made for."""
+    return f"{llvm.llvm_version_info} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
 
 
 def compiled(text: str) -> bytes:
@@ -43,6 +53,8 @@ class Code:
         self._engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
 
-    def function(self, name: str) -> ctypes._CFuncPtr:
+    def function(self, name: str) -> Callable[[int, int], int]:
+        """A function; the code must outlive it."""
         address = self._engine.get_function_address(name)
-        return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(address)
+        kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)
+        return cast(Callable[[int, int], int], kind(address))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import Union
 
 INT, FLOAT, BOOL = "i64", "double", "i1"
 
@@ -22,7 +21,7 @@ class Vec:
         self.kind, self.name = kind, name
 
 
-Value = Union[Vec, int, float, bool]
+Value = Vec | int | float | bool
 
 _COMPARE = {"<": "slt", "<=": "sle", ">": "sgt", ">=": "sge", "==": "eq", "!=": "ne"}
 _ORDERED = {"<": "olt", "<=": "ole", ">": "ogt", ">=": "oge", "==": "oeq", "!=": "une"}
@@ -38,6 +37,7 @@ class Emitter:
         self._known: dict[tuple[str, ...], Vec] = {}
 
     def type(self, kind: str) -> str:
+        """A vector type."""
         return f"<{self.width} x {kind}>"
 
     def raw(self, kind: str, text: str, *, pure: bool = True) -> Vec:
@@ -142,6 +142,7 @@ class Emitter:
         return self.arithmetic("-", a, self.arithmetic("*", quotient, b))
 
     def compare(self, operation: str, a: Value, b: Value) -> Value:
+        """A condition; what can be told without lanes is."""
         if not isinstance(a, Vec) and not isinstance(b, Vec):
             return {
                 "<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b, "==": a == b, "!=": a != b,
@@ -163,6 +164,7 @@ class Emitter:
         return bool(value)
 
     def both(self, a: Value, b: Value) -> Value:
+        """Conjunction."""
         if a is False or b is False:
             return False
         if a is True or a is b:
@@ -173,6 +175,7 @@ class Emitter:
         return self.raw(BOOL, f"and {self.type(BOOL)} {left}, {right}")
 
     def either(self, a: Value, b: Value) -> Value:
+        """Disjunction."""
         if a is True or b is True:
             return True
         if a is False or a is b:
@@ -183,16 +186,19 @@ class Emitter:
         return self.raw(BOOL, f"or {self.type(BOOL)} {left}, {right}")
 
     def negate(self, a: Value) -> Value:
+        """Negation."""
         if not isinstance(a, Vec):
             return not a
         return self.raw(BOOL, f"xor {self.type(BOOL)} {self.text(a, BOOL)}, {self.text(True, BOOL)}")
 
     def xor(self, a: Value, b: Value) -> Value:
+        """Bits that differ."""
         if a is b:
             return 0
         return self.raw(INT, f"xor {self.type(INT)} {self.text(a, INT)}, {self.text(b, INT)}")
 
     def bit_or(self, a: Value, b: Value) -> Value:
+        """Bits of either."""
         if _is(a, 0):
             return b
         if _is(b, 0):
@@ -200,6 +206,7 @@ class Emitter:
         return self.raw(INT, f"or {self.type(INT)} {self.text(a, INT)}, {self.text(b, INT)}")
 
     def select(self, condition: Value, a: Value, b: Value) -> Value:
+        """``a`` in the lanes of the condition, ``b`` in the others."""
         if condition is True or a is b:
             return a
         if condition is False:
@@ -234,7 +241,9 @@ class Emitter:
             return a
         if self.kind(a, b) == INT:
             return self.call(f"s{name}", INT, a, b)
-        return self.select(self.compare("<" if name == "min" else ">", b, a), self.convert(b, FLOAT), self.convert(a, FLOAT))
+        return self.select(
+            self.compare("<" if name == "min" else ">", b, a), self.convert(b, FLOAT), self.convert(a, FLOAT)
+        )
 
     def rounded(self, name: str, a: Value) -> Value:
         """``ceil`` or ``floor`` as a double."""
@@ -248,6 +257,7 @@ class Emitter:
         return a.name.startswith("%v") and " = sitofp" in self.lines[int(a.name[2:])]
 
     def magnitude(self, a: Value) -> Value:
+        """Absolute value."""
         if not isinstance(a, Vec):
             return abs(a)
         if a.kind == FLOAT:

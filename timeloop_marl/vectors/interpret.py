@@ -26,7 +26,7 @@ _OPERATORS = {
 }  # fmt: skip
 
 
-class NotStraight(Exception):
+class NotStraightError(Exception):
     """A kernel does what has no straight-line form: its loops differ between lanes, or it uses an unknown function."""
 
 
@@ -83,33 +83,33 @@ class Interpreter:
         for statement in statements:
             if self.mask is False:
                 return
-            getattr(self, "_" + type(statement).__name__)(statement, frame)
+            getattr(self, "_" + type(statement).__name__.lower())(statement, frame)
 
-    def _Pass(self, node: ast.Pass, frame: Frame) -> None:
+    def _pass(self, node: ast.Pass, frame: Frame) -> None:
         pass
 
-    def _Expr(self, node: ast.Expr, frame: Frame) -> None:
+    def _expr(self, node: ast.Expr, frame: Frame) -> None:
         if not isinstance(node.value, ast.Constant):
             self._eval(node.value, frame)
 
-    def _Return(self, node: ast.Return, frame: Frame) -> None:
+    def _return(self, node: ast.Return, frame: Frame) -> None:
         frame.returns.append((self.mask, None if node.value is None else self._eval(node.value, frame)))
         for loop in frame.loops:
             loop["left"] = True
         self.mask = False
 
-    def _Continue(self, node: ast.Continue, frame: Frame) -> None:
+    def _continue(self, node: ast.Continue, frame: Frame) -> None:
         loop = frame.loops[-1]
         loop["continued"] = self.emit.either(loop["continued"], self.mask)
         self.mask = False
 
-    def _Break(self, node: ast.Break, frame: Frame) -> None:
+    def _break(self, node: ast.Break, frame: Frame) -> None:
         loop = frame.loops[-1]
         loop["broken"] = self.emit.either(loop["broken"], self.mask)
         loop["left"] = True
         self.mask = False
 
-    def _If(self, node: ast.If, frame: Frame) -> None:
+    def _if(self, node: ast.If, frame: Frame) -> None:
         condition = self.emit.truth(self._eval(node.test, frame))
         if not isinstance(condition, Vec):
             self._block(node.body if condition else node.orelse, frame)
@@ -129,7 +129,7 @@ class Interpreter:
         else:
             self.mask = self.emit.either(after_then, self.mask)
 
-    def _For(self, node: ast.For, frame: Frame) -> None:
+    def _for(self, node: ast.For, frame: Frame) -> None:
         bounds = self._eval(node.iter, frame)
         assert isinstance(node.target, ast.Name)
         before = self.mask
@@ -146,30 +146,30 @@ class Interpreter:
         frame.loops.pop()
         self.mask = self.emit.either(self.mask, loop["broken"]) if loop["left"] else before
 
-    def _While(self, node: ast.While, frame: Frame) -> None:
+    def _while(self, node: ast.While, frame: Frame) -> None:
         loop: dict[str, Value] = {"continued": False, "broken": False, "left": False}
         frame.loops.append(loop)
         while True:
             condition = self.emit.truth(self._eval(node.test, frame))
             if isinstance(condition, Vec):
-                raise NotStraight(f"{ast.unparse(node.test)} differs between lanes")
+                raise NotStraightError(f"{ast.unparse(node.test)} differs between lanes")
             if not condition:
                 break
             self._block(node.body, frame)
             if loop["left"] is not False or loop["continued"] is not False:
-                raise NotStraight("a while loop that lanes leave")
+                raise NotStraightError("a while loop that lanes leave")
         frame.loops.pop()
 
-    def _Assign(self, node: ast.Assign, frame: Frame) -> None:
+    def _assign(self, node: ast.Assign, frame: Frame) -> None:
         value = self._eval(node.value, frame)
         for target in node.targets:
             self._store(target, value, frame)
 
-    def _AnnAssign(self, node: ast.AnnAssign, frame: Frame) -> None:
+    def _annassign(self, node: ast.AnnAssign, frame: Frame) -> None:
         assert node.value is not None
         self._store(node.target, self._eval(node.value, frame), frame)
 
-    def _AugAssign(self, node: ast.AugAssign, frame: Frame) -> None:
+    def _augassign(self, node: ast.AugAssign, frame: Frame) -> None:
         old = self._eval(node.target, frame)
         self._store(node.target, self._operate(node.op, old, self._eval(node.value, frame)), frame)
 
@@ -179,7 +179,7 @@ class Interpreter:
                 self._store(part, each, frame)
             return
         if isinstance(target, ast.Name):
-            old = frame.names.get(target.id)
+            old: Any = frame.names.get(target.id)
             kept = self.mask is frame.base or target.id not in frame.names
             frame.names[target.id] = value if kept else self.emit.select(self.mask, value, old)
             return
@@ -216,7 +216,7 @@ class Interpreter:
                     condition = self.emit.both(condition, self.emit.compare("==", part, at))
             found.append((cell, condition))
         if not found:
-            raise NotStraight("an index into an empty array")
+            raise NotStraightError("an index into an empty array")
         return found
 
     def _load_cell(self, cells: dict[tuple[int, ...], Value], index: tuple[Any, ...]) -> Value:
@@ -229,29 +229,29 @@ class Interpreter:
     # expressions
 
     def _eval(self, node: ast.expr, frame: Frame) -> Any:
-        return getattr(self, "_eval_" + type(node).__name__)(node, frame)
+        return getattr(self, "_eval_" + type(node).__name__.lower())(node, frame)
 
-    def _eval_Constant(self, node: ast.Constant, frame: Frame) -> Any:
+    def _eval_constant(self, node: ast.Constant, frame: Frame) -> Any:
         return node.value
 
-    def _eval_Name(self, node: ast.Name, frame: Frame) -> Any:
+    def _eval_name(self, node: ast.Name, frame: Frame) -> Any:
         if node.id in frame.names:
             return frame.names[node.id]
         if node.id in frame.scope:
             return frame.scope[node.id]
         return __builtins__[node.id] if isinstance(__builtins__, dict) else getattr(__builtins__, node.id)
 
-    def _eval_Attribute(self, node: ast.Attribute, frame: Frame) -> Any:
+    def _eval_attribute(self, node: ast.Attribute, frame: Frame) -> Any:
         return getattr(self._eval(node.value, frame), node.attr)
 
-    def _eval_Tuple(self, node: ast.Tuple, frame: Frame) -> Any:
+    def _eval_tuple(self, node: ast.Tuple, frame: Frame) -> Any:
         return tuple(self._eval(part, frame) for part in node.elts)
 
     def _index(self, node: ast.expr, frame: Frame) -> tuple[Any, ...]:
         index = self._eval(node, frame)
         return index if isinstance(index, tuple) else (index,)
 
-    def _eval_Subscript(self, node: ast.Subscript, frame: Frame) -> Any:
+    def _eval_subscript(self, node: ast.Subscript, frame: Frame) -> Any:
         array = self._eval(node.value, frame)
         index = self._index(node.slice, frame)
         if isinstance(array, Lanes):
@@ -275,7 +275,7 @@ class Interpreter:
             cells[tuple(place)] = array[tuple(place)].item()
         return self._load_cell(cells, index)
 
-    def _eval_BinOp(self, node: ast.BinOp, frame: Frame) -> Any:
+    def _eval_binop(self, node: ast.BinOp, frame: Frame) -> Any:
         return self._operate(node.op, self._eval(node.left, frame), self._eval(node.right, frame))
 
     def _operate(self, operator: ast.operator, a: Any, b: Any) -> Any:
@@ -286,17 +286,17 @@ class Interpreter:
             return a | b if static else self.emit.bit_or(a, b)
         if isinstance(operator, ast.BitAnd):
             if not static:
-                raise NotStraight("&")
+                raise NotStraightError("&")
             return a & b
         if isinstance(operator, (ast.LShift, ast.RShift)):
             if not static:
-                raise NotStraight("shift")
+                raise NotStraightError("shift")
             return a << b if isinstance(operator, ast.LShift) else a >> b
         if isinstance(operator, ast.Pow):
             return a**b
         return self.emit.arithmetic(_OPERATORS[type(operator)], a, b)
 
-    def _eval_UnaryOp(self, node: ast.UnaryOp, frame: Frame) -> Any:
+    def _eval_unaryop(self, node: ast.UnaryOp, frame: Frame) -> Any:
         value = self._eval(node.operand, frame)
         if isinstance(node.op, ast.Not):
             return self.emit.negate(self.emit.truth(value))
@@ -304,10 +304,8 @@ class Interpreter:
             return self.emit.arithmetic("-", -0.0 if value.kind == FLOAT else 0, value)
         return -value
 
-    def _eval_BoolOp(self, node: ast.BoolOp, frame: Frame) -> Any:
-        join, settled = (
-            (self.emit.both, False) if isinstance(node.op, ast.And) else (self.emit.either, True)
-        )
+    def _eval_boolop(self, node: ast.BoolOp, frame: Frame) -> Any:
+        join, settled = (self.emit.both, False) if isinstance(node.op, ast.And) else (self.emit.either, True)
         result: Value = not settled
         for part in node.values:
             result = join(result, self.emit.truth(self._eval(part, frame)))
@@ -315,7 +313,7 @@ class Interpreter:
                 break
         return result
 
-    def _eval_Compare(self, node: ast.Compare, frame: Frame) -> Any:
+    def _eval_compare(self, node: ast.Compare, frame: Frame) -> Any:
         left = self._eval(node.left, frame)
         result: Value = True
         for operator, part in zip(node.ops, node.comparators, strict=True):
@@ -324,13 +322,13 @@ class Interpreter:
             left = right
         return result
 
-    def _eval_IfExp(self, node: ast.IfExp, frame: Frame) -> Any:
+    def _eval_ifexp(self, node: ast.IfExp, frame: Frame) -> Any:
         condition = self.emit.truth(self._eval(node.test, frame))
         if not isinstance(condition, Vec):
             return self._eval(node.body if condition else node.orelse, frame)
         return self.emit.select(condition, self._eval(node.body, frame), self._eval(node.orelse, frame))
 
-    def _eval_Call(self, node: ast.Call, frame: Frame) -> Any:
+    def _eval_call(self, node: ast.Call, frame: Frame) -> Any:
         function = self._eval(node.func, frame)
         arguments = [self._eval(part, frame) for part in node.args]
         name = getattr(function, "__name__", "")
@@ -343,7 +341,7 @@ class Interpreter:
     def _built_in(self, function: Any, name: str, arguments: list[Any]) -> Any:
         if function is range:
             if any(isinstance(part, Vec) for part in arguments):
-                raise NotStraight("a loop whose length differs between lanes")
+                raise NotStraightError("a loop whose length differs between lanes")
             return range(*arguments)
         if function in (min, max):
             result = arguments[0]
@@ -362,4 +360,4 @@ class Interpreter:
             return self.emit.rounded("ceil", arguments[0])
         if function is math.floor:
             return self.emit.convert(self.emit.rounded("floor", arguments[0]), INT)
-        raise NotStraight(f"{name} of lanes")
+        raise NotStraightError(f"{name} of lanes")
