@@ -2,6 +2,8 @@
 
     python benchmarks/throughput.py                      # table over machines and batch sizes
     python benchmarks/throughput.py --profile            # where the time of a valid mapping goes
+    python benchmarks/throughput.py --vectors            # general model against vectors of mappings
+    python benchmarks/throughput.py --vectors --layers   # .. eyeriss_like with all ResNet-18 layers
     python benchmarks/throughput.py --pairs simba_like/resnet18_layer1 --batches 1000 --mappings 5000
 
 Mappings are drawn uniformly from the constrained mapspace of each machine; valid and invalid ones are timed apart, in
@@ -27,6 +29,7 @@ import numpy as np
 
 from timeloop_marl.compiling import kernel
 from timeloop_marl.evaluators.native import NativeEvaluator
+from timeloop_marl.evaluators.vectors import made
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.timeloop import TimeloopMapspace
 from timeloop_marl.model.accesses import fill_accesses
@@ -42,7 +45,9 @@ from timeloop_marl.model.traffic import count_traffic
 from timeloop_marl.specs import load
 from timeloop_marl.specs.spec import Spec
 
-GOLDEN = Path(__file__).parent.parent / "tests" / "golden"
+ROOT = Path(__file__).parent.parent
+GOLDEN = ROOT / "tests" / "golden"
+RESNET = ROOT / "problems" / "resnet18"
 PAIRS = (
     "eyeriss_like/resnet18_layer1",
     "simba_like/resnet18_layer1",
@@ -79,9 +84,14 @@ def files(pair: str) -> list[Path]:
     ]
 
 
+def layer_files(layer: Path) -> list[Path]:
+    """``eyeriss_like`` with a layer of ``problems/``."""
+    return [ROOT / "arch" / "eyeriss_like", layer]
+
+
 def draw(spec: Spec, wanted: int) -> tuple[MappingBatch, MappingBatch]:
     """``wanted`` valid and ``wanted`` invalid mappings, repeated if the draw gave fewer."""
-    mapspace, evaluator = TimeloopMapspace(spec), NativeEvaluator(spec)
+    mapspace, evaluator = TimeloopMapspace(spec), NativeEvaluator(spec, vectors=False)
     generator = np.random.default_rng(0)
     found: dict[bool, list[MappingBatch]] = {True: [], False: []}
     for _ in range(200):
@@ -166,7 +176,7 @@ def table(pairs: list[str], batches: list[int], mappings: int, repetitions: int)
     print(("{:<30}{:>7}" + "{:>19}{:>12}" * 2 + "{:>12}{:>12}").format(*heads, "Timeloop", "live"))
     for pair in pairs:
         spec = load(files(pair))
-        evaluator = NativeEvaluator(spec)
+        evaluator = NativeEvaluator(spec, vectors=False)
         valid, invalid = draw(spec, mappings)
         alone = [f"{model_rate(evaluator, batch, repetitions):,.0f}" for batch in (valid, invalid)]
         timeloop = recorded_rate(pair), live_rate(pair)
@@ -176,6 +186,48 @@ def table(pairs: list[str], batches: list[int], mappings: int, repetitions: int)
                 f"{pair:<30}{size:>7}{whole[0]:>19}{alone[0]:>12}{whole[1]:>19}{alone[1]:>12}"
                 f"{timeloop[0]:>12}{timeloop[1]:>12}"
             )
+
+
+def vector_row(name: str, spec: Spec, mappings: int, repetitions: int) -> str:
+    """Rates of both models, measured in turn, on valid mappings and on invalid ones."""
+    start = time.process_time()
+    ours = NativeEvaluator(spec, vectors=True)
+    general = NativeEvaluator(spec, vectors=False)
+    model = made(ours._tables, keep=False)
+    compiling = time.process_time() - start
+    if model is None:
+        return f"{name:<30} no form over vectors"
+    valid, invalid = draw(spec, mappings)
+    rates = [rate(e, batch, mappings, repetitions) for batch in (valid, invalid) for e in (general, ours)]
+    outcome = ours._empty(len(valid))
+    alone = best_time(lambda: model(valid, outcome), repetitions)
+    left = len(model(valid, outcome)) / len(valid)
+    return (
+        f"{name:<30}{rates[0]:>12,.0f}{rates[1]:>12,.0f}{rates[1] / rates[0]:>7.1f}x{left:>9.1%}"
+        f"{len(valid) / alone:>14,.0f}{rates[2]:>14,.0f}{rates[3]:>14,.0f}{compiling:>10.1f}"
+    )
+
+
+def vectors(cases: list[tuple[str, list[Path]]], mappings: int, repetitions: int) -> None:
+    """Print the general model beside the one over vectors; all mappings have perfect factors.
+
+    "left": share of valid mappings that vectors hand back to the general model; their time is in "vectors" but not in
+    "vectors alone". "compile": processor seconds to make the code for this machine and problem.
+    """
+    heads = (
+        "valid: general",
+        "vectors",
+        "ratio",
+        "left",
+        "vectors alone",
+        "inv.: general",
+        "vectors",
+        "compile",
+    )
+    print(f"{'machine/problem':<28}{heads[0]:>14}{heads[1]:>12}{heads[2]:>8}{heads[3]:>9}", end="")
+    print(f"{heads[4]:>14}{heads[5]:>14}{heads[6]:>14}{heads[7]:>10}")
+    for name, paths in cases:
+        print(vector_row(name, load(paths), mappings, repetitions), flush=True)
 
 
 @kernel
@@ -221,7 +273,7 @@ def run_stages(
 def stage_times(pair: str, mappings: int, repetitions: int) -> list[float]:
     """Nanoseconds per valid mapping after each stage."""
     spec = load(files(pair))
-    evaluator = NativeEvaluator(spec)
+    evaluator = NativeEvaluator(spec, vectors=False)
     batch = draw(spec, mappings)[0]
     work = evaluator._take()[0]
     arrays = (batch.factors, batch.residuals, batch.order, batch.split, batch.keep)
@@ -254,8 +306,20 @@ def main() -> None:
     parser.add_argument("--mappings", type=int, default=10000, help="of each kind, per machine")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--profile", action="store_true", help="time of each stage instead of the table")
+    parser.add_argument("--vectors", action="store_true", help="general model against vectors of mappings")
+    parser.add_argument(
+        "--layers", action="store_true", help="with --vectors: eyeriss_like, all ResNet-18 layers"
+    )
     arguments = parser.parse_args()
-    if arguments.profile:
+    if arguments.vectors:
+        layers = [
+            (f"eyeriss_like/{p.stem}", layer_files(p))
+            for p in sorted(RESNET.glob("*.yaml"))
+            if p.stem != "network"
+        ]
+        cases = layers if arguments.layers else [(pair, files(pair)) for pair in arguments.pairs]
+        vectors(cases, arguments.mappings, arguments.repetitions)
+    elif arguments.profile:
         profile(arguments.pairs, arguments.mappings, arguments.repetitions)
     else:
         table(arguments.pairs, arguments.batches, arguments.mappings, arguments.repetitions)

@@ -31,6 +31,7 @@ CALLED: dict[str, tuple[str, ...]] = {
     "model": ("model",),
     "mapspace": ("mapspace",),
     "searchers": ("mapspace", "searchers/timeloop"),
+    "vectors": ("model", "vectors"),
 }
 """Room of a kernel to the folders whose code may be merged into it; a kernel outside the package may call all."""
 
@@ -66,6 +67,17 @@ def is_cached(function: Callable[..., object]) -> bool:
     return bool(dispatcher.signatures) or (
         folder is not None and any(Path(folder).glob(f"*{function.__name__}*.nbi"))
     )
+
+
+def cache_folder(function: Callable[..., object]) -> Path | None:
+    """Where the compiled code of a kernel is kept; ``None`` if nowhere."""
+    folder = cast(Dispatcher, function).stats.cache_path
+    return None if folder is None else Path(folder)
+
+
+def sources(room: str) -> tuple[tuple[str, int, int], ...]:
+    """Name, time of change and size of every source file whose code may be merged into kernels of a room."""
+    return _sources(room)
 
 
 def _compiled(

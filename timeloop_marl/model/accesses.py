@@ -89,7 +89,8 @@ def fetch_words(tables: Tables, work: Workspace, s: int, p: int, spatial: bool) 
     motion = tables.motion[p, d] * work.outer_stride[reference]
     partial = words - overlap(tables, work, s - 1, p, d, work.outer_stride[reference])
     # With the first loop idle nothing moves in the visit before, and nothing can be passed on.
-    links = links and reference == first and partial != 0
+    # Unless dims share a rank, no neighbours lie as far apart as any temporal loop moves the box.
+    links = links and tables.coupled[p] != 0 and reference == first and partial != 0
     if links and neighbours_differ(tables, work, s, p, motion):
         return -1
     total = words + work.outer_weight[reference] * partial

@@ -57,8 +57,9 @@ def bypass(tables: Tables, work: Workspace) -> None:
                 _pass_on(work, c, p)
                 if not work.keep[c, p]:
                     _clear(work, c, p)
-        for s in range(top, work.top[p], -1):
-            _reset(work, s, p)
+        for s in range(top, -1, -1):
+            if s > work.top[p]:
+                _reset(work, s, p)
         work.share[work.top[p], p] = 0.0
         for c in range(top, 0, -1):
             if work.links[c, p] != 0.0:

@@ -10,7 +10,10 @@ from .unsigned import divided, from_unsigned
 @kernel
 def used_clusters(tables: Tables, work: Workspace, s: int) -> int:
     """Utilised clusters of level s."""
-    return min(work.spread_x[s] * work.spread_y[s], tables.clusters[s])
+    used = work.spread_x[s] * work.spread_y[s]
+    if tables.clusters[s] == tables.instances[s] and work.rep[s] == used:
+        return used  # no more than there are: checked
+    return min(used, tables.clusters[s])
 
 
 @kernel
@@ -37,9 +40,13 @@ def storage_energy(tables: Tables, work: Workspace, s: int, cycles: int) -> floa
     spaces = tables.spaces
     block = tables.block[s]
     clusters = used_clusters(tables, work, s)
+    apart = clusters == work.spread_x[s] * work.spread_y[s]
     ratio = float(work.spread_x[s] * work.spread_y[s]) / float(clusters)
-    leakage = (tables.leak[s] * float(cycles)) * leaking_instances(tables, work, s)
+    leakage = 0.0
+    if tables.leak[s] != 0.0:
+        leakage = (tables.leak[s] * float(cycles)) * leaking_instances(tables, work, s)
     work.leakage[s] = leakage
+    leaked = leakage / float(spaces)
     total = 0.0
     for p in range(spaces):
         cluster = (
@@ -48,9 +55,12 @@ def storage_energy(tables: Tables, work: Workspace, s: int, cycles: int) -> floa
             + divided(work.fills[s, p], block) * tables.fill_energy[s]
             + divided(work.updates[s, p], block) * tables.update_energy[s]
         )
-        work.access_energy[s, p] = cluster / ratio if work.rep[s] > 0 else 0.0
-        addresses = from_unsigned(address_generations(tables, work, s, p))
-        address = addresses * tables.address_energy[s] * float(clusters)
-        total += (work.access_energy[s, p] * float(work.rep[s]) + address) + leakage / float(spaces)
+        each = cluster if apart else cluster / ratio
+        work.access_energy[s, p] = each if work.rep[s] > 0 else 0.0
+        address = 0.0
+        if tables.address_energy[s] != 0.0:
+            addresses = from_unsigned(address_generations(tables, work, s, p))
+            address = addresses * tables.address_energy[s] * float(clusters)
+        total += (work.access_energy[s, p] * float(work.rep[s]) + address) + leaked
     work.level_energy[s] = total
     return total

@@ -24,13 +24,17 @@ def count_cycles(tables: Tables, work: Workspace) -> int:
 def level_cycles(tables: Tables, work: Workspace, s: int) -> int:
     """Cycles that level s needs."""
     steps = float(work.counts[STEPS])
+    whole = work.rep[s] == work.spread_x[s] * work.spread_y[s]  # always, for perfect mappings
     spread = float(work.spread_x[s]) * work.spread_y[s] / work.rep[s]
     read = 0.0
     write = 0.0
     for p in range(tables.spaces):
         scale = tables.bandwidth_scale[s, p]
-        reads = np.ceil(float(work.reads[s, p]) / spread)
-        writes = np.ceil(from_unsigned(work.fills[s, p] + work.updates[s, p]) / spread)
+        reads = float(work.reads[s, p])
+        writes = from_unsigned(work.fills[s, p] + work.updates[s, p])
+        if not whole:
+            reads = np.ceil(reads / spread)
+            writes = np.ceil(writes / spread)
         work.demand_read[s, p] = (reads / steps) * scale
         work.demand_write[s, p] = (writes / steps) * scale
         read += work.demand_read[s, p]

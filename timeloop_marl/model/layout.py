@@ -64,6 +64,9 @@ class Tables:
     rank_distance: Int64[ndarray, "P D"]
     motion: Int64[ndarray, "P D"]  # coded motion of the box of p when x_d grows by 1 (section 18)
     used: Bool[ndarray, "P D"]  # dim d occurs in the projection of p
+    lone: Bool[ndarray, "P D"]  # dim d moves a rank of p that no other dim moves
+    coupled: Bool[ndarray, "P"]  # some used dim of p is not such a one
+    rank_step: Int64[ndarray, "R D"]  # how far a step of dim d moves rank r, as a magnitude
     # tiling levels
     tile_storage: Int64[ndarray, "T"]
     tile_spatial: Bool[ndarray, "T"]
@@ -198,6 +201,28 @@ class Workspace:
     event_code: Int64[ndarray, "L+1"]  # the motion as one integer
     event_words: Int64[ndarray, "L+1"]
     event_kind: Int64[ndarray, "L+1"]
+    # every loop, those of one iteration too, by tiling level and dim or place in the order (``regular``)
+    inside: Int64[ndarray, "T D"]  # stride
+    step: Int64[ndarray, "T D P"]  # how far a box moves, 0 if N = 1
+    lead: Int64[ndarray, "T D P"]  # by place: its step less those of all temporal loops inside
+    weight: Int64[ndarray, "T D"]  # by place: how often it advances
+    start: Int64[ndarray, "S P"]  # steps of all temporal loops inside level s
+    outside: Int64[ndarray, "S"]  # product of the temporal bounds of level s and further out
+    first_dim: Int64[ndarray, "S"]  # dim of the first temporal loop of level s or further out
+    motion: Int64[ndarray, "S P"]  # of the first of them that moves the box ..
+    motion_dim: Int64[ndarray, "S P"]  # .. its dim ..
+    motion_stride: Int64[ndarray, "S P"]  # .. and stride
+    again: Int64[ndarray, "S P"]  # how often a child fetches what that motion uncovers ..
+    visits: Int64[ndarray, "S P"]  # .. and how many visits there are from that loop on
+    near_motion: Int64[ndarray, "P"]  # the same while loops are gone through
+    near_dim: Int64[ndarray, "P"]
+    near_stride: Int64[ndarray, "P"]
+    near_again: Int64[ndarray, "P"]
+    near_visits: Int64[ndarray, "P"]
+    apart: Int64[ndarray, "D P"]  # by place in a block: how far children next to each other lie apart
+    block_reach: Int64[ndarray, "S R"]  # how far the children of level s lie apart
+    packed: Bool[ndarray, "1"]  # a block that fills its last row only in part
+    irregular: Bool[ndarray, "1"]
     # children of one spatial block and their groups (section 5)
     child_offset: Int64[ndarray, "C R"]
     child_served: Bool[ndarray, "C"]
@@ -231,6 +256,7 @@ def workspace_sizes(tables: Tables, entry_capacity: int = ENTRY_CAPACITY) -> dic
         "P": tables.read_write.shape[0],
         "S": tables.instances.shape[0],
         "N": tables.net_kind.shape[0],
+        "T": tables.tile_storage.shape[0],
         "L": tables.tile_storage.shape[0] * dims + tables.instances.shape[0],
         "R": tables.term_start.shape[0] - 1,
         "C": children,

@@ -143,10 +143,24 @@ def _additions(tables: Tables, work: Workspace, n: int, p: int) -> float:
 
 
 @kernel
+def _is_free(tables: Tables, n: int) -> bool:
+    """Whether nothing that network n carries costs energy."""
+    return (
+        tables.net_kind[n] == LEGACY
+        and tables.net_hop[n] == 0.0
+        and tables.net_router[n] == 0.0
+        and tables.net_ingress[n] == 0.0
+    )
+
+
+@kernel
 def network_energy(tables: Tables, work: Workspace, n: int) -> float:
     """PJ of network n, as it enters the total."""
     instances = float(work.rep[tables.net_outer[n]])
     total = 0.0
+    if _is_free(tables, n):
+        work.network_energy[n] = 0.0
+        return 0.0
     for p in range(tables.spaces):
         energy = tensor_energy(tables, work, n, p)
         if tables.net_kind[n] == REDUCTION_TREE:

@@ -86,7 +86,7 @@ def precheck(tables: Tables, factors: Int64[ndarray, "m T D"], i: int, work: Wor
         if tables.tile_spatial[t]:
             continue
         s = tables.tile_storage[t]
-        _measure_held(tables, work, s)
+        measure_held(tables, work, s)
         failure = precheck_storage(tables, work, s)
         if failure != OK:
             work.failed_level[0] = s + 1
@@ -97,7 +97,7 @@ def precheck(tables: Tables, factors: Int64[ndarray, "m T D"], i: int, work: Wor
 @inlined
 def check_perfect(tables: Tables, factors: Int64[ndarray, "m T D"], i: int, work: Workspace) -> int:
     """Failure class of the first level that a perfect mapping does not fit, inside-out from the innermost storage."""
-    _spread_levels(tables, work)
+    spread_levels(tables, work)
     for d in range(tables.dims):
         work.reach[d] = 1
     for t in range(tables.tiles):
@@ -105,7 +105,7 @@ def check_perfect(tables: Tables, factors: Int64[ndarray, "m T D"], i: int, work
         if tables.tile_spatial[t]:
             continue
         s = tables.tile_storage[t]
-        _measure_held(tables, work, s)
+        measure_held(tables, work, s)
         failure = check_storage(tables, work, s)
         if failure != OK:
             work.failed_level[0] = s + 1
@@ -114,7 +114,7 @@ def check_perfect(tables: Tables, factors: Int64[ndarray, "m T D"], i: int, work
 
 
 @inlined
-def _spread_levels(tables: Tables, work: Workspace) -> None:
+def spread_levels(tables: Tables, work: Workspace) -> None:
     """Utilised instances of every level: products over the blocks outside it."""
     across, down = 1, 1
     for t in range(tables.tiles - 1, -1, -1):
@@ -137,7 +137,7 @@ def _grow(tables: Tables, factors: Int64[ndarray, "m T D"], i: int, t: int, work
 
 
 @inlined
-def _measure_held(tables: Tables, work: Workspace, s: int) -> None:
+def measure_held(tables: Tables, work: Workspace, s: int) -> None:
     """Boxes that a level of limited size holds."""
     if tables.capacity[s] == NO_LIMIT:
         return

@@ -230,6 +230,7 @@ def _occurrences(problem: Problem) -> dict[str, ndarray]:
     """Per data space and dim the ranks that it moves, with distances; opposite terms of one rank may cancel."""
     shape = (len(problem.data_spaces), len(problem.dims))
     start, end, bit, single = (np.zeros(shape, np.int64) for _ in range(4))
+    steps: list[list[int]] = []
     ranks: list[int] = []
     distances: list[int] = []
     first = 0
@@ -245,6 +246,10 @@ def _occurrences(problem: Problem) -> dict[str, ndarray]:
             end[p, d] = len(ranks)
             if end[p, d] - start[p, d] != 1:
                 bit[p, d] = 0
+        steps += [
+            [abs(sum(term.coefficient for term in rank if term.dim == d)) for d in range(len(problem.dims))]
+            for rank in space.ranks
+        ]
         first += len(space.ranks)
     everywhere = [rank for space in problem.data_spaces for rank in space.ranks]
     moved = sorted((term.dim, r, abs(term.coefficient)) for r, rank in enumerate(everywhere) for term in rank)
@@ -259,7 +264,21 @@ def _occurrences(problem: Problem) -> dict[str, ndarray]:
         "rank_bit": bit,
         "rank_distance": single,
         "used": (end > start).astype(np.uint8),
+        "rank_step": _ints(steps),
+        **_lone_dims(problem),
     }
+
+
+def _lone_dims(problem: Problem) -> dict[str, ndarray]:
+    """Dims that move a rank alone, by one term. No spatial block reaches as far in it as a temporal loop outside."""
+    lone = np.zeros((len(problem.data_spaces), len(problem.dims)), np.bool_)
+    used = np.zeros_like(lone)
+    for p, space in enumerate(problem.data_spaces):
+        for rank in space.ranks:
+            for term in rank:
+                used[p, term.dim] = True
+                lone[p, term.dim] |= len(rank) == 1 and term.coefficient != 0
+    return {"lone": lone, "coupled": np.asarray((used & ~lone).any(axis=1))}
 
 
 def _extents(problem: Problem, space: DataSpace) -> list[int]:

@@ -19,6 +19,7 @@ def round_half_away(value: float) -> int:
 @kernel
 def count_traffic(tables: Tables, work: Workspace) -> bool:
     """Fill reads, fills and updates; false where the real program aborts on fewer reads than first updates."""
+    fine = True
     for p in range(tables.spaces):
         for s in range(tables.levels):
             work.reads[s, p] = 0
@@ -31,9 +32,9 @@ def count_traffic(tables: Tables, work: Workspace) -> bool:
             if not tables.read_write[p]:
                 work.reads[s, p] = round_half_away(outgoing)
                 work.fills[s, p] = int(incoming)
-            elif not _count_read_write(tables, work, s, p, outgoing, incoming):
-                return False
-    return True
+            else:
+                fine = _count_read_write(tables, work, s, p, outgoing, incoming) and fine
+    return fine
 
 
 @kernel
@@ -43,8 +44,6 @@ def _count_read_write(
     """Partial sums: every access updates; the first update of each word needs no read and no fill."""
     work.updates[s, p] = round_half_away(work.content[s, p])
     first = float(work.partition[s, p])
-    if outgoing < first:
-        return False
     if tables.no_coalesce[s, p]:
         work.reads[s, p] = round_half_away(outgoing)
         work.fills[s, p] = work.reads[s, p]
@@ -55,4 +54,4 @@ def _count_read_write(
         work.reads[s, p] = round_half_away(outgoing - first)
         elided = s != work.top[p] and not tables.rules_2022
         work.fills[s, p] = round_half_away(incoming - first if elided else incoming)
-    return True
+    return not outgoing < first

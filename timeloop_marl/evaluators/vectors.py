@@ -1,0 +1,139 @@
+"""The cost model over vectors of mappings, made for one machine and problem: when it is used, how it is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from numpy import ndarray
+
+from ..compiling import cache_folder, sources
+from ..mapping import MappingBatch
+from ..model.evaluate import evaluate_batch
+from ..model.lanes import CHUNK, RUN_ARGUMENTS, fits, module_text
+from ..model.layout import Tables
+from ..model.outcome import Outcome
+from ..model.record import boxed
+from ..vectors.build import Code, available, compiled, machine_name
+from ..vectors.interpret import NotStraightError
+
+LEAST_ROWS = 64
+"""Fewest rows of a batch that are handed to vectors."""
+
+PAYS_AFTER = 2_000_000
+"""Rows after which the code is made unasked: by then about as much time was spent as making it takes."""
+
+
+class VectorModel:
+    """Machine code of the cost model for one machine and problem.
+
+    Args:
+        tables: constants of the machine and problem.
+        keep: look for the code in the cache, and put it there.
+
+    Raises:
+        NotStraightError: some part of it has no form over vectors.
+    """
+
+    def __init__(self, tables: Tables, keep: bool = True) -> None:
+        path = kept_at(tables) if keep else None
+        code = None if path is None else _kept(path)
+        if code is None:
+            code = compiled(module_text(tables))
+            if path is not None:
+                _keep(path, code)
+        self._code = Code(code)
+        self._run = self._code.function("run")
+
+    def __call__(self, mappings: MappingBatch, outcome: Outcome) -> ndarray:
+        """Fill the outcome of a batch in the kernels' layout; returns the rows that it left out."""
+        count = len(mappings)
+        whole = max(0, (count - 4) // 8 * 8)  # reading may go beyond the last row
+        left = np.empty(count + 8, np.int64)
+        arrays = {
+            "factors": mappings.factors, "residuals": mappings.residuals, "order": mappings.order,
+            "split": mappings.split, "keep": mappings.keep, "cycles": outcome.cycles,
+            "energy": outcome.energy_pj, "share": outcome.utilization, "failure": outcome.failure,
+            "level": outcome.failed_level, "rows": np.empty(CHUNK + 8, np.int64),
+            "irregular": np.empty(CHUNK + 8, np.int8), "left": left,
+        }  # fmt: skip
+        pointers = np.array([arrays[name].ctypes.data for name in RUN_ARGUMENTS], np.int64)
+        found = self._run(pointers.ctypes.data, whole) if whole else 0
+        return np.concatenate([left[:found], np.arange(whole, count)])
+
+
+class VectorChoice:
+    """Whether vectors are used for a batch.
+
+    Args:
+        tables: constants of the machine and problem.
+        wanted: make the code at once (true), never (false), or when it is there or pays (``None``).
+    """
+
+    def __init__(self, tables: Tables, wanted: bool | None) -> None:
+        self._tables, self._wanted = tables, wanted
+        self._model: VectorModel | None = None
+        self._rows = 0
+        self._lock = Lock()
+
+    def model(self, rows: int) -> VectorModel | None:
+        """The model for a batch of so many rows, or ``None`` if the general one serves it."""
+        if self._wanted is False or rows < LEAST_ROWS:
+            return None
+        with self._lock:
+            if self._model is None:
+                first = self._rows == 0
+                self._rows += rows
+                if self._wanted or self._rows >= PAYS_AFTER or (first and is_kept(self._tables)):
+                    self._model = made(self._tables)
+                    self._wanted = self._model is not None
+            return self._model
+
+
+def is_kept(tables: Tables) -> bool:
+    """Whether the code of these tables lies in the cache."""
+    path = kept_at(tables)
+    return path is not None and path.exists()
+
+
+def kept_at(tables: Tables) -> Path | None:
+    """Where the code of these tables lies; ``None`` without a folder that can be written to."""
+    folder = cache_folder(evaluate_batch)
+    if folder is None:
+        return None
+    digest = hashlib.sha256(np.asarray(boxed(tables)).tobytes())
+    digest.update(repr((sources("vectors"), machine_name())).encode())
+    return folder / f"vectors-{digest.hexdigest()[:32]}.o"
+
+
+def _kept(path: Path) -> bytes | None:
+    """Code in a file; ``None`` if there is none, or not the whole of it."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, code = content[:32], content[32:]
+    return code if hashlib.sha256(code).digest() == digest else None
+
+
+def _keep(path: Path, code: bytes) -> None:
+    """Write whole or not at all; a full disk is no reason to stop."""
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(hashlib.sha256(code).digest() + code)
+        part.replace(path)
+
+
+def made(tables: Tables, keep: bool = True) -> VectorModel | None:
+    """The model over vectors, or ``None`` if there is none for these tables."""
+    if not available() or not fits(tables):
+        return None
+    try:
+        return VectorModel(tables, keep)
+    except NotStraightError:
+        return None

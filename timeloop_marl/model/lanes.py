@@ -1,0 +1,300 @@
+"""``regular`` for one machine and problem over vectors of mappings: its LLVM text (see ``vectors``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..vectors.emit import BOOL, FLOAT, INT, Emitter, Value, Vec
+from ..vectors.interpret import Interpreter, Lanes
+from ..vectors.memory import RUN, WIDTH, Memory, starts
+from .collapse import CYCLES
+from .evaluate import total_energy, utilization
+from .layout import Tables, Workspace
+from .networks import REDUCTION_TREE
+from .regular import figures, first_look
+
+CHUNK = 512
+LARGEST = 2**53
+MOST_ROWS = 16
+"""Most rows of a block whose hops are summed row by row."""
+
+RUN_ARGUMENTS = (
+    "factors", "residuals", "order", "split", "keep", "cycles", "energy", "share", "failure", "level", "rows",
+    "irregular", "left",
+)  # fmt: skip
+
+
+class Batch(Lanes):
+    """An input array of all mappings: indices begin with the row, which is always that of the lane."""
+
+
+class Entries(Lanes):
+    """How many entries there are: one; taking it away in some lanes leaves one of no accesses."""
+
+    accesses: Lanes
+
+
+class Rows:
+    """The row of each lane."""
+
+
+def plain_tables(tables: Tables) -> SimpleNamespace:
+    """The parts of the tables that are in use, as ordinary arrays."""
+    used = {
+        "D": int(tables.dims), "P": int(tables.spaces), "S": int(tables.levels), "T": int(tables.tiles),
+        "N": int(tables.networks), "R": int(tables.rank_start[int(tables.spaces)]),
+    }  # fmt: skip
+    result = SimpleNamespace()
+    for name, annotation in Tables.__annotations__.items():
+        value = getattr(tables, name)
+        if isinstance(value, ndarray):
+            axes = annotation.replace('"', "'").split("'")[1].split()
+            value = np.array(value[tuple(slice(_size(axis, used, n)) for axis, n in zip(axes, value.shape))])
+        else:
+            value = value.item() if isinstance(value, np.generic) else value
+        setattr(result, name, value)
+    return result
+
+
+def _size(axis: str, used: dict[str, int], whole: int) -> int:
+    name, _, more = axis.partition("+")
+    return used[name] + int(more or 0) if name in used else whole
+
+
+class _Interpreter(Interpreter):
+    def _store_cell(self, array: Lanes, index: tuple[Any, ...], value: Value) -> None:
+        if isinstance(array, Entries) and self.mask is not True:
+            array, index, value = array.accesses, (*index, 0), 0.0
+        super()._store_cell(array, index, value)
+
+    def _index(self, node: Any, frame: Any) -> tuple[Any, ...]:
+        return tuple(part for part in super()._index(node, frame) if not isinstance(part, Rows))
+
+    def _eval_subscript(self, node: Any, frame: Any) -> Any:
+        array = self._eval(node.value, frame)
+        if isinstance(array, Batch) and isinstance(self._eval(node.slice, frame), Rows):
+            return array
+        return super()._eval_subscript(node, frame)
+
+
+def _batch(shape: tuple[int, ...], values: list[Any]) -> Batch:
+    batch = Batch(INT)
+    batch.cells = dict(zip(np.ndindex(*shape), values, strict=True))
+    return batch
+
+
+def _arguments() -> list[str]:
+    """Loads of all arguments from the array in which they are handed over."""
+    lines = []
+    for k, name in enumerate(RUN_ARGUMENTS):
+        lines.append(f"%given.{name} = getelementptr i64, ptr %arguments, i64 {k}")
+        lines.append(f"%{name} = load ptr, ptr %given.{name}")
+    return lines
+
+
+class Maker:
+    """Makes the text of both functions."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = plain_tables(tables)
+
+    def text(self) -> str:
+        """The whole module."""
+        parts, declared = [], set()
+        for make in (self._look, self._figures):
+            emitter = Emitter(WIDTH)
+            parts.append(make(emitter))
+            declared |= emitter.declared
+        return "\n".join([*sorted(declared), *parts, RUN % (CHUNK, "\n".join(_arguments()))])
+
+    def _begin(self, emit: Emitter, listed: bool) -> tuple[_Interpreter, dict[str, Any]]:
+        """Loads of all inputs of the lanes' rows."""
+        self.emit, self.memory = emit, Memory(emit, listed)
+        t = self.tables
+        inputs = {
+            "factors": _batch((t.tiles, t.dims), self._factors()),
+            "order": _batch((t.tiles, t.dims), self.memory.bytes("order", t.tiles * t.dims)),
+            "split": _batch((t.tiles,), self.memory.bytes("split", t.tiles)),
+            "keep": _batch(
+                (t.levels, t.spaces), [emit.truth(v) for v in self.memory.bytes("keep", t.levels * t.spaces)]
+            ),
+        }
+        special: dict[str, Callable[..., Any]] = {
+            "divided": self._divided, "from_unsigned": self._from_unsigned, "to_unsigned": self._to_unsigned,
+            "_partition": self._partition, "is_imperfect": self._is_imperfect,
+        }  # fmt: skip
+        self.work = SimpleNamespace()
+        for name, annotation in Workspace.__annotations__.items():
+            kind = {"Int64": INT, "Float64": FLOAT, "Bool": BOOL}[annotation.split("[")[0].strip()]
+            setattr(self.work, name, Entries(kind) if name == "entries" else Lanes(kind))
+        self.work.entries.accesses = self.work.accesses
+        for s in range(t.levels):
+            block = any(t.tile_spatial[k] and t.tile_storage[k] == s for k in range(t.tiles))
+            self.work.width.cells[s,] = self.work.height.cells[s,] = 1
+            self.work.block_first.cells[s,], self.work.block_end.cells[s,] = 0, int(block)
+            if not block:
+                continue
+        return _Interpreter(emit, special), inputs
+
+    def _factors(self) -> list[Value]:
+        """Loop bounds; those of a dim of one step are 1, or else the mapping is left out (``_is_imperfect``)."""
+        words = self.memory.words("factors", self.tables.tiles * self.tables.dims)
+        unit = [self.tables.bounds[at % self.tables.dims] == 1 for at in range(len(words))]
+        self.unit_factors = [word for word, is_one in zip(words, unit) if is_one]
+        return [1 if is_one else word for word, is_one in zip(words, unit)]
+
+    def _is_imperfect(self, *_: Any) -> Value:
+        """Whether any residual differs: row by row, then the lanes."""
+        emit, size = self.emit, self.tables.tiles * self.tables.dims
+        differences: list[Value] = []
+        if size < WIDTH:
+            pairs = zip(self.memory.words("factors", size), self.memory.words("residuals", size))
+            differences = [emit.xor(a, b) for a, b in pairs]
+        else:
+            rows = []
+            for lane in range(WIDTH):
+                found: Value = 0
+                for start in starts(size, WIDTH):
+                    a, b = (
+                        self.memory.load(name, lane, "i64", size, start) for name in ("factors", "residuals")
+                    )
+                    found = emit.bit_or(found, emit.xor(a, b))
+                rows.append(emit.convert(found, INT))
+            differences = list(self.memory.transposed(rows))
+        result: Value = 0
+        for word in self.unit_factors:
+            differences.append(emit.xor(word, 1))
+        for difference in differences:
+            result = emit.bit_or(result, difference)
+        return emit.compare("!=", result, 0)
+
+    def _store_bytes(self, name: str, value: Value) -> None:
+        emit = self.emit
+        short = emit.raw("i8", f"trunc {emit.type(INT)} {emit.text(value, INT)} to {emit.type('i8')}")
+        emit.lines.append(f"store {emit.type('i8')} {short.name}, ptr %lanes.{name}, align 1")
+
+    def _end(self, emit: Emitter, name: str, listed: bool) -> str:
+        w = emit.width
+        iota = ", ".join(f"i64 {k}" for k in range(w))
+        heads = [
+            "%i = phi i64 [ %first, %entry ], [ %after, %loop ]",
+            f"%after = add i64 %i, {w}",
+            "%lanes.rows = getelementptr i64, ptr %rows, i64 %i",
+            f"%lanes.one = insertelement <{w} x i64> poison, i64 %i, i64 0",
+            f"%lanes.all = shufflevector <{w} x i64> %lanes.one, <{w} x i64> poison, <{w} x i32> zeroinitializer",
+            f"%lanes.next = add <{w} x i64> %lanes.all, <{iota}>",
+            "%lanes.failure = getelementptr i8, ptr %failure, i64 %i",
+            "%lanes.level = getelementptr i8, ptr %level, i64 %i",
+            "%lanes.irregular = getelementptr i8, ptr %irregular, i64 %i",
+        ]
+        lines = [
+            f"define internal void @{name}(ptr noalias %arguments, i64 %first, i64 %end) noinline {{", "entry:",
+            *_arguments(), "br label %loop", "loop:", *heads, *emit.lines,
+            "%more = icmp slt i64 %after, %end", "br i1 %more, label %loop, label %done", "done:", "ret void", "}",
+        ]  # fmt: skip
+        return "\n".join(lines)
+
+    def _look(self, emit: Emitter) -> str:
+        run, given = self._begin(emit, False)
+        result = run.run(
+            first_look, self.tables, given["factors"], None, given["order"], given["split"],
+            given["keep"], Rows(), self.work,
+        )  # fmt: skip
+        self._store_bytes("failure", result)
+        self._store_bytes("level", self.work.failed_level.cells[0,])
+        return self._end(emit, "look", False)
+
+    def _figures(self, emit: Emitter) -> str:
+        run, given = self._begin(emit, True)
+        run.run(
+            figures,
+            self.tables,
+            given["factors"],
+            given["order"],
+            given["split"],
+            given["keep"],
+            Rows(),
+            self.work,
+        )
+        cycles = self.work.counts.cells[CYCLES,]
+        energy = run.run(total_energy, self.tables, self.work)
+        share = run.run(utilization, self.tables, self.work)
+        self.memory.scatter("cycles", INT, cycles)
+        self.memory.scatter("energy", FLOAT, energy)
+        self.memory.scatter("share", FLOAT, share)
+        self._store_bytes("irregular", self.work.irregular.cells[0,])
+        return self._end(emit, "figures", True)
+
+    # what has another form over vectors: counts are from 0 to 2^53, others make a mapping irregular
+
+    def _counted(self, value: Value) -> Value:
+        if isinstance(value, Vec):
+            cells = self.work.irregular.cells
+            cells[0,] = self.emit.either(cells[0,], self.emit.compare("<", value, 0))
+        return value
+
+    def _divided(self, bits: Value, block: int) -> Value:
+        emit = self.emit
+        value = emit.convert(self._counted(bits), FLOAT)
+        if block == 1:
+            return value
+        if block & (block - 1) == 0:
+            return emit.rounded("ceil", emit.arithmetic("*", value, 1.0 / block))
+        whole = emit.arithmetic("//", bits, block)
+        exact = emit.compare("==", emit.arithmetic("*", whole, block), bits)
+        return emit.convert(emit.select(exact, whole, emit.arithmetic("+", whole, 1)), FLOAT)
+
+    def _from_unsigned(self, bits: Value) -> Value:
+        return self.emit.convert(self._counted(bits), FLOAT)
+
+    def _to_unsigned(self, value: Value) -> Value:
+        return self.emit.convert(value, INT)
+
+    def _partition(self, work: Any, c: int, p: int) -> Value:
+        if work.block_first.cells[c + 1,] == work.block_end.cells[c + 1,]:
+            return work.partition.cells[c + 1, p]
+        product = self.emit.arithmetic("*", work.partition.cells[c + 1, p], work.tile.cells[c, p])
+        return self.emit.arithmetic("//", product, work.block_tile.cells[c + 1, p])
+
+
+def module_text(tables: Tables) -> str:
+    """LLVM text of ``run`` for these tables.
+
+    Raises:
+        NotStraightError: a kernel cannot be run over vectors for them.
+    """
+    return Maker(tables).text()
+
+
+def fits(tables: Tables) -> bool:
+    """Whether ``regular`` covers the rules, and counts stay so small that doubles hold them."""
+    t = plain_tables(tables)
+    if t.rules_2022 or t.explicit_blocks or not t.coded or any(t.net_kind == REDUCTION_TREE):
+        return False
+    if t.hops_needed and max([int(t.compute[2]), *t.mesh_y]) > MOST_ROWS:
+        return False
+    return all(_most_words(t, p) ** 2 < LARGEST for p in range(t.spaces)) and _most_accesses(t) < LARGEST
+
+
+def _most_words(t: Any, p: int) -> int:
+    """Size of a whole data space."""
+    words = 1
+    for r in range(t.rank_start[p], t.rank_start[p + 1]):
+        words *= 1 + sum(int(step) * (int(bound) - 1) for step, bound in zip(t.rank_step[r], t.bounds))
+    return words
+
+
+def _most_accesses(t: Any) -> int:
+    """No count of a mapping is larger: every compute fetches as many words as a strided hull may add to it."""
+    most = 1
+    for d in range(t.dims):
+        most *= int(t.bounds[d])
+    growth = 4
+    for r in range(t.rank_start[t.spaces]):
+        growth *= max(1, int(max(t.rank_step[r])))
+    return most * growth

@@ -1,0 +1,181 @@
+"""Boxes, steps and the delta rule (sections 2 to 4) over all loops, those of one iteration too, for ``regular``."""
+
+from __future__ import annotations
+
+from jaxtyping import Int8, Int64
+from numpy import ndarray
+
+from ..compiling import kernel
+from .layout import Tables, Workspace
+from .regular_links import NO_MOTION, any_meets, leaves, meets
+
+
+@kernel
+def measure_boxes(tables: Tables, factors: Int64[ndarray, "m T D"], i: int, work: Workspace) -> None:
+    """Boxes of all data spaces, their extents, and the strides of all loops."""
+    for d in range(tables.dims):
+        work.reach[d] = 1
+    for r in range(tables.rank_start[tables.spaces]):
+        work.hull[r] = 1
+    for t in range(tables.tiles):
+        s = tables.tile_storage[t]
+        for d in range(tables.dims):
+            work.inside[t, d] = work.reach[d]
+            longer = work.reach[d] * factors[i, t, d]
+            for m in range(tables.moved_start[d], tables.moved_start[d + 1]):
+                work.hull[tables.moved_rank[m]] += tables.moved_distance[m] * (longer - work.reach[d])
+            work.reach[d] = longer
+        for p in range(tables.spaces):
+            words = 1
+            for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+                words *= work.hull[r]
+            if tables.tile_spatial[t]:
+                work.block_tile[s, p] = words
+            else:
+                work.tile[s, p] = words
+        for r in range(tables.rank_start[tables.spaces]):
+            if tables.tile_spatial[t]:
+                # A spatial level comes right after the level inside it.
+                work.block_reach[s, r] = work.hull[r] - (work.tile_extent[s - 1, r] if s > 0 else 1)
+            else:
+                work.tile_extent[s, r] = work.hull[r]
+
+
+@kernel
+def list_steps(
+    tables: Tables,
+    factors: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    i: int,
+    work: Workspace,
+) -> None:
+    """Every loop's step of every box, and what a temporal loop moves when those inside jump back."""
+    for p in range(tables.spaces):
+        work.jump[p] = 0
+    for t in range(tables.tiles):
+        s = tables.tile_storage[t]
+        for d in range(tables.dims):
+            for p in range(tables.spaces):
+                if not tables.coupled[p] and not tables.tile_spatial[t]:
+                    continue
+                step = tables.motion[p, d] * work.inside[t, d]
+                work.step[t, d, p] = step if factors[i, t, d] > 1 else 0
+        if tables.tile_spatial[t]:
+            continue
+        for p in range(tables.spaces):
+            work.start[s, p] = work.jump[p]
+            if not tables.coupled[p]:
+                continue
+            for k in range(tables.dims):
+                step = work.step[t, order[i, t, k], p]
+                work.lead[t, k, p] = step - work.jump[p]
+                work.jump[p] += step
+
+
+@kernel
+def weigh_loops(
+    tables: Tables,
+    factors: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    i: int,
+    work: Workspace,
+) -> int:
+    """Weights of the temporal loops, and each level's first loop that moves a box; returns all steps."""
+    steps = 1
+    for p in range(tables.spaces):
+        work.near_motion[p] = NO_MOTION
+        work.near_dim[p] = -1
+        work.near_stride[p] = 0
+        work.near_again[p] = 0
+        work.near_visits[p] = 1
+    first = -1  # dim of the innermost loop so far
+    for back in range(tables.tiles):
+        t = tables.tiles - 1 - back
+        if tables.tile_spatial[t]:
+            continue
+        for place in range(tables.dims):
+            k = tables.dims - 1 - place
+            d = order[i, t, k]
+            n = factors[i, t, d]
+            longer = steps * n
+            work.weight[t, k] = longer - steps
+            for p in range(tables.spaces):
+                _come_nearer(tables, work, p, d, n, longer, t, k)
+            steps = longer
+            first = d if n > 1 else first
+        s = tables.tile_storage[t]
+        work.outside[s] = steps
+        work.first_dim[s] = first
+        for p in range(tables.spaces):
+            work.motion[s, p] = work.near_motion[p]
+            work.motion_dim[s, p] = work.near_dim[p]
+            work.motion_stride[s, p] = work.near_stride[p]
+            work.again[s, p] = work.near_again[p]
+            work.visits[s, p] = work.near_visits[p]
+    return steps
+
+
+@kernel
+def _come_nearer(
+    tables: Tables, work: Workspace, p: int, d: int, n: int, longer: int, t: int, k: int
+) -> None:
+    """Go inwards by one loop; if it moves the box, it is the first that does.
+
+    Where no two dims share a rank, a later motion equals that of the first loop only if all between that move the box
+    are halves of one dim: loops of two iterations.
+    """
+    moves = tables.used[p, d] and n > 1
+    if tables.coupled[p]:
+        work.near_motion[p] = work.step[t, d, p] if moves else work.near_motion[p]
+    else:
+        halved = n == 2 and work.near_dim[p] == d
+        again = work.weight[t, k] + (work.near_again[p] if halved else 0)
+        work.near_again[p] = again if moves else work.near_again[p]
+        work.near_visits[p] = longer if moves else work.near_visits[p]
+    work.near_dim[p] = d if moves else work.near_dim[p]
+    work.near_stride[p] = work.inside[t, d] if moves else work.near_stride[p]
+
+
+@kernel
+def _overlap(tables: Tables, work: Workspace, s: int, p: int) -> int:
+    """Words that a child of level s shares with itself one step of its first motion further."""
+    d, stride = work.motion_dim[s, p], work.motion_stride[s, p]
+    words = 1
+    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+        words *= max(0, work.tile_extent[s - 1, r] - tables.rank_step[r, d] * stride)
+    return words
+
+
+@kernel
+def fetch_regular(
+    tables: Tables, order: Int8[ndarray, "m T D"], i: int, work: Workspace, s: int, p: int, links: bool
+) -> int:
+    """Words that one child of level s fetches over the whole run."""
+    if s == 0 or tables.no_temporal_reuse[s - 1, p]:
+        words = 1 if s == 0 else work.tile[s - 1, p]
+        if links:
+            idle = work.outside[s] != 1 and not tables.used[p, work.first_dim[s]]
+            if idle and meets(tables, work, p, 0):
+                work.irregular[0] = True
+            if tables.coupled[p] and any_meets(tables, order, i, work, s, p, True):
+                work.irregular[0] = True
+        return words * work.outside[s]
+    words = work.tile[s - 1, p]
+    partial = words - _overlap(tables, work, s, p)
+    if not tables.coupled[p]:
+        again = work.again[s, p]
+        return words + again * partial + (work.visits[s, p] - 1 - again) * words
+    if links:
+        idle = work.motion[s, p] == NO_MOTION or partial == 0 or not tables.used[p, work.first_dim[s]]
+        near = not leaves(tables, work, s, p) and meets(tables, work, p, work.motion[s, p])
+        if not idle and (near or (partial == words and any_meets(tables, order, i, work, s, p, False))):
+            work.irregular[0] = True
+    motion = work.motion[s, p] - work.start[s, p]
+    still = -work.start[s, p]
+    same, none = 0, 0
+    for t in range(tables.tiles):
+        if tables.tile_storage[t] >= s and not tables.tile_spatial[t]:
+            for k in range(tables.dims):
+                same += work.weight[t, k] if work.lead[t, k, p] == motion else 0
+                none += work.weight[t, k] if work.lead[t, k, p] == still else 0
+    return words + same * partial + (work.outside[s] - 1 - same - none) * words
