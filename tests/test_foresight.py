@@ -21,7 +21,7 @@ from timeloop_marl.model.outcome import Outcome
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.search_loop import Budget, search
 from timeloop_marl.search_result import SearchResult
-from timeloop_marl.searchers.registry import make_searcher
+from timeloop_marl.searchers.registry import SEARCHERS, make_searcher
 
 SPEC = three_level(gemm(16, 24, 40))
 EDP = parse_objective("edp", 3)
@@ -77,8 +77,14 @@ def course(result: SearchResult) -> list[object]:
     return [(step.samples, step.cost) for step in result.trajectory] + [result.best[0].candidate]
 
 
-@pytest.mark.parametrize("name", ["genetic", "marl", "annealing", "random", "timeloop-random"])
-@pytest.mark.parametrize("jobs", [1, 2, 7])
+OURS = [name for name in SEARCHERS if not name.startswith(("sb3-", "optuna-", "cma-", "timeloop-"))]
+TIMELOOPS = ["timeloop-random", "timeloop-random-pruned", "timeloop-hybrid"]
+LIBRARIES = ["cma-es", "optuna-tpe"]
+
+
+@pytest.mark.parametrize(
+    ("name", "jobs"), [(name, 2) for name in OURS + TIMELOOPS] + [("marl", 7), ("genetic", 1)]
+)
 def test_results_are_those_of_one_thread_and_no_row_is_wasted(name: str, jobs: int) -> None:
     plain, ahead = Recorder(), Recorder()
     expected = run(plain, name)
@@ -87,6 +93,17 @@ def test_results_are_those_of_one_thread_and_no_row_is_wasted(name: str, jobs: i
     assert course(found) == course(expected)
     assert sorted(ahead.keys) == sorted(plain.keys)
     assert evaluator.wasted == 0 and evaluator.ahead > 0
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_other_peoples_searchers_are_not_copied(name: str) -> None:
+    pytest.importorskip({"cma-es": "cma", "optuna-tpe": "optuna"}[name])
+    plain, recorder = Recorder(), Recorder()
+    expected = run(plain, name)
+    with AheadEvaluator(recorder, 2) as evaluator:
+        found = run(evaluator, name, FakeEvaluator((1,), invalid_every=7))
+    assert course(found) == course(expected)
+    assert (evaluator.ahead, evaluator.wasted) == (0, 0)
 
 
 def test_rows_of_the_next_batch_begin_while_the_last_of_this_one_runs() -> None:
@@ -153,7 +170,7 @@ def test_a_crash_is_heard_when_its_row_is_asked_and_not_before() -> None:
 
 def test_a_searcher_that_cannot_be_copied_is_left_alone() -> None:
     searcher = make_searcher("random", SPEC, 3, EDP)
-    searcher.rows = (row for row in ())  # type: ignore[attr-defined]
+    searcher.copyable = False
     assert foresight(searcher, FakeEvaluator, lambda searcher, samples, valid: 5, 0, 0) is None
 
 

@@ -13,7 +13,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .errors import TimeloopMarlError
 from .evaluators.base import Evaluator
 from .mapping import MappingBatch
 from .model.outcome import Failure, Outcome
@@ -49,7 +48,9 @@ class Foresight:
     def next(self) -> MappingBatch | None:
         """The batch that will be asked after those that were said; ``None`` = none, or nothing can be said."""
         asked = self._size(self._searcher, self._samples, self._valid)
-        rows = self._searcher.ask(asked) if asked > 0 else ()
+        if asked < 1:
+            return None
+        rows = self._searcher.ask(asked)
         if not len(rows):
             return None
         mappings = self._searcher.space.decode(rows)
@@ -69,12 +70,10 @@ class Foresight:
 def foresight(
     searcher: Searcher, predictor: Callable[[], Evaluator], size: BatchSize, samples: int, valid: int
 ) -> Foresight | None:
-    """The foresight of a searcher in the state that it is in; ``None`` if it cannot be copied."""
-    try:
-        copied = copy.deepcopy(searcher)
-    except (TypeError, ValueError, RuntimeError, TimeloopMarlError):  # a generator, a thread, an open file in it
+    """The foresight of a searcher in the state that it is in; ``None`` if it is none that can be copied."""
+    if not searcher.copyable:
         return None
-    return Foresight(copied, predictor, size, samples, valid)
+    return Foresight(copy.deepcopy(searcher), predictor, size, samples, valid)
 
 
 def equal(one: Outcome, other: Outcome) -> bool:

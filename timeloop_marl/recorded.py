@@ -80,8 +80,7 @@ def recorded_search(
             workers=workers,
             on_compile=on_compile,
         )
-        if isinstance(evaluator, AheadEvaluator):
-            stack.enter_context(evaluator)
+        _end_with(stack, evaluator)
         searcher.warm_up()
         trace, log = None, None
         if conditions.output is not None:
@@ -125,6 +124,12 @@ def recorded_search(
         if account is not None and conditions.output is not None:
             RunFolder(conditions.output).write(AGENTS, json.dumps(account) + "\n")
         return found, evaluator
+
+
+def _end_with(stack: ExitStack, evaluator: Evaluator) -> None:
+    """Threads of the evaluator end with the search."""
+    if isinstance(evaluator, AheadEvaluator):
+        stack.enter_context(evaluator)
 
 
 def _described(spec: Spec, settings: Settings, evaluator: Evaluator) -> dict[str, Any]:

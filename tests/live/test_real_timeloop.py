@@ -90,7 +90,7 @@ def test_jobs_change_nothing(rules: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("algorithm", ["random", "linear_pruned"])
 def test_the_log_of_the_mapper_is_the_course_of_our_reproduction(algorithm: str) -> None:
     spec = spec_of("small_toy")
-    logged = run_mapper_program(find_program(MAPPER), spec, algorithm, EDP, 5.0)
+    logged, _ = run_mapper_program(find_program(MAPPER), spec, algorithm, EDP, 5.0)
     assert logged.samples > 100 and logged.points
     native = run_timeloop(spec, algorithm, EDP, Limit(samples=logged.points[-1].samples))
     assert [p.samples for p in native.points] == [p.samples for p in logged.points]

@@ -1,4 +1,4 @@
-"""Rows on threads, and ahead of their turn those that a foresight expects to be asked next: no thread waits for a batch.
+"""Rows on threads, and ahead of their turn those that will be asked next: no thread waits for the end of a batch.
 
 Calls of timeloop-model take a tenth of a second and more, batches of a searcher that learns are small, and the last
 call of each would leave the other threads without work.
@@ -31,7 +31,7 @@ class Expectations(Protocol):
 
 
 class AheadEvaluator:
-    """Evaluates rows at the same time on threads; outcomes do not depend on how many there are, nor on what is expected.
+    """Evaluates rows at the same time on threads; outcomes depend neither on their number nor on what is expected.
 
     What was evaluated ahead is used when it is asked, and only then: a call that crashes raises at its turn. Use as a
     context manager, or ``close`` it.
@@ -51,7 +51,9 @@ class AheadEvaluator:
         self._evaluator = evaluator
         self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="evaluator")
         self._expectations: Expectations | None = None
-        self._first = False  # of the calls since there are expectations: theirs begin with the batch that it asks for
+        self._first = (
+            False  # of the calls since there are expectations: theirs begin with the batch that it asks for
+        )
         self._expected: deque[list[bytes]] = deque()  # keys of the rows of batches to come
         self._begun: dict[bytes, Future[Outcome]] = {}
 
