@@ -171,8 +171,9 @@ def _action(name: str, energy: float, throughput: str, more: str) -> str:
 def accelforge_mapping(spec: Spec, layer: Layer, mapping: Mapping) -> str:
     """A mapping without spatial loops in AccelForge's words.
 
-    Timeloop keeps a tile over the loops just outside of its level that do not move it. AccelForge keeps what is stored
-    below a loop for one of its iterations, so such a tensor is stored above those loops.
+    Timeloop keeps a tile over the loops just outside of its level that do not move it, and over one that makes it slide
+    the words that the last tile had, too. AccelForge keeps what is stored below a loop for one of its iterations, so
+    such a tensor is stored above those loops.
     """
     dims, tensors = list(layer.bounds), layer.tensors
     nest: list[tuple[int, str, int]] = []  # level, dimension, extent of the tile inside, outermost loop first
@@ -185,10 +186,9 @@ def accelforge_mapping(spec: Spec, layer: Layer, mapping: Mapping) -> str:
     places: dict[int, list[tuple[int, str]]] = {}  # position in the nest: (level, tensor) stored there
     for level in range(len(spec.architecture.storage)):
         for tensor, ranks in tensors.items():
-            moving = {dim for rank in ranks for dim in rank}
             at = sum(owner > level for owner, _, _ in nest)
-            while at and level + 1 < len(spec.architecture.storage) and nest[at - 1][1] not in moving:
-                at -= 1
+            if level + 1 < len(spec.architecture.storage):
+                at = _above_reuse(ranks, [dim for _, dim, _ in nest[:at]])
             places.setdefault(at, []).append((level, tensor))
     lines = ["mapping:", "  nodes:"]
     for at in range(len(nest) + 1):
@@ -199,6 +199,17 @@ def accelforge_mapping(spec: Spec, layer: Layer, mapping: Mapping) -> str:
         if at < len(nest):
             lines.append(f"  - !Temporal {{rank_variable: {nest[at][1].lower()}, tile_shape: {nest[at][2]}}}")
     return "\n".join([*lines, "  - !Compute {einsum: Layer, component: MAC}"]) + "\n"
+
+
+def _above_reuse(ranks: tuple[tuple[str, ...], ...], outside: list[str]) -> int:
+    """How many of the loops outside are left outside of where a tensor is stored."""
+    moving = {dim for rank in ranks for dim in rank}
+    sliding = {dim for rank in ranks if len(rank) > 1 for dim in rank}
+    at, slid = len(outside), False
+    while at and (outside[at - 1] not in moving or (outside[at - 1] in sliding and not slid)):
+        at -= 1
+        slid |= outside[at] in sliding
+    return at
 
 
 def our_counts(spec: Spec, layer: Layer, figures: Statistics) -> dict[str, float]:
