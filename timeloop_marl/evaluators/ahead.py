@@ -41,7 +41,7 @@ class AheadEvaluator:
         jobs: threads.
 
     Attributes:
-        ahead: rows that had been begun before they were asked.
+        ahead: rows that had been handed to the threads before they were asked.
         wasted: rows begun and never asked.
     """
 
@@ -96,7 +96,7 @@ class AheadEvaluator:
     def _row(self, key: bytes, row: MappingBatch) -> Future[Outcome]:
         begun = self._begun.pop(key, None)
         if begun is not None:
-            self.ahead += begun.running() or begun.done()
+            self.ahead += 1
             return begun
         return self._threads.submit(self._evaluator, row)
 
