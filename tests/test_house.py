@@ -95,6 +95,7 @@ ROOMS = {
     "timeloop_marl.envs.make": "front",
     "timeloop_marl.searchers": "searchers",
     "timeloop_marl.search_loop": "search",
+    "timeloop_marl.foresight": "search",
     "timeloop_marl.objective": "objective",
     "timeloop_marl.nondominated": "objective",
     "timeloop_marl.pareto": "front",

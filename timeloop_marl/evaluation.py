@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import UsageError
+from .evaluators.ahead import AheadEvaluator
 from .evaluators.base import Evaluator
 from .evaluators.cache import CachedEvaluator, OutcomeCache
 from .evaluators.native import NativeEvaluator
@@ -135,7 +136,26 @@ def make_evaluator(
         identity = timeloop_identity(spec, real.name if accesses else f"{real.name} lean", real)
         real = CachedEvaluator(real, OutcomeCache(choice.cache), identity)
     workers = workers or Workers(choice.jobs, "threading")
-    return real if workers.here else ParallelEvaluator(real, workers)
+    if workers.here:
+        return real
+    if workers.backend == "threading":
+        return AheadEvaluator(real, workers.jobs)
+    return ParallelEvaluator(real, workers)
+
+
+def predictor(
+    spec: Spec, *, accesses: bool = False, on_compile: Callable[[str], None] | None = None
+) -> Callable[[], Evaluator] | None:
+    """Makes the native model, which says what the real Timeloop will say; ``None`` for a design it does not cover."""
+    if spec.beyond is not None:
+        return None
+
+    def make() -> Evaluator:
+        native = NativeEvaluator(spec, accesses=accesses)
+        native.warm_up(on_compile)
+        return native
+
+    return make
 
 
 @dataclass(frozen=True)

@@ -202,6 +202,7 @@ class _Keeper(Searcher):
     def __init__(self, spec: Spec, searcher: Searcher, names: Sequence[str]) -> None:
         self._searcher = searcher
         self.space, self.batch, self.precheck = searcher.space, searcher.batch, searcher.precheck
+        self.copyable = searcher.copyable
         self._figures = Figures(spec, searcher.space, names)
         self._samples = 0
         self.archive = Archive(len(names), 1 + searcher.space.axes)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .evaluation import EvaluatorChoice, fitting_choice, make_evaluator
+from .evaluation import EvaluatorChoice, fitting_choice, make_evaluator, predictor
+from .evaluators.ahead import AheadEvaluator
 from .evaluators.base import Evaluator
 from .live.agents import mean_entropy
 from .live.log import LOG, EventLog, SearchLog
@@ -69,6 +70,7 @@ def recorded_search(
             board = stack.enter_context(TensorBoard(conditions.tensorboard, entropy))
         view = stack.enter_context(live_view(conditions.live))
         workers = stack.enter_context(choice.engine.open()) if choice.kind == "timeloop" else None
+        on_compile = all_of(announced.append, view.announce, conditions.on_compile)
         evaluator = make_evaluator(
             spec,
             choice,
@@ -76,8 +78,9 @@ def recorded_search(
             precheck=searcher.precheck,
             threads=conditions.threads,
             workers=workers,
-            on_compile=all_of(announced.append, view.announce, conditions.on_compile),
+            on_compile=on_compile,
         )
+        _end_with(stack, evaluator)
         searcher.warm_up()
         trace, log = None, None
         if conditions.output is not None:
@@ -113,6 +116,7 @@ def recorded_search(
                 show,
                 conditions.on_progress,
             ),
+            predictor=predictor(spec, accesses=objective.needs_accesses, on_compile=on_compile),
         )
         if log is not None:
             log.end(found)
@@ -120,6 +124,12 @@ def recorded_search(
         if account is not None and conditions.output is not None:
             RunFolder(conditions.output).write(AGENTS, json.dumps(account) + "\n")
         return found, evaluator
+
+
+def _end_with(stack: ExitStack, evaluator: Evaluator) -> None:
+    """Threads of the evaluator end with the search."""
+    if isinstance(evaluator, AheadEvaluator):
+        stack.enter_context(evaluator)
 
 
 def _described(spec: Spec, settings: Settings, evaluator: Evaluator) -> dict[str, Any]:

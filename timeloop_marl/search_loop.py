@@ -19,7 +19,9 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from .errors import UsageError
+from .evaluators.ahead import AheadEvaluator
 from .evaluators.base import Evaluator
+from .foresight import foresight
 from .interruption import watched
 from .model.outcome import Outcome
 from .objective import Objective
@@ -90,6 +92,7 @@ class Session:
         largest_batch: int | None = None,
         on_progress: OnProgress | None = None,
         stop: Callable[[], bool] | None = None,
+        predictor: Callable[[], Evaluator] | None = None,
     ) -> SearchResult:
         """Run until the budget, which counts from the session's first sample on, is spent.
 
@@ -102,6 +105,8 @@ class Session:
                 if self._end is None:
                     loop.replay(record.reader)
                 record.check_tail(self.tally)
+            if predictor is not None and isinstance(evaluator, AheadEvaluator):
+                loop.look_ahead(evaluator, predictor)
             reason = loop.run(record, lambda: interrupted() or (stop is not None and stop()))
         if trace is not None and trace.path.exists():
             self._end = trace.path.stat().st_size
@@ -119,6 +124,7 @@ def search(
     top: int = 1,
     largest_batch: int | None = None,
     on_progress: OnProgress | None = None,
+    predictor: Callable[[], Evaluator] | None = None,
 ) -> SearchResult:
     """Run a search to the end of its budget.
 
@@ -127,6 +133,8 @@ def search(
         top: how many distinct best mappings to return.
         largest_batch: ask for at most so many at once, for evaluators that take their time.
         on_progress: called after every batch, replayed ones included.
+        predictor: makes an evaluator that is quick and as a rule right, for an ``AheadEvaluator`` that would rather
+            begin with the next batch than wait for the rest of this one; changes no result.
 
     Returns:
         Best mappings, trajectory and counts. SIGINT and SIGTERM stop it after the running batch, with nothing lost;
@@ -137,7 +145,12 @@ def search(
     """
     session = Session(space, searcher, objective, top=top)
     return session.run(
-        evaluator, budget or Budget(), trace=trace, largest_batch=largest_batch, on_progress=on_progress
+        evaluator,
+        budget or Budget(),
+        trace=trace,
+        largest_batch=largest_batch,
+        on_progress=on_progress,
+        predictor=predictor,
     )
 
 
@@ -240,7 +253,7 @@ class _Loop:
             reason = StopReason.INTERRUPTED if interrupted() else self._stop(elapsed)
             if reason is not None:
                 return reason
-            asked = self._batch_size()
+            asked = self._batch_size(self.searcher, self.tally.samples, self.tally.valid)
             rows = self.searcher.ask(asked)
             if len(rows) == 0:
                 return StopReason.EXHAUSTED
@@ -251,12 +264,18 @@ class _Loop:
             self.searcher.tell(rows, outcome)
             self._count(rows, outcome, elapsed, replayed=False)
 
-    def _batch_size(self) -> int:
-        size = min(self.searcher.batch, self.largest_batch or self.searcher.batch)
+    def look_ahead(self, evaluator: AheadEvaluator, predictor: Callable[[], Evaluator]) -> None:
+        """Let the evaluator know what will be asked, as far as outcomes are as predicted."""
+        ahead = foresight(self.searcher, predictor, self._batch_size, self.tally.samples, self.tally.valid)
+        if ahead is not None:
+            evaluator.expect(ahead)
+
+    def _batch_size(self, searcher: Searcher, samples: int, valid: int) -> int:
+        size = min(searcher.batch, self.largest_batch or searcher.batch)
         if self.budget.samples is not None:
-            size = min(size, self.budget.samples - self.tally.samples)
+            size = min(size, self.budget.samples - samples)
         if self.budget.valid_samples is not None:
-            size = min(size, self.budget.valid_samples - self.tally.valid)
+            size = min(size, self.budget.valid_samples - valid)
         return size
 
     def _stop(self, elapsed: float) -> StopReason | None:

@@ -21,7 +21,7 @@ from timeloop_marl.comparison.runs import Limit, run_ours, run_timeloop, unbound
 from timeloop_marl.comparison.words import differences_in_words
 from timeloop_marl.errors import BackendError
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.evaluators.timeloop import find_program
+from timeloop_marl.evaluators.timeloop import Program, find_program
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.model.outcome import Statistics
 from timeloop_marl.objective import parse_objective
@@ -83,12 +83,18 @@ def test_the_program_gives_the_samples_of_the_reproduction(tmp_path: Path) -> No
     spec = dataclasses.replace(three_level(gemm(2, 2, 2)))
     native = run_timeloop(spec, "linear_pruned", EDP, Limit(seconds=20.0))
     program = find_program(drop_in(tmp_path, "mapper"))
-    logged = run_mapper_program(program, spec, "linear_pruned", EDP, 60.0)
-    assert logged.kind == PROGRAM
+    logged, nothing = run_mapper_program(program, spec, "linear_pruned", EDP, 60.0, 10**9)
+    assert (logged.kind, nothing) == (PROGRAM, None)
     got = [(p.samples, round(p.cost, 0)) for p in logged.points]
     improved = [(p.samples, round(p.cost, 0)) for p in native.points]
     assert got and got == improved[: len(got)]
     assert logged.ended == native.ended
+    samples = logged.points[1].samples  # as many as it takes to the second improvement
+    again, first = run_mapper_program(program, spec, "linear_pruned", EDP, 60.0, samples)
+    short = run_timeloop(spec, "linear_pruned", EDP, Limit(samples=samples))
+    assert first is not None and [p.samples for p in again.points] == [p.samples for p in logged.points]
+    assert [p.samples for p in first.points] == [p.samples for p in short.points]
+    assert (first.samples, first.valid) == (samples, short.valid) and first.valid < again.valid
 
 
 def test_a_mapper_that_crashes_is_one_error_with_its_folder_kept(tmp_path: Path) -> None:
@@ -104,7 +110,7 @@ def test_a_mapper_that_goes_on_is_ended(tmp_path: Path) -> None:
         "print('[0] UPDATE 7 1 0 0.000', file=sys.stderr, flush=True)\ntime.sleep(600)"
     )
     program = find_program(script(tmp_path, code, "timeloop-mapper"))
-    course = run_mapper_program(program, SPEC, "random", EDP, 2.0)
+    course, _ = run_mapper_program(program, SPEC, "random", EDP, 2.0)
     computes = SPEC.problem.operations
     assert [(p.samples, p.cost) for p in course.points] == [(7, 2.0 * computes * 10)]
     assert course.seconds <= 2.0
@@ -146,6 +152,27 @@ def test_nobody_finds_anything() -> None:
     nothing = dataclasses.replace(comparison, by_samples=(empty,), by_seconds=(empty,))
     assert nothing.winner(ours=True) is None and nothing.words() == []
     assert nothing.table(nothing.by_samples)[0].quartiles[1] == float("inf")
+
+
+def test_the_program_is_in_both_comparisons_where_it_came_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ran(
+        program: object, spec: object, algorithm: str, objective: object, seconds: float, samples: int
+    ) -> tuple[Course, Course | None]:
+        whole = Course(
+            algorithm, PROGRAM, None, (Point(3, 0.1, 9.0), Point(50, 0.2, 8.0)), 70, 5, seconds, ""
+        )
+        first = dataclasses.replace(whole, points=whole.points[:1], samples=samples)
+        return whole, first if algorithm == "random" else None
+
+    monkeypatch.setattr("timeloop_marl.comparison.compare.run_mapper_program", ran)
+    program = Program(Path("timeloop-mapper"), "")
+    found = compare_searchers(SPEC, ["random"], EDP, samples=40, seconds=0.1, seeds=1, mapper=program)
+    real = [course for course in found.by_samples if course.kind == PROGRAM]
+    assert [(course.searcher, course.samples, course.cost) for course in real] == [("random", 40, 9.0)]
+    assert sum(course.kind == PROGRAM for course in found.by_seconds) == 5
+    assert len(found.notices) == 4
+    assert "linear_pruned has logged 70 samples in 0.1 s, not 40" in "".join(found.notices)
+    assert ("random", PROGRAM) in [(row.searcher, row.kind) for row in found.table(found.by_samples)]
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,11 +14,14 @@ import timeloop_marl as tm
 from timeloop_marl.comparison.mapper_program import run_mapper_program
 from timeloop_marl.comparison.runs import Limit, run_timeloop
 from timeloop_marl.dropin import run_mapper
-from timeloop_marl.evaluation import EvaluatorChoice
+from timeloop_marl.evaluation import EvaluatorChoice, predictor
+from timeloop_marl.evaluators.ahead import AheadEvaluator
 from timeloop_marl.evaluators.timeloop import MODEL, TimeloopEvaluator, find_program
 from timeloop_marl.evaluators.timeloop.program import MAPPER, timeloop_environment
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.rule_probes import recognise_rules
+from timeloop_marl.search_loop import Budget, search
+from timeloop_marl.searchers.registry import make_searcher
 from timeloop_marl.specs.spec import Spec
 from timeloop_marl.trace import read_trace
 from timeloop_marl.verification import verify_mappings, with_rules
@@ -86,11 +89,22 @@ def test_jobs_change_nothing(rules: str, tmp_path: Path) -> None:
     assert traces[0] == traces[1]
 
 
+@needs_model
+@pytest.mark.parametrize("machine", ["small_toy", "eyeriss_like"])
+def test_jobs_work_ahead_and_nothing_is_evaluated_in_vain(machine: str, rules: str) -> None:
+    """Every outcome of the program is what the native model has said before, to the last bit."""
+    spec = spec_of(machine, rules)
+    searcher = make_searcher("marl", spec, 1, EDP)
+    with AheadEvaluator(TimeloopEvaluator(spec), 2) as evaluator:
+        search(searcher.space, searcher, evaluator, EDP, Budget(samples=44), predictor=predictor(spec))
+    assert evaluator.ahead > 0 and evaluator.wasted == 0
+
+
 @needs_mapper
 @pytest.mark.parametrize("algorithm", ["random", "linear_pruned"])
 def test_the_log_of_the_mapper_is_the_course_of_our_reproduction(algorithm: str) -> None:
     spec = spec_of("small_toy")
-    logged = run_mapper_program(find_program(MAPPER), spec, algorithm, EDP, 5.0)
+    logged, _ = run_mapper_program(find_program(MAPPER), spec, algorithm, EDP, 5.0)
     assert logged.samples > 100 and logged.points
     native = run_timeloop(spec, algorithm, EDP, Limit(samples=logged.points[-1].samples))
     assert [p.samples for p in native.points] == [p.samples for p in logged.points]

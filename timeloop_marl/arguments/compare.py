@@ -21,7 +21,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "-o", "--output", default="timeloop-marl-compare", metavar="DIR", help="output folder (%(default)s)"
     )
     parser.add_argument(
-        "--searchers", metavar="NAME[,NAME…]", help="ours: see 'timeloop-marl searchers' (default: marl)"
+        "--searchers",
+        "--searcher",
+        metavar="NAME[,NAME…]",
+        help="ours: see 'timeloop-marl searchers' (default: marl)",
     )
     parser.add_argument(
         "--objective", metavar="NAME[,NAME…]", help="edp (default), energy, delay, … or a list by priority"

@@ -92,7 +92,8 @@ def compare_searchers(
         samples: budget of the comparison at equal samples.
         seconds: budget of the comparison in equal time.
         seeds: runs of each of ours; Timeloop's mappers always do the same.
-        mapper: the real timeloop-mapper, for the comparison in equal time.
+        mapper: the real timeloop-mapper. It runs for ``seconds``; its first ``samples`` samples, if it came so far, are
+            compared at equal samples, too.
         on_run: told in one line what begins.
 
     Raises:
@@ -113,8 +114,21 @@ def compare_searchers(
     if mapper and objective.metrics[0] in ("edp", "energy", "delay"):
         for algorithm in ALGORITHMS:
             say(f"timeloop-mapper with {algorithm}, {seconds:g} s")
-            by_seconds.append(run_mapper_program(mapper, spec, algorithm, objective, seconds))
+            whole, first = run_mapper_program(mapper, spec, algorithm, objective, seconds, samples)
+            by_seconds.append(whole)
+            if first is None:
+                notices.append(_too_few(whole, samples))
+            else:
+                by_samples.append(first)
     return Comparison(spec, objective, samples, seconds, tuple(by_samples), tuple(by_seconds), tuple(notices))
+
+
+def _too_few(course: Course, samples: int) -> str:
+    """What is said where the program's log ends before the sample budget."""
+    return (
+        f"timeloop-mapper with {course.searcher} has logged {course.samples:,} samples in {course.seconds:.3g} s, not "
+        f"{samples:,}: at equal samples there is only its reproduction"
+    )
 
 
 def _row(name: str, kind: str, courses: Sequence[Course]) -> Row:

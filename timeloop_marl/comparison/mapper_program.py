@@ -33,11 +33,14 @@ Line = tuple[float, str]  # seconds since the start, text
 
 
 def run_mapper_program(
-    program: Program, spec: Spec, algorithm: str, objective: Objective, seconds: float
-) -> Course:
+    program: Program, spec: Spec, algorithm: str, objective: Objective, seconds: float, samples: int = 0
+) -> tuple[Course, Course | None]:
     """Run the program on one thread for so many seconds, start-up included, as a user would wait for it.
 
     Costs are energy per compute with the decimals that the log has, times computes and, for EDP, cycles.
+
+    Returns:
+        All that it did in this time, and its first ``samples`` samples if it drew that many.
 
     Raises:
         BackendError: it cannot be started, or crashes.
@@ -57,7 +60,21 @@ def run_mapper_program(
     ended = next(
         (text.split("STATEMENT: ", 1)[1] for _, text in lines if "STATEMENT: " in text), "time is up"
     )
-    return Course(algorithm, PROGRAM, None, points, total, valid, min(spent, seconds), ended)
+    whole = Course(algorithm, PROGRAM, None, points, total, valid, min(spent, seconds), ended)
+    if not 0 < samples <= total:
+        return whole, None
+    first = list(_first(lines, samples))
+    points, _, valid = read_log(first, objective, spec.problem.operations)
+    return whole, Course(algorithm, PROGRAM, None, points, samples, valid, first[-1][0], "budget spent")
+
+
+def _first(lines: Iterable[Line], samples: int) -> Iterator[Line]:
+    """The lines up to the one that counts more samples; the first one always."""
+    for number, line in enumerate(lines):
+        counted = _COUNT.match(line[1])
+        if number and counted and int(counted[1]) > samples:
+            return
+        yield line
 
 
 def read_log(

@@ -28,7 +28,7 @@ class MemoEvaluator:
 
     def __call__(self, mappings: MappingBatch) -> Outcome:
         """Outcomes of all rows, in order."""
-        keys = list(_keys(mappings))
+        keys = list(row_keys(mappings))
         new = {key: i for i, key in reversed(list(enumerate(keys))) if key not in self._known}
         self.hits += len(keys) - len(new)
         if new or not keys:
@@ -48,7 +48,8 @@ class MemoEvaluator:
         return self._evaluator.statistics(mapping)
 
 
-def _keys(mappings: MappingBatch) -> Iterator[bytes]:
+def row_keys(mappings: MappingBatch) -> Iterator[bytes]:
+    """Equal for rows that are equal in all arrays of the batch."""
     for i in range(len(mappings)):
         yield b"".join(
             array[i].tobytes()

@@ -40,6 +40,7 @@ class Searcher(ABC):
 
     space: Space
     batch: int = 64  # rows per ask that suit the searcher
+    copyable: bool = False  # a deep copy goes on as the original would, and leaves it alone
     precheck: bool = False  # it expects the mapper's capacity pre-check to come before the evaluation
 
     @abstractmethod

@@ -25,6 +25,8 @@ class LearnerSearcher(Searcher):
     ``ask`` hands out rows that were never handed out before; when no new ones turn up, the searcher is exhausted.
     """
 
+    copyable = True
+
     def __init__(self, space: LearnersMapspace, objective: Objective, seed: int) -> None:
         self.space: LearnersMapspace = space
         self.objective = objective

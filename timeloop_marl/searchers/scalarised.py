@@ -35,6 +35,7 @@ class ScalarisedSearcher(Searcher):
         self.space = self._searchers[0].space
         self.batch = self._searchers[0].batch
         self.precheck = self._searchers[0].precheck
+        self.copyable = all(searcher.copyable for searcher in self._searchers)
         self._figures = figures(self._searchers[0])
         self._turns = Turns(type(self).__name__)
         self._next = self._current = 0

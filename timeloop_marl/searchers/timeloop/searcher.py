@@ -54,6 +54,7 @@ class TimeloopSearcher(Searcher):
 
     space: TimeloopMapspace
     batch = 1 << 13
+    copyable = True
     precheck = True
 
     def __init__(self, space: TimeloopMapspace, options: MapperOptions | None = None) -> None:

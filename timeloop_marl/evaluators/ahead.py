@@ -1,0 +1,129 @@
+"""Rows on threads, and ahead of their turn those that will be asked next: no thread waits for the end of a batch.
+
+Calls of timeloop-model take a tenth of a second and more, batches of a searcher that learns are small, and the last
+call of each would leave the other threads without work.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Protocol
+
+from ..mapping import Mapping, MappingBatch
+from ..model.outcome import Outcome, Rejection, Statistics
+from .base import Evaluator
+from .memo import row_keys
+from .parallel import joined
+
+
+class Expectations(Protocol):
+    """Says which batches will be asked, from the first call on, as long as outcomes are as it predicts."""
+
+    def next(self) -> MappingBatch | None:
+        """The next batch; ``None`` if it cannot say."""
+        ...
+
+    def confirms(self, outcome: Outcome) -> bool:
+        """Whether the oldest batch whose outcome was not heard yet came out as predicted."""
+        ...
+
+
+class AheadEvaluator:
+    """Evaluates rows at the same time on threads; outcomes depend neither on their number nor on what is expected.
+
+    What was evaluated ahead is used when it is asked, and only then: a call that crashes raises at its turn. Use as a
+    context manager, or ``close`` it.
+
+    Args:
+        evaluator: evaluates single rows; called by several threads at once.
+        jobs: threads.
+
+    Attributes:
+        ahead: rows that had been handed to the threads before they were asked.
+        wasted: rows begun and never asked.
+    """
+
+    def __init__(self, evaluator: Evaluator, jobs: int) -> None:
+        self.name, self.jobs = evaluator.name, jobs
+        self.ahead = self.wasted = 0
+        self._evaluator = evaluator
+        self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="evaluator")
+        self._expectations: Expectations | None = None
+        self._first = (
+            False  # of the calls since there are expectations: theirs begin with the batch that it asks for
+        )
+        self._expected: deque[list[bytes]] = deque()  # keys of the rows of batches to come
+        self._begun: dict[bytes, Future[Outcome]] = {}
+
+    def expect(self, expectations: Expectations) -> None:
+        """Work ahead from the next call on."""
+        self._drop()
+        self._expectations, self._first = expectations, True
+
+    def __call__(self, mappings: MappingBatch) -> Outcome:
+        """Outcomes of all rows, in order."""
+        if not len(mappings):
+            return self._evaluator(mappings)
+        keys = list(row_keys(mappings))
+        if self._expected and self._expected.popleft() != keys:
+            self._drop()
+        rows = [self._row(key, mappings.take(slice(i, i + 1))) for i, key in enumerate(keys)]
+        self._look_ahead(keys)
+        outcome = joined([row.result() for row in rows])
+        if self._expectations is not None and not self._expectations.confirms(outcome):
+            self._drop()
+        return outcome
+
+    def statistics(self, mapping: Mapping) -> Statistics | Rejection:
+        """Every figure of one mapping, or why it is invalid."""
+        return self._evaluator.statistics(mapping)
+
+    def close(self) -> None:
+        """Give up what waits, and wait for the calls under way."""
+        self._drop()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def __enter__(self) -> AheadEvaluator:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _row(self, key: bytes, row: MappingBatch) -> Future[Outcome]:
+        begun = self._begun.pop(key, None)
+        if begun is not None:
+            self.ahead += 1
+            return begun
+        return self._threads.submit(self._evaluator, row)
+
+    def _look_ahead(self, keys: list[bytes]) -> None:
+        """Begin rows of batches to come until every thread has two to do after those of ``keys``."""
+        while self._expectations is not None and self._waiting() < 2 * self.jobs:
+            batch = self._expectations.next()
+            if batch is None:
+                return
+            expected = list(row_keys(batch))
+            if self._first:
+                self._first = False
+                if expected != keys:
+                    self._drop()
+                continue
+            self._expected.append(expected)
+            for i, key in enumerate(expected):
+                if key not in self._begun:
+                    self._begun[key] = self._threads.submit(self._evaluator, batch.take(slice(i, i + 1)))
+
+    def _waiting(self) -> int:
+        return sum(not row.done() for row in self._begun.values())
+
+    def _drop(self) -> None:
+        """Expect nothing any more; rows under way end unheard."""
+        self._expectations = None
+        self._expected.clear()
+        for row in self._begun.values():
+            self.wasted += not row.cancel()
+        self._begun.clear()
