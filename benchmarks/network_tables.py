@@ -31,7 +31,10 @@ def table(done: Mapping[str, Run], pairs: Iterable[tuple[str, str]]) -> list[str
             f"{edp * 1e-12:.5g} | {100 * over:.2f} % | {cells[0]} | {cells[1]} |"
         )
     if loads:
-        lines += ["", f"Load of the machine when these runs began: {median(loads):.1f} in the median, {max(loads):.1f} at most."]
+        lines += [
+            "",
+            f"Load of the machine when these runs began: {median(loads):.1f} in the median, {max(loads):.1f} at most.",
+        ]
     return lines
 
 

@@ -4,13 +4,14 @@
     python benchmarks/networks.py --networks resnet18 --machines eyeriss_like --out one.json
     python benchmarks/networks.py --table                     # the tables of what has run
 
-Ours is the command ``timeloop-marl network`` with ``--per-layer`` samples for every distinct layer on ``--jobs`` workers;
-its wall time is that of the process, from its start to its end, with compiled kernels loaded from the cache. Each of
+Ours is the command ``timeloop-marl network`` with ``--per-layer`` samples for every distinct layer on ``--jobs``
+workers; its wall time is that of the process, from its start to its end, with compiled kernels loaded from the cache. Each of
 Timeloop's five mappers (our reproduction, on the native model) gets for every distinct layer (a) the mean number of
 samples that ours had, (b) the same time: wall time x workers / layers, one thread for each layer, ``--jobs`` layers at
 a time. Its total is the product of the sums of its best mappings' energies and cycles; the best of the five is shown,
 chosen when all totals are known. Without a valid mapping of every layer there is no total. ``long`` is a run of ours
-with ``LONGER`` times the samples, for the best known total. ``quick`` is ``--quick`` samples, for how soon a total is good.
+with ``LONGER`` times the samples, for the best known total. ``quick`` is ``--quick`` samples, for how soon a total is
+good.
 
 Everything that has run is kept in ``--out``, and run only once. ``--write`` puts the tables into docs/results.md.
 """
@@ -66,7 +67,9 @@ def ours(machine: str, network: str, seed: int, samples: int, jobs: int) -> Run:
             "--samples", str(samples), "--seed", str(seed), "--jobs", str(jobs), "--quiet",
         ]  # fmt: skip
         load, start = os.getloadavg()[0], time.monotonic()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        subprocess.run(
+            command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        )
         seconds = time.monotonic() - start
         result = read_network(folder)
     assert result.totals is not None
@@ -121,7 +124,11 @@ def wanted(given: argparse.Namespace) -> Iterator[Entry]:
 def run(entry: Entry, done: dict[str, Run], given: argparse.Namespace) -> Run:
     machine, network, what, seed = entry
     distinct = len(layers_of(machine, network))
-    counts = {"ours": distinct * given.per_layer, "long": LONGER * distinct * given.per_layer, "quick": given.quick}
+    counts = {
+        "ours": distinct * given.per_layer,
+        "long": LONGER * distinct * given.per_layer,
+        "quick": given.quick,
+    }
     if what in counts:
         return ours(machine, network, seed, counts[what], given.jobs)
     own = done[name_of((machine, network, "ours", 1))]
@@ -144,13 +151,17 @@ def name_of(entry: Entry) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--machines", nargs="+", default=MACHINES)
     parser.add_argument("--networks", nargs="+", default=NETWORKS)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--per-layer", type=int, default=500, help="samples of ours per distinct layer")
-    parser.add_argument("--quick", type=int, default=1200, help="samples of the quick run of ResNet-18; 0 = none")
+    parser.add_argument(
+        "--quick", type=int, default=1200, help="samples of the quick run of ResNet-18; 0 = none"
+    )
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin nothing after so many")
     parser.add_argument("--no-time", dest="equal_time", action="store_false", help="leave equal time out")
     parser.add_argument("--no-long", dest="long", action="store_false", help="leave the long runs out")

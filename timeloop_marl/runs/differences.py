@@ -76,9 +76,7 @@ def _inputs(path: Path) -> dict[str, str]:
     goes by their folders.
     """
     inside = {
-        file.parent.relative_to(path).parts[1:]: dict(
-            _flat(load_document([file], style="timeloop").data, ())
-        )
+        file.parent.relative_to(path).parts[1:]: dict(_flat(load_document([file], style="timeloop").data, ()))
         for file in sorted(path.rglob(INPUTS))
     }
     tables = list(inside.values())
