@@ -5,13 +5,13 @@
     python benchmarks/networks.py --table                     # the tables of what has run
 
 Ours is the command ``timeloop-marl network`` with ``--per-layer`` samples for every distinct layer on ``--jobs``
-workers; its wall time is that of the process, from its start to its end, with compiled kernels loaded from the cache. Each of
-Timeloop's five mappers (our reproduction, on the native model) gets for every distinct layer (a) the mean number of
-samples that ours had, (b) the same time: wall time x workers / layers, one thread for each layer, ``--jobs`` layers at
-a time. Its total is the product of the sums of its best mappings' energies and cycles; the best of the five is shown,
-chosen when all totals are known. Without a valid mapping of every layer there is no total. ``long`` is a run of ours
-with ``LONGER`` times the samples, for the best known total. ``quick`` is ``--quick`` samples, for how soon a total is
-good.
+workers; its wall time is that of the process, from its start to its end, with compiled kernels loaded from the cache.
+Each of Timeloop's five mappers (our reproduction, on the native model) gets for every distinct layer (a) the mean
+number of samples that ours had, (b) the same time: wall time x workers / layers, one thread for each layer,
+``--jobs`` layers at a time. Its total is the product of the sums of its best mappings' energies and cycles; the best
+of the five is shown, chosen when all totals are known. Without a valid mapping of every layer there is no total.
+``long`` is a run of ours with ``LONGER`` times the samples, for the best known total. ``quick`` is ``--quick``
+samples, for how soon a total is good.
 
 Everything that has run is kept in ``--out``, and run only once. ``--write`` puts the tables into docs/results.md.
 """

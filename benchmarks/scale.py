@@ -5,8 +5,8 @@
 
 Four things are measured: the start of the workers; the overhead of a task, empty and with what a layer's task carries
 there and back (its Spec, and the searcher put aside, compressed as it travels); how long the search of a layer takes
-for ``SAMPLES`` more samples; and how well tasks that only wait keep many workers busy, against the model of docs/scale.md:
-start + max(T t / W + t, T o).
+for ``SAMPLES`` more samples; and how well tasks that only wait keep many workers busy, against the model of
+docs/scale.md: start + max(T t / W + t, T o).
 """
 
 from __future__ import annotations

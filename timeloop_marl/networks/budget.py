@@ -1,9 +1,10 @@
 """Which layers get the next samples: those whose expected improvement lowers the network's total most.
 
-What a layer's best cost has lost over its last two doublings of samples says little about the next: searches stand still
-for long and then fall. What a doubling has brought all layers, on average, says more (at equal numbers of samples: what
-doublings bring falls with the number of samples that a layer has had); a layer's own past counts one part in four. An
-improvement counts by the layer's share of the total: of energy times delay by the mean of its shares of both.
+What a layer's best cost has lost over its last two doublings of samples says little about the next: searches stand
+still for long and then fall. What a doubling has brought all layers, on average, says more (at equal numbers of
+samples: what doublings bring falls with the number of samples that a layer has had); a layer's own past counts one part
+in four. An improvement counts by the layer's share of the total: of energy times delay by the mean of its shares of
+both.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ CHUNK = 32
 """Samples handed out at a time."""
 
 _DECAY = 0.5  # what a doubling of samples brings, relative to the doubling before
-_OTHERS = 3.0  # weight of all layers against a layer's own past (benchmarks/budget.py: anything from 1 on does)
+_OTHERS = (
+    3.0  # weight of all layers against a layer's own past (benchmarks/budget.py: anything from 1 on does)
+)
 _LEAST = 0.004  # log cost that one more doubling brings at least: late discoveries happen
 _UNKNOWN = 1.0  # log cost, where there is nothing to extrapolate from
 _GROWTH = 0.25  # samples of a round, relative to all samples before
