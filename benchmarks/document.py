@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 from figures import convergence
+from markers import replace_part
 from measures import Results
 from pairs import ROOT
 from plans import OTHERS, OURS, PAPER, PENALISED, SINGLE, TIMELOOP
@@ -31,15 +30,6 @@ Written by `python benchmarks/sample_efficiency.py --plan results --write`; the 
 costs over the best known; "repeated": evaluated mappings that the same run had evaluated before; µs: processor time of
 one core, with and without the cost model, on a busy machine.
 """
-
-
-def replace_part(path: Path, name: str, found: Iterable[str]) -> None:
-    """Put lines between ``<!-- name -->`` and ``<!-- end of name -->``."""
-    text = path.read_text()
-    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
-    if not pattern.search(text):
-        raise SystemExit(f"{path}: no <!-- {name} --> … <!-- end of {name} -->")
-    path.write_text(pattern.sub(lambda m: m[1] + "\n" + "\n".join(found) + "\n\n" + m[2], text))
 
 
 def write_results(by_objective: Mapping[str, Results]) -> None:

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from types import FrameType
 
 INTERRUPTED = 130
@@ -103,6 +104,8 @@ def deferred() -> Iterator[None]:
         number: signal.signal(number, lambda number, frame: came.append(number))
         for number in (signal.SIGINT, signal.SIGTERM)
     }
+    # Python's helper for shared resources lifts the mask where it is started with the first process: have it first.
+    resource_tracker.ensure_running()
     # Threads inherit the mask, and processes that of the thread that begins them, also those begun later on.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

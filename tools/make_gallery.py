@@ -98,6 +98,7 @@ def terminal(browser: Browser, name: str, items: Sequence[object]) -> None:
     console = Console(record=True, width=110, file=open("/dev/null", "w"), force_terminal=True)  # noqa: SIM115, PTH123
     for item in items:
         console.print(item)
+    console.print()  # the last line would lose what hangs below it
     content(browser, name, console.export_svg(title="timeloop-marl network"), "svg")
 
 

@@ -88,3 +88,43 @@ def test_no_traceback_while_a_dask_cluster_starts(
     while group(running.pid):
         assert time.monotonic() < end, "processes were left behind"
         time.sleep(0.1)
+
+
+CTRL_C = """
+import os, signal, sys, threading, time
+from timeloop_marl.interruption import watched
+from timeloop_marl.parallel import Workers
+
+def work(seconds):
+    time.sleep(seconds)
+
+def interrupted(number, call):
+    with watched():
+        try:
+            call()
+            list(Workers(2).run(work, [0.01] * number))
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+
+def at_once():
+    signal.raise_signal(signal.SIGINT)
+
+def soon():
+    threading.Timer(float(sys.argv[1]), os.killpg, (os.getpid(), signal.SIGINT)).start()
+
+for k in range(4):
+    list(Workers(2).run(work, [0]))
+    interrupted(8, at_once)
+interrupted(10000, soon)
+"""
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.3, 0.8])
+def test_no_traceback_of_workers_that_start_or_wait(seconds: float) -> None:
+    """Ctrl-C between two rounds, and, to the whole process group, while processes start."""
+    run = subprocess.run(
+        [sys.executable, "-c", CTRL_C, str(seconds)], capture_output=True, text=True, start_new_session=True,
+        timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert run.stdout.split() == ["interrupted"] * 5
+    assert run.stderr == ""

@@ -231,3 +231,16 @@ def test_paper(browser: Any, files: dict[str, Path], tmp_path: Path) -> None:
         assert tab.page.locator("#nest-2 svg").first.is_visible()
         paper = tab.page.evaluate("getComputedStyle(document.querySelector('section')).backgroundColor")
         assert paper == "rgb(255, 255, 255)"
+
+
+def test_paper_keeps_numbers_whole_and_repeats_the_heads_of_tables(
+    browser: Any, files: dict[str, Path]
+) -> None:
+    with Tab(browser, files["400 layers"], width=703) as tab:
+        tab.page.emulate_media(media="print")
+        lines = """[...document.querySelectorAll('.tiles .value')].map((node) =>
+            Math.round(node.getBoundingClientRect().height / parseFloat(getComputedStyle(node).lineHeight)))"""
+        assert set(tab.page.evaluate(lines)) == {1}
+        # A head with buttons as boxes of their own is printed on the first page only.
+        button = "getComputedStyle(document.querySelector('thead button')).display"
+        assert tab.page.evaluate(button) == "contents"

@@ -141,6 +141,25 @@ def test_what_differs(kept: Path) -> None:
         differences([kept / "a", kept])
 
 
+def test_what_layers_have_in_common_comes_once(shell: Shell, kept: Path, tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    for folder, change in ((ours, ("", "")), (theirs, ("entries: 64", "entries: 48"))):
+        shutil.copytree(kept / "net", folder)
+        text = (folder / "layers" / "fc" / "inputs.yaml").read_text().replace(*change)
+        shutil.copytree(folder / "layers" / "fc", folder / "layers" / "other")
+        (folder / "layers" / "fc" / "inputs.yaml").write_text(text)
+        (folder / "layers" / "other" / "inputs.yaml").write_text(text.replace("C: 512", "C: 256"))
+    found = [(d.path, d.values) for d in differences([ours, theirs]) if d.section == "input"]
+    assert [values for _, values in found] == [("64", "48")] and "fc" not in found[0][0]
+    manifest = json.loads((kept / "a" / "run.json").read_text())
+    many = {f"option{n}": n for n in range(40)}
+    shutil.copytree(kept / "a", tmp_path / "many")
+    manifest["arguments"] |= many
+    (tmp_path / "many" / "run.json").write_text(json.dumps(manifest))
+    assert shell("runs", "--compare", kept / "a", tmp_path / "many") == 0
+    assert "option29" in shell.out and "option30" not in shell.out and "and 10 more" in shell.out
+
+
 def test_the_command(shell: Shell, kept: Path, tmp_path: Path) -> None:
     assert shell("runs", kept) == 0
     assert "small_toy · fc" in shell.out and "48" in shell.out and "finished" in shell.out
@@ -148,7 +167,7 @@ def test_the_command(shell: Shell, kept: Path, tmp_path: Path) -> None:
     listed = [entry["edp"] for entry in json.loads(shell.out) if entry["edp"] is not None]
     assert listed == sorted(listed) and len(listed) == 5
     assert shell("runs", "--compare", kept / "a", kept / "sub" / "b") == 0
-    assert "BUF.attributes.depth=32" in shell.out
+    assert "BUF.attributes.depth=32" in shell.out and "J·cycle (" in shell.out and "best" not in shell.out
     assert shell("runs", "--compare", kept / "a", kept / "sub" / "b", "--json") == 0
     assert {"section", "path", "values"} == set(json.loads(shell.out)[0])
     assert shell("runs", tmp_path) == 1 and "no runs here" in shell.out

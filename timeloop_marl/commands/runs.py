@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -12,8 +13,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from ..report.units import energy_text, short_count
-from ..runs.differences import Difference, differences
+from ..report.units import edp_text, energy_text, short_count
+from ..runs.differences import ABSENT, Difference, differences
 from ..runs.entry import RunEntry, find_runs
 from .screen import console
 
@@ -28,6 +29,13 @@ _KEYS: dict[str, Callable[[RunEntry], Any]] = {
     "searcher": lambda entry: (entry.searcher, entry.folder),
 }
 _CUT = 60  # letters of a value in a comparison; all of it with --json
+_MOST = 30  # values of a section; all of them with --json
+_NAMES = {"energy_pj": "energy", "edp": "EDP"}
+_UNITS: dict[str, Callable[[float], str]] = {
+    "cycles": lambda value: f"{value:,.0f}",
+    "energy_pj": energy_text,
+    "edp": lambda value: f"{edp_text(value)} J·cycle",
+}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -115,12 +123,31 @@ def _print_differences(folders: Sequence[str], found: Sequence[Difference]) -> N
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("", "", *folders):
         table.add_column(Text(str(title)), overflow="fold")
-    section = ""
-    for difference in found:
-        table.add_row(
-            difference.section if difference.section != section else "",
-            Text(difference.path),
-            *(Text(value if len(value) <= _CUT else value[: _CUT - 1] + "…") for value in difference.values),
-        )
-        section = difference.section
+    for section, group in itertools.groupby(found, key=lambda difference: difference.section):
+        lines = _told(list(group))
+        for number, difference in enumerate(lines[:_MOST]):
+            table.add_row(
+                section if number == 0 else "",
+                Text(_NAMES.get(difference.path, difference.path)),
+                *map(Text, _cells(difference)),
+            )
+        if len(lines) > _MOST:
+            table.add_row("", f"… and {len(lines) - _MOST:,} more (--json shows all)")
     console().print(table)
+
+
+def _told(lines: list[Difference]) -> list[Difference]:
+    """Without the best cost where it is a figure of its own, too."""
+    figures = {line.values for line in lines if line.path in _UNITS}
+    return [line for line in lines if line.path != "best" or line.values not in figures]
+
+
+def _cells(difference: Difference) -> list[str]:
+    """Values cut to a readable length; results in their units, with the ratio to the first run's."""
+    cells = [value if len(value) <= _CUT else value[: _CUT - 1] + "…" for value in difference.values]
+    write = _UNITS.get(difference.path) if difference.section == "results" else None
+    if write is None or ABSENT in difference.values:
+        return cells
+    numbers = [float(value) for value in difference.values]
+    ratios = [f" ({number / numbers[0]:.4g}×)" if numbers[0] else "" for number in numbers]
+    return [write(number) + ratio for number, ratio in zip(numbers, ["", *ratios[1:]])]

@@ -1,8 +1,10 @@
 """Which layers get the next samples: those whose expected improvement lowers the network's total most.
 
-What a layer's best cost has lost over its last two doublings of samples says what the next doubling will bring: half
-of it, and never nothing. An improvement counts by the layer's share of the total: of energy times delay by the mean of
-its shares of both.
+What a layer's best cost has lost over its last two doublings of samples says little about the next: searches stand
+still for long and then fall. What a doubling has brought all layers, on average, says more (at equal numbers of
+samples: what doublings bring falls with the number of samples that a layer has had); a layer's own past counts one part
+in four. An improvement counts by the layer's share of the total: of energy times delay by the mean of its shares of
+both.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ CHUNK = 32
 """Samples handed out at a time."""
 
 _DECAY = 0.5  # what a doubling of samples brings, relative to the doubling before
+_OTHERS = (
+    3.0  # weight of all layers against a layer's own past (benchmarks/budget.py: anything from 1 on does)
+)
 _LEAST = 0.004  # log cost that one more doubling brings at least: late discoveries happen
 _UNKNOWN = 1.0  # log cost, where there is nothing to extrapolate from
 _GROWTH = 0.25  # samples of a round, relative to all samples before
@@ -57,8 +62,9 @@ def next_targets(standings: Sequence[Standing], objective: str, budget: int | No
     quantum = CHUNK * max(1, round(_GROWTH * spent / CHUNK))
     if budget is not None:
         quantum = min(quantum, budget - spent)
-    drops = [weight * expected_drop(s.course) for s, weight in zip(standings, weights(standings, objective))]
-    queue = [(-_rate(drops[i], n), i) for i, n in enumerate(targets) if not standings[i].exhausted]
+    gains = [w * d for w, d in zip(weights(standings, objective), expected_drops(standings))]
+    rates = [_Rate(gain, n) for gain, n in zip(gains, targets)]
+    queue = [(-rates[i].after(n), i) for i, n in enumerate(targets) if not standings[i].exhausted]
     heapq.heapify(queue)
     limits = [2 * max(n, FIRST) for n in targets]
     while quantum > 0 and queue:
@@ -67,19 +73,37 @@ def next_targets(standings: Sequence[Standing], objective: str, budget: int | No
         targets[i] += chunk
         quantum -= chunk
         if targets[i] < limits[i]:
-            heapq.heappush(queue, (-_rate(drops[i], targets[i]), i))
+            heapq.heappush(queue, (-rates[i].after(targets[i]), i))
     return targets
 
 
-def expected_drop(course: Course) -> float:
-    """Natural logarithm by which the cost is expected to fall while the samples double."""
+def expected_drops(standings: Sequence[Standing]) -> list[float]:
+    """Natural logarithm by which the cost of each layer is expected to fall while its samples double; never nothing."""
+    own = [past_drop(standing.course) for standing in standings]
+    samples = [max(standing.course.samples, 1) for standing in standings]
+    common = [drop * n for drop, n in zip(own, samples) if drop is not None]
+    typical = sum(common) / len(common) if common else 0.0
+    found = []
+    for drop, n in zip(own, samples):
+        if drop is None:
+            found.append(max(_UNKNOWN, _DECAY * typical / n))
+        else:
+            found.append(max(_LEAST, _DECAY * (drop + _OTHERS * typical / n) / (1 + _OTHERS)))
+    return found
+
+
+def past_drop(course: Course) -> float | None:
+    """What a doubling of the samples has brought lately: the mean of the last two, the last one counting most.
+
+    A logarithm; ``None`` where there is nothing to compare with.
+    """
     n = course.samples
     now, half, quarter = course.best, course.at(n // 2), course.at(n // 4)
     if now is None or half is None or now.cost <= 0:
-        return _UNKNOWN
+        return None
     last = math.log(half.cost / now.cost)
     before = math.log(quarter.cost / half.cost) if quarter is not None else last
-    return max(_LEAST, _DECAY * (2 * last + _DECAY * before) / 3)
+    return (2 * last + _DECAY * before) / 3
 
 
 def weights(standings: Sequence[Standing], objective: str) -> list[float]:
@@ -99,6 +123,14 @@ def weights(standings: Sequence[Standing], objective: str) -> list[float]:
     return found
 
 
-def _rate(drop: float, samples: int) -> float:
-    """Expected gain per sample of the next chunk."""
-    return drop * math.log2(1 + CHUNK / max(samples, 1)) / CHUNK
+@dataclass(frozen=True)
+class _Rate:
+    """Expected gain per sample: ``gain`` is what doubling the ``samples`` that a layer has had is expected to bring."""
+
+    gain: float
+    samples: int
+
+    def after(self, samples: int) -> float:
+        """Of the next chunk, when the layer has so many."""
+        n = max(samples, 1)
+        return self.gain * max(self.samples, 1) / n * math.log2(1 + CHUNK / n) / CHUNK

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
-from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
@@ -37,7 +36,6 @@ def connect(jobs: int, scheduler: str | None) -> Iterator[Callable[[], dict[str,
     """
     with ExitStack() as stack:
         if scheduler is None:
-            resource_tracker.ensure_running()  # beginning it later would let processes see SIGINT again
             # A cluster cut in the middle of its start leaves processes and tracebacks behind.
             with deferred():
                 client = stack.enter_context(_own(stack, jobs))

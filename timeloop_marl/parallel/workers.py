@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, nullcontext, suppress
 from typing import Any, TypeVar
 
 import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from ..errors import BackendError, UsageError
-from ..interruption import at_once
+from ..interruption import at_once, deferred
+from . import processes
 
 Task = TypeVar("Task")
 Done = TypeVar("Done")
@@ -22,9 +21,6 @@ LOSSES = 4
 """Losses of workers one after the other without a single result in between, after which there must be a reason."""
 LOSSES_DASK = 1
 """The same where Dask reports them: by then, one task has cost it four workers."""
-
-WATCH_SECONDS = 0.2
-"""Between two looks of a worker at whether its parent is still there."""
 
 
 class WorkerLostError(Exception):
@@ -60,6 +56,11 @@ class Workers:
     def here(self) -> bool:
         """Whether tasks simply run one after the other in this thread."""
         return self._connected is None and self.jobs == 1
+
+    @property
+    def _processes(self) -> bool:
+        """Whether tasks run in processes of this machine that joblib starts."""
+        return self._connected is None and self.backend == "loky"
 
     def map(self, function: Callable[[Task], Done], tasks: Sequence[Task]) -> list[Done]:
         """``function(task)`` for every task, in their order; short ones, which no signal cuts off."""
@@ -106,29 +107,28 @@ class Workers:
             return
         # One tuple: Dask would scatter large arguments of their own to single workers, and lose them with these.
         calls = (joblib.delayed(_numbered)((index, function, task)) for index, task in tasks)
-        with joblib.parallel_config(**self._configuration()):
-            batch = "auto" if short else 1
-            results = joblib.Parallel(return_as="generator_unordered", batch_size=batch)(calls)
-        try:
+        with nullcontext() if short else at_once():
+            pass  # a signal that came before: nothing more is handed out
+        # Ctrl-C reaches the whole process group: workers that are still starting would answer with a traceback.
+        begun = deferred() if self._processes else nullcontext()
+        with ExitStack() as stack:
+            with joblib.parallel_config(**self._configuration()), begun:
+                batch = "auto" if short else 1
+                results = joblib.Parallel(return_as="generator_unordered", batch_size=batch)(calls)
+                stack.callback(_give_up, results)
             while True:
                 with nullcontext() if short else at_once():
                     found = next(results, None)
                 if found is None:
                     return
                 yield found
-        finally:
-            with warnings.catch_warnings(), suppress(RuntimeError):
-                warnings.simplefilter("ignore")  # that tasks are given up is what was asked for
-                results.close()
 
     def _configuration(self) -> dict[str, Any]:
         if self._connected is not None:
             return self._connected()
-        chosen: dict[str, Any] = {"backend": self.backend, "n_jobs": self.jobs}
-        if self.backend == "loky":
-            # From their start on: one that waits for its first task would outlive a killed parent for minutes.
-            chosen |= {"initializer": _end_with, "initargs": (os.getpid(),)}
-        return chosen
+        if self._processes:
+            return processes.configuration(self.jobs)
+        return {"backend": self.backend, "n_jobs": self.jobs}
 
 
 def number(jobs: int) -> int:
@@ -142,17 +142,12 @@ def number(jobs: int) -> int:
     return jobs if jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + jobs)
 
 
+def _give_up(results: Generator[Any, None, None]) -> None:
+    with warnings.catch_warnings(), suppress(RuntimeError):
+        warnings.simplefilter("ignore")  # that tasks are given up is what was asked for
+        results.close()
+
+
 def _numbered(call: tuple[int, Callable[[Any], Done], Any]) -> tuple[int, Done]:
     index, function, argument = call
     return index, function(argument)
-
-
-def _end_with(parent: int) -> None:
-    """Let this process end when its parent is killed: it would go on writing where a resumed run wants to write."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(WATCH_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="parent", daemon=True).start()

@@ -32,7 +32,7 @@ class Difference:
 
 
 def differences(folders: Sequence[str | Path]) -> list[Difference]:
-    """What differs between runs, in the sections ``settings``, ``input``, ``versions`` and ``results``.
+    """What differs between runs, in the sections ``results``, ``settings``, ``input`` and ``versions``.
 
     Raises:
         UsageError: fewer than two folders, or one that holds no run.
@@ -45,10 +45,10 @@ def differences(folders: Sequence[str | Path]) -> list[Difference]:
             raise UsageError(f"{path}: there is no run here ({MANIFEST} is missing)")
     entries = [read_entry(path) for path in paths]
     sections: dict[str, list[dict[str, str]]] = {
+        "results": [_results(entry) for entry in entries],
         "settings": [_settings(path) for path in paths],
         "input": [_inputs(path) for path in paths],
         "versions": [dict(entry.versions) for entry in entries],
-        "results": [_results(entry) for entry in entries],
     }
     return [difference for section, tables in sections.items() for difference in _differing(section, tables)]
 
@@ -70,11 +70,23 @@ def _settings(path: Path) -> dict[str, str]:
 
 
 def _inputs(path: Path) -> dict[str, str]:
-    """Every value of the inputs of a run, and of the layers of a network or the points of a sweep by their folder."""
-    found: dict[str, str] = {}
-    for file in sorted(path.rglob(INPUTS)):
-        inside = file.parent.relative_to(path).parts
-        found.update(_flat(load_document([file], style="timeloop").data, inside[1:]))
+    """Every value of the inputs of a run.
+
+    What all layers of a network (or all points of a sweep) have in common, such as their machine, comes once; the rest
+    goes by their folders.
+    """
+    inside = {
+        file.parent.relative_to(path).parts[1:]: dict(_flat(load_document([file], style="timeloop").data, ()))
+        for file in sorted(path.rglob(INPUTS))
+    }
+    tables = list(inside.values())
+    common = dict(tables[0]) if tables else {}
+    for table in tables[1:]:
+        common = {key: value for key, value in common.items() if table.get(key) == value}
+    found = dict(common)
+    for folder, table in inside.items():
+        prefix = format_path(folder) + "." if folder else ""
+        found.update({prefix + key: value for key, value in table.items() if key not in common})
     return found
 
 

@@ -16,7 +16,7 @@ _MOST = 28  # layers drawn one by one; the rest together
 
 @dataclass(frozen=True)
 class LayerShare:
-    """A layer with its part of the network's totals, all its occurrences together."""
+    """A layer with its part of the network's totals, all its occurrences together; ``count`` 0 = several layers."""
 
     name: str
     count: int
@@ -27,7 +27,7 @@ class LayerShare:
 def layer_shares(layers: Sequence[LayerShare], width: float) -> Drawing:
     """Two bars a layer: its shares of the cycles and of the energy of the network.
 
-    In the order given; of very many layers the largest by energy, and the others as one.
+    In the order given; of very many layers the largest by energy, and the others as one, in figures alone.
     """
     cycles, energy = sum(layer.cycles for layer in layers), sum(layer.energy for layer in layers)
     shown = _largest(layers)
@@ -38,8 +38,9 @@ def layer_shares(layers: Sequence[LayerShare], width: float) -> Drawing:
         )
         + 4
     )
+    drawn = [layer for layer in shown if layer.count]  # not the rest, which would dwarf them
     longest = max(
-        (share for layer in shown for share in (_share(layer.cycles, cycles), _share(layer.energy, energy))),
+        (share for layer in drawn for share in (_share(layer.cycles, cycles), _share(layer.energy, energy))),
         default=1.0,
     )
     label = min(max((text_width(_name(layer), BODY) for layer in shown), default=0.0), 0.36 * width) + 12
@@ -61,8 +62,9 @@ def _draw(
         ((layer.cycles, totals[0], "series-0"), (layer.energy, totals[1], "series-4"))
     ):
         top = y + (_BAR + 4) * place
-        length = room * _share(part, whole) / longest if longest else 0.0
-        drawing.add(Rect(label, top + 1, max(length, 0.5), _BAR, role, radius=1))
+        length = room * _share(part, whole) / longest if longest and layer.count else 0.0
+        if layer.count:
+            drawing.add(Rect(label, top + 1, max(length, 0.5), _BAR, role, radius=1))
         drawing.add(Text(label + length + 6, top + 8.5, share_text(part, whole), SMALL, "muted"))
     return y + max(_ROW, 14.0 * len(names) + 10)
 
@@ -72,12 +74,12 @@ def _largest(layers: Sequence[LayerShare]) -> list[LayerShare]:
         return list(layers)
     kept = set(sorted(range(len(layers)), key=lambda i: -layers[i].energy)[: _MOST - 1])
     rest = [layer for i, layer in enumerate(layers) if i not in kept]
-    others = LayerShare(f"{len(rest)} others", 1, sum(r.cycles for r in rest), sum(r.energy for r in rest))
+    others = LayerShare(f"{len(rest)} others", 0, sum(r.cycles for r in rest), sum(r.energy for r in rest))
     return [*(layer for i, layer in enumerate(layers) if i in kept), others]
 
 
 def _name(layer: LayerShare) -> str:
-    return layer.name if layer.count == 1 else f"{layer.name} ×{layer.count}"
+    return layer.name if layer.count < 2 else f"{layer.name} ×{layer.count}"
 
 
 def _share(part: float, whole: float) -> float:
