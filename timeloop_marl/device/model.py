@@ -1,0 +1,90 @@
+"""The cost model of one Spec on the GPU: tables there once, batches in and outcomes out."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64
+from numpy import ndarray
+
+from ..mapping import MappingBatch
+from ..model.layout import Tables
+from ..model.outcome import Outcome
+from ..model.record import boxed
+from .evaluation import DONE, evaluation_kernel
+from .scratch import scratch_type
+from .target import simulated
+from .translation import check_unfused, unfused
+
+cuda: Any = import_module("numba.cuda")  # numba's annotations do not know it
+
+THREADS = 128
+"""Threads of a block."""
+
+BATCH = 1 << 18
+"""Most rows on the device at once: some 1 kB each."""
+
+BLOCKS = 1 << 14
+"""Most blocks of a launch; threads go on to further rows."""
+
+
+class DeviceModel:
+    """Evaluates batches on the GPU.
+
+    Args:
+        tables: of one Spec.
+        precheck: as for ``NativeEvaluator``.
+    """
+
+    def __init__(self, tables: Tables, precheck: bool = False) -> None:
+        self.precheck = precheck
+        self._tables = cuda.to_device(boxed(tables))
+        self._kernel = evaluation_kernel(scratch_type(tables))
+        self._checked = False
+
+    def evaluate(self, mappings: MappingBatch, outcome: Outcome) -> Int64[ndarray, "left"]:
+        """Fill the outcomes of a checked batch; returns the rows that are left to the CPU."""
+        left = [np.zeros(0, np.int64)]
+        for first in range(0, len(mappings), BATCH):
+            part = slice(first, min(first + BATCH, len(mappings)))
+            left.append(first + np.flatnonzero(self._part(mappings.take(part), outcome, part) != DONE))
+        return np.concatenate(left)
+
+    def _part(self, rows: MappingBatch, outcome: Outcome, place: slice) -> ndarray:
+        """Status of each row of one launch."""
+        count = len(rows)
+        levels = 0 if outcome.accesses is None else outcome.accesses.shape[1]
+        # Columns side by side: the threads of a warp read neighbouring rows.
+        columns = [
+            cuda.to_device(np.asfortranarray(array))
+            for array in (rows.factors, rows.residuals, rows.order, rows.split, rows.keep)
+        ]
+        kinds = (np.int64, np.float64, np.float64, np.int8, np.int8)
+        results = [cuda.to_device(np.zeros(count, kind)) for kind in kinds]
+        accesses = cuda.to_device(np.zeros((count, max(1, levels)), np.int64))
+        status = cuda.to_device(np.zeros(count, np.int8))
+        self.launch(count, *columns, self.precheck, *results, accesses, levels, status)
+        whole = (
+            outcome.cycles,
+            outcome.energy_pj,
+            outcome.utilization,
+            outcome.failure,
+            outcome.failed_level,
+        )
+        for array, result in zip(whole, results, strict=True):
+            array[place] = result.copy_to_host()
+        if outcome.accesses is not None:
+            outcome.accesses[place] = accesses.copy_to_host()
+        return status.copy_to_host()
+
+    def launch(self, rows: int, *arguments: Any) -> None:
+        """Run the kernel over ``rows`` rows whose arrays are on the device."""
+        blocks = min(BLOCKS, -(-rows // THREADS))
+        with unfused():
+            self._kernel[blocks, THREADS](self._tables, *arguments)
+        if not self._checked and not simulated():
+            for ptx in self._kernel.inspect_asm().values():
+                check_unfused(ptx)
+            self._checked = True
