@@ -1,0 +1,53 @@
+"""The GPU's code as plain Python, in numba's CUDA simulator, against the CPU's: equal to the last bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+
+
+def simulated(*words: str) -> dict[str, dict[str, int]]:
+    environ = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "error", str(HERE / "simulated.py"), *words]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_random_mappings():
+    found = simulated("draws", "12")
+    assert len(found) == 10
+    for name, counts in found.items():
+        assert counts["different"] == 0, name
+        assert counts["rows"] == 12 and counts["left"] < 12, name
+    assert all(counts["valid"] == 12 for name, counts in found.items() if "draws" not in name)
+    assert any(counts["valid"] < 12 for counts in found.values())
+
+
+def test_recorded_rows():
+    _check_recorded(simulated("rows", "90"), 90)
+
+
+@pytest.mark.slow
+def test_many_recorded_rows():
+    _check_recorded(simulated("rows", "7"), 1200)
+
+
+def _check_recorded(found: dict[str, dict[str, int]], least: int) -> None:
+    assert len(found) == 9
+    assert {name: counts["different"] for name, counts in found.items()} == dict.fromkeys(found, 0)
+    assert sum(counts["rows"] for counts in found.values()) >= least
+    # Imperfect factors are left to the CPU, most others are not.
+    assert found["imperfect"]["left"] >= 0.9 * found["imperfect"]["valid"] > 0
+    rest = [counts for name, counts in found.items() if name != "imperfect"]
+    assert sum(counts["left"] for counts in rest) < 0.3 * sum(counts["rows"] for counts in rest)
