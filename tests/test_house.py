@@ -100,6 +100,7 @@ ROOMS = {
     "timeloop_marl.nondominated": "objective",
     "timeloop_marl.pareto": "front",
     "timeloop_marl.clusters": "front",
+    "timeloop_marl.draws": "front",
     "timeloop_marl.search_result": "search",
     "timeloop_marl.run_identity": "running",
     "timeloop_marl.optimal": "optimal",

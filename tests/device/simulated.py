@@ -1,11 +1,12 @@
 """Run by ``test_simulated.py`` in a process of its own: numba chooses its CUDA simulator when it is imported.
 
 ``python simulated.py rows EVERY`` compares both evaluators on every so manyth recorded row, ``draws COUNT`` on random
-mappings of several machines. Prints one JSON object.
+mappings of several machines, ``best COUNT`` of numbered draws. Prints one JSON object.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from timeloop_marl import draws
 from timeloop_marl.evaluators.cuda import CudaEvaluator
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
@@ -39,9 +41,7 @@ PAIRS = (
 
 def compared(spec: Spec, mappings: MappingBatch, precheck: bool = False) -> dict[str, int]:
     """Rows, valid ones, those left to the CPU, and rows with any figure that is not the same to the last bit."""
-    real, device = (
-        kind(spec, accesses=True, precheck=precheck) for kind in (NativeEvaluator, CudaEvaluator)
-    )
+    real, device = (kind(spec, accesses=True, precheck=precheck) for kind in (NativeEvaluator, CudaEvaluator))
     here, there = real(mappings), device(mappings)
     assert isinstance(device, CudaEvaluator)
     return {
@@ -80,7 +80,9 @@ def recorded(every: int) -> dict[str, Any]:
 def golden_spec(machine: str, problem: str, env: dict[str, Any] | None = None) -> Spec:
     """A recorded machine and problem, without constraints."""
     folder = GOLDEN / "inputs" / "arch" / machine
-    files = [file for name in ("arch_v03", "arch", "ERT", "ART") if (file := folder / f"{name}.yaml").is_file()]
+    files = [
+        file for name in ("arch_v03", "arch", "ERT", "ART") if (file := folder / f"{name}.yaml").is_file()
+    ]
     if len(files) > 1 and files[0].name == "arch_v03.yaml":
         files = [file for file in files if file.name != "arch.yaml"]
     options = ModelOptions.from_environment(
@@ -102,5 +104,23 @@ def drawn(count: int) -> dict[str, Any]:
     return found
 
 
+def best_drawn(count: int) -> dict[str, Any]:
+    """The best of numbered draws, in two batches on the device, against the CPU's, with every objective."""
+    spec = golden_spec("three_level", "vgg16_conv4_2")
+    draws.BATCH["cuda"] = count // 2 + 1
+    found = {}
+    for objective in draws.METRICS:
+        here, there = (
+            dataclasses.asdict(
+                draws.best_of_draws(spec, count, objective=objective, keep=5, first=9, device=device)
+            )
+            for device in ("cpu", "cuda")
+        )
+        found[objective] = {"left": there.pop("left"), "kept": len(here["costs"]), "valid": here["valid"]}
+        here.pop("left")
+        found[objective]["different"] = sum(here[name] != there[name] for name in here)
+    return found
+
+
 if __name__ == "__main__":
-    print(json.dumps({"rows": recorded, "draws": drawn}[sys.argv[1]](int(sys.argv[2]))))
+    print(json.dumps({"rows": recorded, "draws": drawn, "best": best_drawn}[sys.argv[1]](int(sys.argv[2]))))

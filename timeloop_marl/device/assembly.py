@@ -62,7 +62,14 @@ def resources_of(ptx: str, capability: tuple[int, int] = CAPABILITY) -> Resource
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "kernel.ptx"
         source.write_text(ptx)
-        command = [program, "-v", f"-arch=sm_{capability[0]}{capability[1]}", str(source), "-o", f"{source}.cubin"]
+        command = [
+            program,
+            "-v",
+            f"-arch=sm_{capability[0]}{capability[1]}",
+            str(source),
+            "-o",
+            f"{source}.cubin",
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     text = done.stderr + done.stdout
     # Functions that are called, not merged, come first; the kernel is the last one.

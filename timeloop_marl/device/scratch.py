@@ -14,12 +14,18 @@ import numpy as np
 from ..model.layout import Tables, Workspace
 from ..model.record import record_type
 
-ENTRIES = 8
+ENTRIES = 4
 """Access entries for each (level, data space); rows that need more are evaluated on the CPU."""
+
+UNUSED = (
+    "event_motion", "child_offset", "child_served", "child_order", "group_multicast", "group_scatter", "group_hops",
+    "group_unicast",
+)  # fmt: skip
+"""What only explicitly walked blocks use. Every byte counts: numba clears the scratch when a thread begins."""
 
 
 def scratch_type(tables: Tables, entries: int = ENTRIES) -> np.dtype[Any]:
-    """The record of one thread. It has no room for children of explicitly walked blocks."""
+    """The record of one thread."""
     dims, levels, tiles = int(tables.dims), int(tables.levels), int(tables.tiles)
     sizes = {
         "D": dims,
@@ -32,4 +38,4 @@ def scratch_type(tables: Tables, entries: int = ENTRIES) -> np.dtype[Any]:
         "G": 1,
         "E": entries,
     }
-    return record_type(Workspace, sizes)
+    return record_type(Workspace, sizes, UNUSED)

@@ -74,6 +74,11 @@ class NativeEvaluator:
         self._fault = find_fault if compiled else plain(find_fault)
         self._spaces: list[Scratch] = []
 
+    @property
+    def tables(self) -> Tables:
+        """The constants of the Spec as kernels read them."""
+        return self._tables
+
     def __call__(self, mappings: MappingBatch) -> Outcome:
         """Outcomes of all rows, in order.
 
