@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -18,14 +19,24 @@ from .translation import compiler_options
 CAPABILITY = (9, 0)
 """Of an H100 or H200."""
 
+INSTRUCTION_BYTES = 16
+
 
 @dataclass(frozen=True)
 class Resources:
-    """What one thread of a kernel takes: registers, bytes of local memory, bytes of registers spilled into it."""
+    """What one thread of a kernel takes.
+
+    Attributes:
+        registers: 32 bits each.
+        stack: bytes of local memory.
+        spilled: bytes of registers stored there.
+        instructions: of the machine's own code, all in all.
+    """
 
     registers: int
     stack: int
     spilled: int
+    instructions: int
 
 
 def ptx_of(kernel: Any, arguments: tuple[Any, ...], capability: tuple[int, int] = CAPABILITY) -> str:
@@ -71,10 +82,19 @@ def resources_of(ptx: str, capability: tuple[int, int] = CAPABILITY) -> Resource
             f"{source}.cubin",
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
+        code = _code_bytes(Path(f"{source}.cubin").read_bytes())
     text = done.stderr + done.stdout
     # Functions that are called, not merged, come first; the kernel is the last one.
     stack, spills = re.findall(r"(\d+) bytes stack frame, (\d+) bytes spill stores", text)[-1]
-    return Resources(int(re.findall(r"Used (\d+) registers", text)[-1]), int(stack), int(spills))
+    registers = int(re.findall(r"Used (\d+) registers", text)[-1])
+    return Resources(registers, int(stack), int(spills), code // INSTRUCTION_BYTES)
+
+
+def _code_bytes(elf: bytes) -> int:
+    """Size of the code in an ELF file of 64 bits: its executable sections."""
+    (table,), (size, count) = struct.unpack_from("<Q", elf, 40), struct.unpack_from("<HH", elf, 58)
+    headers = [struct.unpack_from("<IIQQQQ", elf, table + size * k) for k in range(count)]
+    return sum(length for _, _, flags, _, _, length in headers if flags & 4)
 
 
 def find_ptxas() -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -26,8 +27,23 @@ THREADS = 128
 BATCH = 1 << 18
 """Most rows on the device at once: some 1 kB each."""
 
-BLOCKS = 1 << 14
-"""Most blocks of a launch; threads go on to further rows."""
+BLOCKS = 1 << 11
+"""Most blocks of a launch; threads go on to further rows, which spares them the clearing of their scratch."""
+
+COLUMNS = ("factors", "residuals", "order", "split", "keep")
+RESULTS = ("cycles", "energy_pj", "utilization", "failure", "failed_level")
+
+
+@dataclass(frozen=True)
+class Resident:
+    """A batch and its outcomes on the device: arrays as in ``MappingBatch`` and ``Outcome``; status of each row."""
+
+    count: int
+    levels: int
+    columns: tuple[Any, ...]
+    results: tuple[Any, ...]
+    accesses: Any
+    status: Any
 
 
 class DeviceModel:
@@ -52,34 +68,44 @@ class DeviceModel:
             left.append(first + np.flatnonzero(self._part(mappings.take(part), outcome, part) != DONE))
         return np.concatenate(left)
 
+    def put(self, rows: MappingBatch, levels: int = 0) -> Resident:
+        """Bring a checked batch to the device, with room for its outcomes and for accesses of ``levels`` levels."""
+        count = len(rows)
+        # Columns side by side: the threads of a warp read neighbouring rows.
+        columns = (np.asfortranarray(getattr(rows, name)) for name in COLUMNS)
+        results = (np.zeros(count, kind) for kind in (np.int64, np.float64, np.float64, np.int8, np.int8))
+        return Resident(
+            count,
+            levels,
+            tuple(cuda.to_device(array) for array in columns),
+            tuple(cuda.to_device(array) for array in results),
+            cuda.to_device(np.zeros((count, max(1, levels)), np.int64)),
+            cuda.to_device(np.zeros(count, np.int8)),
+        )
+
+    def run(self, batch: Resident) -> None:
+        """Evaluate a batch that is on the device."""
+        self._launch(
+            batch.count,
+            *batch.columns,
+            self.precheck,
+            *batch.results,
+            batch.accesses,
+            batch.levels,
+            batch.status,
+        )
+
     def _part(self, rows: MappingBatch, outcome: Outcome, place: slice) -> ndarray:
         """Status of each row of one launch."""
-        count = len(rows)
-        levels = 0 if outcome.accesses is None else outcome.accesses.shape[1]
-        # Columns side by side: the threads of a warp read neighbouring rows.
-        columns = [
-            cuda.to_device(np.asfortranarray(array))
-            for array in (rows.factors, rows.residuals, rows.order, rows.split, rows.keep)
-        ]
-        kinds = (np.int64, np.float64, np.float64, np.int8, np.int8)
-        results = [cuda.to_device(np.zeros(count, kind)) for kind in kinds]
-        accesses = cuda.to_device(np.zeros((count, max(1, levels)), np.int64))
-        status = cuda.to_device(np.zeros(count, np.int8))
-        self.launch(count, *columns, self.precheck, *results, accesses, levels, status)
-        whole = (
-            outcome.cycles,
-            outcome.energy_pj,
-            outcome.utilization,
-            outcome.failure,
-            outcome.failed_level,
-        )
-        for array, result in zip(whole, results, strict=True):
-            array[place] = result.copy_to_host()
+        batch = self.put(rows, 0 if outcome.accesses is None else outcome.accesses.shape[1])
+        self.run(batch)
+        for name, result in zip(RESULTS, batch.results, strict=True):
+            getattr(outcome, name)[place] = result.copy_to_host()
         if outcome.accesses is not None:
-            outcome.accesses[place] = accesses.copy_to_host()
-        return status.copy_to_host()
+            outcome.accesses[place] = batch.accesses.copy_to_host()
+        return np.asarray(batch.status.copy_to_host())
 
-    def launch(self, rows: int, *arguments: Any) -> None:
+    def _launch(self, rows: int, *arguments: Any) -> None:
         """Run the kernel over ``rows`` rows whose arrays are on the device."""
         blocks = min(BLOCKS, -(-rows // THREADS))
         with unfused():
