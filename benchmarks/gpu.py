@@ -1,8 +1,8 @@
 """Valid mappings per second on a CUDA GPU, against one CPU core, and what bounds it.
 
 ``python benchmarks/gpu.py``; needs the extra ``gpu``. Where there is no GPU it says so and prints an estimate for an
-H200 instead: it compiles the kernels for it, runs their PTX on a machine of its own (``ptx_machine.py``) and divides the
-peak rates by the instructions and bytes counted. That is a bound with assumptions, and no measurement.
+H200 instead: it compiles the kernel for it, runs its PTX on a machine of its own (``ptx_machine.py``) and divides the
+peak rates by the instructions and bytes counted. These are bounds, and no measurement.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ def measure(machine: str, spec: Spec, options: argparse.Namespace) -> None:
     valid = int((done & (batch.results[3].copy_to_host() == 0)).sum())
     core = cpu_rate(native, some)
     print(f"{machine}, {device_name()}: {valid / seconds:,.0f} valid mappings/s evaluated on the GPU "
-          f"({1 - done.mean():.1%} of the rows left to the CPU, not counted), {valid / seconds / core:,.0f} x one CPU core "
-          f"({core:,.0f}/s)")  # fmt: skip
+          f"({1 - done.mean():.1%} of the rows left to the CPU, not counted), {valid / seconds / core:,.0f} x "
+          f"one CPU core ({core:,.0f}/s)")  # fmt: skip
     same = native(some)
     here = done[: len(some)]
     for name, result in zip(RESULTS, batch.results, strict=True):
@@ -181,12 +181,10 @@ def counted(spec: Spec, rows: int) -> tuple[Work, Resources | None, int, float]:
     idle = np.array(machine.run(words, heap.memory, rows, 0, rows + 1, 1, rubbish))  # a thread without a row
     heap.fetch()
     expected = native(batch)
-    done = (status == DONE) & (expected.failure == 0)
+    here = status == DONE
+    done = here & (expected.failure == 0)
     for name in RESULTS:
-        assert (
-            getattr(outcome, name)[status == DONE].tobytes()
-            == getattr(expected, name)[status == DONE].tobytes()
-        ), name
+        assert getattr(outcome, name)[here].tobytes() == getattr(expected, name)[here].tobytes(), name
     visits = np.maximum(visits - idle, 0)
     lengths = np.array(machine.lengths)
     warps = [visits[first : first + WARP].max(axis=0) @ lengths for first in range(0, rows - WARP + 1, WARP)]
@@ -214,9 +212,9 @@ def show_bounds(peak: Peak, work: Work, resources: Resources | None, length: int
     if resources is not None:
         growth = resources.instructions / length
         blocks = peak.registers // (-(-resources.registers // 8) * 8 * THREADS)
-        print(f"  ptxas: {resources.registers} registers, {resources.spilled} bytes spilled, {resources.stack:,} bytes of "
-              f"scratch, {growth:.2f} machine instructions for one of PTX; {blocks * THREADS} of {peak.threads} threads "
-              "on a multiprocessor")  # fmt: skip
+        print(f"  ptxas: {resources.registers} registers, {resources.spilled} bytes spilled, {resources.stack:,} "
+              f"bytes of scratch, {growth:.2f} machine instructions for one of PTX; {blocks * THREADS} of "
+              f"{peak.threads} threads on a multiprocessor")  # fmt: skip
     bounds = {
         "issuing instructions": peak.issue / (work.in_step * growth),
         "first caches": peak.cache / (local + outside),

@@ -52,7 +52,7 @@ def spec_of(machine: str) -> Spec:
 def ptx_for(machine: str) -> str:
     evaluator = NativeEvaluator(spec_of(machine), accesses=True)
     space = LearnersMapspace(spec_of(machine))
-    arguments, _ = launch(evaluator, space.decode(space.consecutive(1, 0, 1)))
+    arguments, _ = launch(evaluator, space.decode(space.consecutive(1, 0, 2)))
     return ptx_of(evaluation_kernel(scratch_type(evaluator.tables)), tuple(arguments))
 
 
@@ -109,7 +109,7 @@ def test_the_compiler_would_fuse_if_it_were_allowed(monkeypatch):
     monkeypatch.setattr("timeloop_marl.device.assembly.compiler_options", lambda given: given)
     evaluator = NativeEvaluator(spec_of("eyeriss_like"), accesses=True)
     space = LearnersMapspace(spec_of("eyeriss_like"))
-    arguments, _ = launch(evaluator, space.decode(space.consecutive(1, 0, 1)))
+    arguments, _ = launch(evaluator, space.decode(space.consecutive(1, 0, 2)))
     ptx = ptx_of(evaluation_kernel(scratch_type(evaluator.tables)), tuple(arguments))
     assert len(FUSED.findall(ptx)) > 20
 

@@ -97,13 +97,16 @@ class DeviceModel:
 
     def _part(self, rows: MappingBatch, outcome: Outcome, place: slice) -> ndarray:
         """Status of each row of one launch."""
+        count = len(rows)
+        if count == 1:  # columns of one row are of another type to the compiler
+            rows = rows.take(np.zeros(2, np.int64))
         batch = self.put(rows, 0 if outcome.accesses is None else outcome.accesses.shape[1])
         self.run(batch)
         for name, result in zip(RESULTS, batch.results, strict=True):
-            getattr(outcome, name)[place] = result.copy_to_host()
+            getattr(outcome, name)[place] = result.copy_to_host()[:count]
         if outcome.accesses is not None:
-            outcome.accesses[place] = batch.accesses.copy_to_host()
-        return np.asarray(batch.status.copy_to_host())
+            outcome.accesses[place] = batch.accesses.copy_to_host()[:count]
+        return np.asarray(batch.status.copy_to_host()[:count])
 
     def _launch(self, rows: int, *arguments: Any) -> None:
         """Run the kernel over ``rows`` rows whose arrays are on the device."""
