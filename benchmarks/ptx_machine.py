@@ -116,6 +116,12 @@ class Machine:
             return f"return {self.labels[words[0]]}"
         if name in ("ld", "st"):
             return self._memory(name, parts, words)
+        if name == "atom":
+            # Threads run one after the other.
+            assert parts[2] == "add" and kind in ("u64", "s64"), parts
+            held, address = words[0], self._place(words[1])
+            more = f"{self._register_text(held)} + {self._source(words[2], 's64')}"
+            return f"{self._register_text(held)} = load(M, L, '<q', {address}); store(M, L, '<q', {address}, {more})"
         target, values = words[0], words[1:]
         return f"R[{self._register(target)}] = {self._value(parts, kind, target, values)}"
 
@@ -131,9 +137,7 @@ class Machine:
                 f"R[{self._register(r)}] = load(P, P, {form!r}, {where} + {size * k})"
                 for k, r in enumerate(registers)
             )
-        base = re.match(r"\[(%\w+)(?:\+(-?\d+))?\]", address)
-        assert base is not None, address
-        where = f"R[{self._register(base[1])}] + {int(base[2] or 0)}"
+        where = self._place(address)
         if name == "ld":
             return "; ".join(
                 f"R[{self._register(r)}] = load(M, L, {form!r}, {where} + {size * k})"
@@ -143,6 +147,14 @@ class Machine:
             f"store(M, L, {form!r}, {where} + {size * k}, {self._source(r, 's64' if form == '<q' else parts[-1])})"
             for k, r in enumerate(registers)
         )
+
+    def _register_text(self, word: str) -> str:
+        return f"R[{self._register(word)}]"
+
+    def _place(self, address: str) -> str:
+        base = re.match(r"\[(%\w+)(?:\+(-?\d+))?\]", address)
+        assert base is not None, address
+        return f"{self._register_text(base[1])} + {int(base[2] or 0)}"
 
     def _source(self, word: str, kind: str) -> str:
         """An operand as a value of its type."""
@@ -231,6 +243,8 @@ def _integer(parts: list[str], kind: str, a: str, b: str) -> str:
         "min": f"min({a}, {b})", "max": f"max({a}, {b})", "clz": f"clz({a}, {kind[1:]})",
         "div": f"divided({a}, {b})", "rem": f"({a} - divided({a}, {b}) * {b})",
     }  # fmt: skip
+    if parts[:2] == ["mul", "hi"]:
+        return f"(({a} * {b}) >> {kind[1:]})"
     assert parts[0] != "mul" or parts[1] in ("lo", "wide"), parts
     return forms[parts[0]]
 
@@ -282,7 +296,7 @@ def _parts(line: str) -> list[str]:
 def _kind(line: str) -> str:
     """What an instruction is for: its class in counts."""
     parts = _parts(line)
-    if parts[0] in ("ld", "st"):
+    if parts[0] in ("ld", "st", "atom"):
         return f"{parts[0]}.{parts[1] if parts[1] in ('local', 'global', 'param') else 'generic'}"
     if parts[0] in ("bra", "ret", "setp", "selp", "mov", "cvta"):
         return {"bra": "branch", "ret": "branch", "cvta": "mov"}.get(parts[0], parts[0])

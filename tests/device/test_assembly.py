@@ -20,12 +20,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 from ptx_machine import Heap, Machine, parameters
 
 from timeloop_marl.device.assembly import ptx_of, resources_of
+from timeloop_marl.device.drawing import EDP, drawing_kernel, plain_record
 from timeloop_marl.device.evaluation import DONE, evaluation_kernel
 from timeloop_marl.device.scratch import scratch_type
 from timeloop_marl.device.translation import FUSED, check_unfused
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
+from timeloop_marl.mapspace.learners.tables import workspace
 from timeloop_marl.model.outcome import Outcome
 from timeloop_marl.model.record import boxed
 from timeloop_marl.specs import load
@@ -95,6 +97,33 @@ def test_compiled_code_gives_the_same_bits(machine):
     )
     for name in FIGURES:
         assert getattr(outcome, name)[done].tobytes() == getattr(expected, name)[done].tobytes(), name
+
+
+def test_compiled_draws_are_those_of_the_cpu():
+    spec, rows = spec_of("three_level"), 24
+    evaluator, space = NativeEvaluator(spec), LearnersMapspace(spec)
+    costs, numbers, counts, left = (
+        np.zeros(size, kind)
+        for size, kind in ((rows, float), (rows, np.int64), (2, np.int64), (rows, np.int64))
+    )
+    scratch = plain_record(workspace(space.tables))
+    boxes = [boxed(evaluator.tables), plain_record(space.tables)]
+    given = [*boxes, 7, 100, EDP, False, costs, numbers, counts, left]
+    shape = (space.axes, *space.tables.base_factor.shape, *space.tables.keep.shape)
+    kernel = drawing_kernel(scratch_type(evaluator.tables), scratch.dtype, shape)
+    ptx = ptx_of(kernel, tuple(given))
+    check_unfused(ptx)
+    code, heap = Machine(ptx), Heap()
+    words = parameters(code, heap, given)
+    for thread in range(rows):
+        code.run(words, heap.memory, thread, 0, rows, 1, random.Random(thread).randbytes(1021))
+    heap.fetch()
+    assert numbers.tolist() == list(range(100, 100 + rows))
+    outcome = evaluator(space.decode(space.consecutive(7, 100, rows)))
+    done = ~np.isin(numbers, left[: counts[1]])
+    assert counts[0] == done.sum() > rows // 2
+    assert (costs[done] == outcome.energy_pj[done] * outcome.cycles[done]).all()
+    assert np.isinf(costs[~done]).all()
 
 
 def test_no_fused_arithmetic():
