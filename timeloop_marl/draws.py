@@ -37,7 +37,7 @@ class Draws:
         mappings: what was drawn.
         drawn: how many were looked at.
         valid: how many of them are valid.
-        left: how many a GPU left to the CPU.
+        left: how many a GPU left to the CPU (more access entries than it has room for).
     """
 
     costs: tuple[float, ...]

@@ -13,10 +13,12 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 from timeloop_marl import draws
+from timeloop_marl.device.draws import DeviceDraws
 from timeloop_marl.evaluators.cuda import CudaEvaluator
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
@@ -106,24 +108,32 @@ def drawn(count: int) -> dict[str, Any]:
 
 def best_drawn(count: int) -> dict[str, Any]:
     """The best of numbered draws, in two batches on the device, against the CPU's, with every objective."""
-    spec = load(
-        [
-            *sorted((ROOT / "arch" / "simba_like").glob("*.yaml")),
-            ROOT / "problems" / "resnet18" / "conv4_3x3.yaml",
-        ]
-    )
+    arch = sorted((ROOT / "arch" / "simba_like").glob("*.yaml"))
+    spec = load([*arch, ROOT / "problems" / "resnet18" / "conv4_3x3.yaml"])
     draws.BATCH["cuda"] = count // 2 + 1
+    deep: list[int] = []  # draws that the deep kernel made
+    original = DeviceDraws._launch
+
+    def noted(self: DeviceDraws, which: np.ndarray, **options: bool) -> Any:
+        deep.extend(which if options["deep"] else ())
+        return original(self, which, **options)
+
     found = {}
-    for objective in draws.METRICS:
-        here, there = (
-            dataclasses.asdict(
-                draws.best_of_draws(spec, count, objective=objective, keep=5, first=9, device=device)
+    with mock.patch.object(DeviceDraws, "_launch", noted):
+        for objective in draws.METRICS:
+            here, there = (
+                dataclasses.asdict(
+                    draws.best_of_draws(spec, count, objective=objective, keep=5, first=9, device=device)
+                )
+                for device in ("cpu", "cuda")
             )
-            for device in ("cpu", "cuda")
-        )
-        found[objective] = {"left": there.pop("left"), "kept": len(here["costs"]), "valid": here["valid"]}
-        here.pop("left")
-        found[objective]["different"] = sum(here[name] != there[name] for name in here)
+            found[objective] = {
+                "deep": len(deep),
+                "left": there["left"],
+                "kept": len(here["costs"]),
+                "valid": here["valid"],
+                "different": sum(here[name] != there[name] for name in here if name != "left"),
+            }
     return found
 
 

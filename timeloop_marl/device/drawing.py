@@ -18,7 +18,7 @@ from ..mapspace.learners.repair import sample_rows
 from ..model.collapse import CYCLES
 from ..model.evaluate import evaluate, total_energy
 from .evaluation import DONE, OK, model_translator
-from .translation import Translator, device_kernel
+from .translation import Translator, device_function, device_kernel
 
 cuda: Any = import_module("numba.cuda")  # numba's annotations do not know it
 
@@ -26,46 +26,88 @@ EDP, ENERGY, DELAY = 0, 1, 2
 """What ``draw_best`` can minimise."""
 
 VALID, LEFT = 0, 1
-"""Places in ``counts``: valid draws, and draws left to the CPU."""
+"""Places in ``counts``: valid draws, and draws left to others."""
 
 
 @cache
 def drawing_kernel(model_type: np.dtype[Any], draw_type: np.dtype[Any], shape: tuple[int, ...]) -> Any:
     """The kernel for scratch of the model and of a draw; ``shape``: axes, T, D, S, P."""
-    model, mapspace = model_translator(), Translator()
+    draw_row = _draw_function(draw_type, shape, deep=False)
+
+    def draw_rows(
+        table_box: Any,
+        space_box: Any,
+        seed: int,
+        metric: int,
+        numbers: Any,
+        costs: Any,
+        counts: Any,
+        left: Any,
+    ) -> None:
+        """Costs of the draws of these numbers, infinite where invalid; numbers of those left to the deep kernel."""
+        work_box = cuda.local.array(1, model_type)
+        draw_row(work_box[0], table_box[0], space_box[0], seed, metric, numbers, costs, counts, left)
+
+    return device_kernel(draw_rows)
+
+
+@cache
+def deep_drawing_kernel(draw_type: np.dtype[Any], shape: tuple[int, ...]) -> Any:
+    """As ``drawing_kernel``, with a box of scratch for each thread; what is left then is left to the CPU."""
+    draw_row = _draw_function(draw_type, shape, deep=True)
+
+    def draw_deep(
+        work_boxes: Any, table_box: Any, space_box: Any, seed: int, metric: int,
+        numbers: Any, costs: Any, counts: Any, left: Any,
+    ) -> None:  # fmt: skip
+        """As ``draw_rows``."""
+        work = work_boxes[cuda.grid(1)]
+        draw_row(work, table_box[0], space_box[0], seed, metric, numbers, costs, counts, left)
+
+    return device_kernel(draw_deep)
+
+
+def _draw_function(draw_type: np.dtype[Any], shape: tuple[int, ...], deep: bool) -> Any:
+    """Makes and evaluates every draw of a thread."""
+    model, mapspace = model_translator(deep), Translator()
     evaluated, energy_of = model(evaluate), model(total_energy)
     begun, sampled, decoded = mapspace(start), mapspace(sample_rows), mapspace(decode_rows)
     row_shape, loop_shape = (1, shape[0]), (1, shape[1], shape[2])
     split_shape, keep_shape = (1, shape[1]), (1, shape[3], shape[4])
 
-    def draw_rows(
-        table_box: Any, space_box: Any, seed: int, first: int, metric: int, precheck: bool,
-        costs: Any, numbers: Any, counts: Any, left: Any,
-    ) -> None:  # fmt: skip
-        """Costs of the draws from ``first`` on, infinite where invalid; numbers of those left to the CPU."""
-        work_box, draw_box = cuda.local.array(1, model_type), cuda.local.array(1, draw_type)
+    def draw_row(
+        work: Any,
+        tables: Any,
+        space: Any,
+        seed: int,
+        metric: int,
+        numbers: Any,
+        costs: Any,
+        counts: Any,
+        left: Any,
+    ) -> None:
+        draw_box = cuda.local.array(1, draw_type)
         row = cuda.local.array(row_shape, np.int64)
         factors, residuals = cuda.local.array(loop_shape, np.int64), cuda.local.array(loop_shape, np.int64)
         order, split = cuda.local.array(loop_shape, np.int8), cuda.local.array(split_shape, np.int8)
         keep = cuda.local.array(keep_shape, np.bool_)
         feasible = cuda.local.array(1, np.bool_)
         state = cuda.local.array(1, np.uint64)
-        tables, work, space, draws = table_box[0], work_box[0], space_box[0], draw_box[0]
-        for i in range(cuda.grid(1), costs.shape[0], cuda.gridsize(1)):
-            numbers[i] = first + i
+        draws = draw_box[0]
+        for i in range(cuda.grid(1), numbers.shape[0], cuda.gridsize(1)):
             costs[i] = math.inf
-            begun(state, seed, first + i)
+            begun(state, seed, numbers[i])
             sampled(space, draws, row, state, feasible)
             decoded(space, draws, row, factors, residuals, order, split, keep)
-            result = evaluated(tables, factors, residuals, order, split, keep, 0, work, work, precheck)
+            result = evaluated(tables, factors, residuals, order, split, keep, 0, work, work, False)
             if work.status[0] != DONE:
-                left[cuda.atomic.add(counts, LEFT, 1)] = first + i
+                left[cuda.atomic.add(counts, LEFT, 1)] = numbers[i]
             elif result == OK:
                 cuda.atomic.add(counts, VALID, 1)
                 energy, cycles = energy_of(tables, work), float(work.counts[CYCLES])
                 costs[i] = energy * cycles if metric == EDP else energy if metric == ENERGY else cycles
 
-    return device_kernel(draw_rows)
+    return device_function(draw_row, True)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -14,15 +15,17 @@ from ..mapping import MappingBatch
 from ..model.layout import Tables
 from ..model.outcome import Outcome
 from ..model.record import boxed
-from .evaluation import DONE, evaluation_kernel
-from .scratch import scratch_type
-from .target import simulated
-from .translation import check_unfused, unfused
+from .evaluation import BLOCK, CROWDED, DONE, WALK, deep_kernel, evaluation_kernel
+from .scratch import DEEP_BYTES, deep_type, scratch_type
+from .translation import launch
 
 cuda: Any = import_module("numba.cuda")  # numba's annotations do not know it
 
 THREADS = 128
 """Threads of a block."""
+
+DEEP_THREADS = 32
+"""The same for the deep kernel."""
 
 BATCH = 1 << 18
 """Most rows on the device at once: some 1 kB each."""
@@ -58,15 +61,20 @@ class DeviceModel:
         self.precheck = precheck
         self._tables = cuda.to_device(boxed(tables))
         self._kernel = evaluation_kernel(scratch_type(tables))
-        self._checked = False
+        self._deep = deep_type(tables)
+        self._checked: set[int] = set()
 
     def evaluate(self, mappings: MappingBatch, outcome: Outcome) -> Int64[ndarray, "left"]:
         """Fill the outcomes of a checked batch; returns the rows that are left to the CPU."""
         left = [np.zeros(0, np.int64)]
         for first in range(0, len(mappings), BATCH):
-            part = slice(first, min(first + BATCH, len(mappings)))
-            left.append(first + np.flatnonzero(self._part(mappings.take(part), outcome, part) != DONE))
-        return np.concatenate(left)
+            part = np.arange(first, min(first + BATCH, len(mappings)))
+            status = self._part(mappings, outcome, part, self.run)
+            again = part[(status == BLOCK) | (status == CROWDED)]
+            left.append(part[status == WALK])
+            if len(again):
+                left.append(again[self._part(mappings, outcome, again, self.run_deep) != DONE])
+        return np.sort(np.concatenate(left))
 
     def put(self, rows: MappingBatch, levels: int = 0) -> Resident:
         """Bring a checked batch to the device, with room for its outcomes and for accesses of ``levels`` levels."""
@@ -85,35 +93,38 @@ class DeviceModel:
 
     def run(self, batch: Resident) -> None:
         """Evaluate a batch that is on the device."""
-        self._launch(
-            batch.count,
-            *batch.columns,
-            self.precheck,
-            *batch.results,
-            batch.accesses,
-            batch.levels,
-            batch.status,
-        )
+        blocks = min(BLOCKS, -(-batch.count // THREADS))
+        launch(self._kernel, blocks, THREADS, self._arguments(batch), self._checked)
 
-    def _part(self, rows: MappingBatch, outcome: Outcome, place: slice) -> ndarray:
+    def run_deep(self, batch: Resident) -> None:
+        """The same for rows that need large scratch."""
+        blocks, threads, boxes = deep_scratch(self._deep, batch.count)
+        launch(deep_kernel(), blocks, threads, (boxes, *self._arguments(batch)), self._checked)
+
+    def _arguments(self, batch: Resident) -> tuple[Any, ...]:
+        return (
+            self._tables, *batch.columns, self.precheck, *batch.results, batch.accesses, batch.levels, batch.status,
+        )  # fmt: skip
+
+    def _part(
+        self, mappings: MappingBatch, outcome: Outcome, rows: ndarray, run: Callable[[Resident], None]
+    ) -> ndarray:
         """Status of each row of one launch."""
         count = len(rows)
-        if count == 1:  # columns of one row are of another type to the compiler
-            rows = rows.take(np.zeros(2, np.int64))
-        batch = self.put(rows, 0 if outcome.accesses is None else outcome.accesses.shape[1])
-        self.run(batch)
+        # Columns of one row are of another type to the compiler.
+        chosen = mappings.take(rows if count > 1 else np.repeat(rows, 2))
+        batch = self.put(chosen, 0 if outcome.accesses is None else outcome.accesses.shape[1])
+        run(batch)
         for name, result in zip(RESULTS, batch.results, strict=True):
-            getattr(outcome, name)[place] = result.copy_to_host()[:count]
+            getattr(outcome, name)[rows] = result.copy_to_host()[:count]
         if outcome.accesses is not None:
-            outcome.accesses[place] = batch.accesses.copy_to_host()[:count]
+            outcome.accesses[rows] = batch.accesses.copy_to_host()[:count]
         return np.asarray(batch.status.copy_to_host()[:count])
 
-    def _launch(self, rows: int, *arguments: Any) -> None:
-        """Run the kernel over ``rows`` rows whose arrays are on the device."""
-        blocks = min(BLOCKS, -(-rows // THREADS))
-        with unfused():
-            self._kernel[blocks, THREADS](self._tables, *arguments)
-        if not self._checked and not simulated():
-            for ptx in self._kernel.inspect_asm().values():
-                check_unfused(ptx)
-            self._checked = True
+
+def deep_scratch(kind: np.dtype[Any], rows: int) -> tuple[int, int, Any]:
+    """Blocks and threads of a block for a deep kernel over so many rows, and their scratch."""
+    most = min(rows, max(1, DEEP_BYTES // kind.itemsize))
+    threads = min(most, DEEP_THREADS)
+    blocks = most // threads
+    return blocks, threads, cuda.device_array(blocks * threads, kind)

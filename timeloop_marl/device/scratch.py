@@ -7,6 +7,7 @@ GPU, and the kernels read the same record as on the CPU.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,13 @@ from ..model.layout import Tables, Workspace
 from ..model.record import record_type
 
 ENTRIES = 4
-"""Access entries for each (level, data space); rows that need more are evaluated on the CPU."""
+"""Access entries for each (level, data space); rows that need more go to the deep kernel."""
+
+DEEP_ENTRIES = 64
+"""The same there; rows that need more go to the CPU."""
+
+DEEP_BYTES = 1 << 31
+"""Memory for the scratch of the deep kernel: it takes as many threads as fit."""
 
 UNUSED = (
     "event_motion", "child_offset", "child_served", "child_order", "group_multicast", "group_scatter", "group_hops",
@@ -24,18 +31,26 @@ UNUSED = (
 """What only explicitly walked blocks use. Every byte counts: numba clears the scratch when a thread begins."""
 
 
-def scratch_type(tables: Tables, entries: int = ENTRIES) -> np.dtype[Any]:
-    """The record of one thread."""
+def scratch_type(tables: Tables) -> np.dtype[Any]:
+    """The record of one thread, but for what only explicitly walked blocks use."""
+    return record_type(Workspace, _sizes(tables, ENTRIES, 1), UNUSED)
+
+
+def deep_type(tables: Tables) -> np.dtype[Any]:
+    """The record of one thread of the deep kernel, with room for the children of the largest block."""
+    return record_type(Workspace, _sizes(tables, DEEP_ENTRIES, int(tables.compute[0])))
+
+
+def _sizes(tables: Tables, entries: int, children: int) -> dict[str, int]:
     dims, levels, tiles = int(tables.dims), int(tables.levels), int(tables.tiles)
-    sizes = {
+    return {
         "D": dims,
         "P": int(tables.spaces),
         "S": levels,
         "N": max(1, int(tables.networks)),
         "L": tiles * dims + levels,
         "R": int(tables.rank_start[tables.spaces]),
-        "C": 1,
-        "G": 1,
+        "C": children,
+        "G": math.isqrt(2 * children) + 2,  # as in model.layout
         "E": entries,
     }
-    return record_type(Workspace, sizes, UNUSED)

@@ -67,6 +67,7 @@ def unfused() -> Iterator[None]:
         return
     dispatcher: Any = import_module("numba.cuda.dispatcher")
     original = dispatcher.compile_cuda
+    dispatcher.config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # a batch may be small
 
     def compile_cuda(*arguments: Any, **options: Any) -> Any:
         return original(
@@ -78,6 +79,16 @@ def unfused() -> Iterator[None]:
         yield
     finally:
         dispatcher.compile_cuda = original
+
+
+def launch(kernel: Any, blocks: int, threads: int, arguments: tuple[Any, ...], checked: set[int]) -> None:
+    """Launch a kernel; ``checked`` remembers those whose code was looked at."""
+    with unfused():
+        kernel[blocks, threads](*arguments)
+    if id(kernel) not in checked and not simulated():
+        for ptx in kernel.inspect_asm().values():
+            check_unfused(ptx)
+    checked.add(id(kernel))
 
 
 def compiler_options(given: Mapping[str, Any]) -> dict[str, Any]:
