@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ptx_machine import Heap, Machine, parameters
+from ptx_machine import Machine
+from ptx_memory import Heap, parameters
 
 from timeloop_marl.device.assembly import Resources, ptx_of, resources_of
 from timeloop_marl.device.evaluation import DONE, evaluation_kernel

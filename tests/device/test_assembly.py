@@ -17,7 +17,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-from ptx_machine import Heap, Machine, parameters
+from ptx_machine import Machine
+from ptx_memory import Heap, parameters
 
 from timeloop_marl.device.assembly import ptx_of, resources_of
 from timeloop_marl.device.drawing import EDP, drawing_kernel, plain_record
