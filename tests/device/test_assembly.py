@@ -22,8 +22,8 @@ from ptx_memory import Heap, parameters
 
 from timeloop_marl.device.assembly import ptx_of, resources_of
 from timeloop_marl.device.drawing import EDP, drawing_kernel, plain_record
-from timeloop_marl.device.evaluation import DONE, evaluation_kernel
-from timeloop_marl.device.scratch import scratch_type
+from timeloop_marl.device.evaluation import DONE, deep_kernel, evaluation_kernel
+from timeloop_marl.device.scratch import deep_type, scratch_type
 from timeloop_marl.device.translation import FUSED, check_unfused
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
@@ -98,6 +98,28 @@ def test_compiled_code_gives_the_same_bits(machine):
     )
     for name in FIGURES:
         assert getattr(outcome, name)[done].tobytes() == getattr(expected, name)[done].tobytes(), name
+
+
+def test_compiled_deep_kernel_gives_the_same_bits():
+    spec = spec_of("three_level")
+    evaluator, space = NativeEvaluator(spec, accesses=True), LearnersMapspace(spec)
+    batch = space.decode(space.consecutive(5, 0, 10))
+    batch.order[:, 1:3] = batch.order[:, 1:3, ::-1]
+    arguments, (outcome, status) = launch(evaluator, batch)
+    boxes = np.zeros(4, deep_type(evaluator.tables))
+    boxes.view(np.uint8)[:] = np.resize(
+        np.frombuffer(random.Random(2).randbytes(1021), np.uint8), boxes.nbytes
+    )
+    given = [boxes, *arguments]
+    code, heap = Machine(ptx_of(deep_kernel(), tuple(given))), Heap()
+    words = parameters(code, heap, given)
+    for thread in range(4):
+        code.run(words, heap.memory, thread % 2, thread // 2, 2, 2, b"rubbish")
+    heap.fetch()
+    expected = evaluator(batch)
+    assert (status == DONE).all() and (expected.failure == 0).any()
+    for name in FIGURES:
+        assert getattr(outcome, name).tobytes() == getattr(expected, name).tobytes(), name
 
 
 def test_compiled_draws_are_those_of_the_cpu():
