@@ -125,7 +125,7 @@ def measure(machine: str, spec: Spec, options: argparse.Namespace) -> None:
     valid = int((done & (batch.results[3].copy_to_host() == 0)).sum())
     core = cpu_rate(native, some)
     print(f"{machine}, {device_name()}: {valid / seconds:,.0f} valid mappings/s evaluated on the GPU "
-          f"({1 - done.mean():.1%} of the rows left to the CPU, not counted), {valid / seconds / core:,.0f} x "
+          f"({1 - done.mean():.1%} of the rows left to the deep kernel, not counted), {valid / seconds / core:,.0f} x "
           f"one CPU core ({core:,.0f}/s)")  # fmt: skip
     same = native(some)
     here = done[: len(some)]
@@ -166,7 +166,7 @@ def estimate(machine: str, spec: Spec, rows: int) -> None:
 
 
 def counted(spec: Spec, rows: int) -> tuple[Work, Resources | None, int, float]:
-    """Work of a valid mapping, what ptxas says, instructions in the PTX, and the share of rows left to the CPU."""
+    """Work of a valid mapping, what ptxas says, instructions in the PTX, and the share of rows left to others."""
     native, space = NativeEvaluator(spec), LearnersMapspace(spec)
     batch = native._check(space.decode(space.consecutive(1, 0, rows)))
     outcome, status = native._empty(rows), np.zeros(rows, np.int8)
@@ -205,7 +205,7 @@ def show_bounds(peak: Peak, work: Work, resources: Resources | None, length: int
     """Print what a mapping takes and how often the peak rates allow that."""
     kinds = ", ".join(f"{name} {count:,.0f}" for name, count in work.classes.most_common(10))
     print(f"  PTX instructions a valid mapping: {work.instructions:,.0f} ({kinds})")
-    print(f"  threads of a warp in step: {work.in_step:,.0f}; rows left to the CPU: {left:.1%}")
+    print(f"  threads of a warp in step: {work.in_step:,.0f}; rows left to the deep kernel: {left:.1%}")
     local = sum(count for name, count in work.bytes.items() if name.endswith("local"))
     outside = sum(work.bytes.values()) - local
     print(f"  bytes loaded and stored: {local:,.0f} in scratch, {outside:,.0f} of tables, rows and outcomes")

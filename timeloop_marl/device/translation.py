@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from ..compiling import rebuilt
 from .target import simulated
 
 cuda: Any = import_module("numba.cuda")  # numba's annotations do not know it
+
+_COMPILING = threading.RLock()
 
 FUSED = re.compile(r"\b(?:fma|mad)\.\S*f(?:32|64)\b")
 UNROUNDED = re.compile(r"\b(?:add|sub|mul|div|sqrt)(?:\.approx|\.full|\.ftz)*\.f(?:32|64)\b")
@@ -66,7 +69,6 @@ def unfused() -> Iterator[None]:
         yield
         return
     dispatcher: Any = import_module("numba.cuda.dispatcher")
-    original = dispatcher.compile_cuda
     dispatcher.config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # a batch may be small
 
     def compile_cuda(*arguments: Any, **options: Any) -> Any:
@@ -74,11 +76,13 @@ def unfused() -> Iterator[None]:
             *arguments, **{**options, "nvvm_options": compiler_options(options.get("nvvm_options") or {})}
         )
 
-    dispatcher.compile_cuda = compile_cuda
-    try:
-        yield
-    finally:
-        dispatcher.compile_cuda = original
+    with _COMPILING:
+        original = dispatcher.compile_cuda
+        dispatcher.compile_cuda = compile_cuda
+        try:
+            yield
+        finally:
+            dispatcher.compile_cuda = original
 
 
 def launch(kernel: Any, blocks: int, threads: int, arguments: tuple[Any, ...], checked: set[int]) -> None:
@@ -86,8 +90,8 @@ def launch(kernel: Any, blocks: int, threads: int, arguments: tuple[Any, ...], c
     with unfused():
         kernel[blocks, threads](*arguments)
     if id(kernel) not in checked and not simulated():
-        for ptx in kernel.inspect_asm().values():
-            check_unfused(ptx)
+        for made in kernel.overloads.values():
+            check_unfused(made.library.get_asm_str())
     checked.add(id(kernel))
 
 
