@@ -27,6 +27,10 @@ _COMPARE = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="
 _LINE = re.compile(r"(?:@(!?)%(p\d+)\s+)?([a-z][\w.]*)\s*(.*?);$")
 
 
+class UnknownInstructionError(Exception):
+    """The machine does not know an instruction."""
+
+
 class Machine:
     """One kernel.
 
@@ -35,6 +39,8 @@ class Machine:
     """
 
     def __init__(self, ptx: str) -> None:
+        if re.search(r"^\s*call", ptx, re.MULTILINE):
+            raise UnknownInstructionError("the kernel calls functions; only kernels in one piece can be run")
         self.local = int(found[1]) if (found := re.search(r"__local_depot\d+\[(\d+)\]", ptx)) else 0
         self.parameters, self.parameter_bytes = _parameters(ptx)
         body = ptx[ptx.index("{", ptx.index(".entry")) :]
