@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .api import Result, evaluate, load, search
+    from .draws import Draws, best_of_draws
     from .errors import TimeloopMarlError
     from .evaluators.native import NativeEvaluator
     from .mapping import Mapping, MappingBatch
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .sweeps.run import sweep
 
 __all__ = [
+    "Draws",
     "LearnersMapspace",
     "Mapping",
     "MappingBatch",
@@ -37,6 +39,7 @@ __all__ = [
     "SweepResult",
     "TimeloopMapspace",
     "TimeloopMarlError",
+    "best_of_draws",
     "evaluate",
     "load",
     "network",
@@ -47,6 +50,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Draws": "draws",
     "LearnersMapspace": "mapspace.axes",
     "Mapping": "mapping",
     "MappingBatch": "mapping",
@@ -59,6 +63,7 @@ _HOMES = {
     "SweepResult": "sweeps.result",
     "TimeloopMapspace": "mapspace.timeloop",
     "TimeloopMarlError": "errors",
+    "best_of_draws": "draws",
     "evaluate": "api",
     "load": "api",
     "network": "networks.run",

@@ -12,10 +12,10 @@ names another place). Where neither can be written, kernels are compiled anew in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
@@ -30,6 +30,7 @@ PACKAGE = Path(__file__).parent
 CALLED: dict[str, tuple[str, ...]] = {
     "model": ("model",),
     "mapspace": ("mapspace",),
+    "optimal": ("mapspace", "model", "optimal"),
     "searchers": ("mapspace", "searchers/timeloop"),
     "vectors": ("model", "vectors"),
 }
@@ -52,12 +53,34 @@ def inlined(function: Callable[Arguments, Result]) -> Callable[Arguments, Result
 
 
 def plain(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """The kernel as ordinary Python, with every kernel that it calls, directly or not, made ordinary too.
+    """The kernel as ordinary Python, with every kernel that it calls, directly or not, made ordinary too."""
+    return rebuilt(function, lambda source, _: source)
 
-    ``Dispatcher.py_func`` alone would still call compiled callees, because a function looks its callees up in the
-    globals of its module; so each function is rebuilt over a copy of those globals in which kernels are replaced.
+
+def rebuilt(
+    function: Callable[Arguments, Result],
+    decorate: Callable[[FunctionType, bool], Any],
+    instead: Mapping[Callable[..., Any], Any] | None = None,
+    modules: Mapping[ModuleType, ModuleType] | None = None,
+    done: dict[int, Any] | None = None,
+) -> Callable[Arguments, Result]:
+    """The kernel and all kernels that it calls made anew from their sources: one text for several targets.
+
+    A function looks its callees up in the globals of its module (so ``Dispatcher.py_func`` alone would still call
+    compiled ones); each is rebuilt over a copy of those globals in which kernels are replaced.
+
+    Args:
+        function: a kernel.
+        decorate: makes something callable of a plain function; told whether it is an ``inlined`` one. What it calls is
+            not there yet.
+        instead: kernels to something that takes their place, and is not looked into.
+        modules: modules to others that sources find under their names.
+        done: what was made before with the same arguments; more is added.
     """
-    return cast(Callable[Arguments, Result], _rebuild(cast(Dispatcher, function), {}))
+    known = {} if done is None else done
+    known.update({_number(one): other for one, other in (instead or {}).items()})
+    made = _rebuild(cast(Dispatcher, function), decorate, modules or {}, known)
+    return cast(Callable[Arguments, Result], made)
 
 
 def is_cached(function: Callable[..., object]) -> bool:
@@ -133,15 +156,26 @@ def _ignore_literals(dispatcher: Dispatcher) -> None:
     vars(dispatcher)["get_call_template"] = get_call_template
 
 
-def _rebuild(dispatcher: Dispatcher, done: dict[int, FunctionType]) -> FunctionType:
+def _number(function: Callable[..., Any]) -> int:
+    return id(cast(Dispatcher, function).py_func)
+
+
+def _rebuild(
+    dispatcher: Dispatcher,
+    decorate: Callable[[FunctionType, bool], Any],
+    modules: Mapping[ModuleType, ModuleType],
+    done: dict[int, Any],
+) -> Any:
     source = cast(FunctionType, dispatcher.py_func)
     if id(source) in done:
         return done[id(source)]
     names = dict(source.__globals__)
-    rebuilt = FunctionType(source.__code__, names, source.__name__, source.__defaults__, source.__closure__)
-    done[id(source)] = rebuilt
+    new = FunctionType(source.__code__, names, source.__name__, source.__defaults__, source.__closure__)
+    made = done[id(source)] = decorate(new, bool(dispatcher.targetoptions.get("forceinline")))
     for name in source.__code__.co_names:
         value = names.get(name)
         if isinstance(value, Dispatcher):
-            names[name] = _rebuild(value, done)
-    return rebuilt
+            names[name] = _rebuild(value, decorate, modules, done)
+        elif isinstance(value, ModuleType):
+            names[name] = modules.get(value, value)
+    return made

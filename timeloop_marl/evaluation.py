@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .device.target import DEVICES, chosen_device
 from .errors import UsageError
 from .evaluators.ahead import AheadEvaluator
 from .evaluators.base import Evaluator
@@ -43,6 +44,7 @@ class EvaluatorChoice:
         seconds: time limit of one call of it.
         on_crash: ``stop`` or ``skip`` when a call crashes or hangs.
         cache: file of evaluated mappings, shared by all runs; ``None`` = none.
+        device: where the native model runs: ``cpu``, ``cuda`` (a GPU), ``auto``. The result does not depend on it.
     """
 
     kind: str = "native"
@@ -53,12 +55,17 @@ class EvaluatorChoice:
     seconds: float | None = 60.0
     on_crash: str = OnCrash.STOP.value
     cache: Path | None = None
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise UsageError(f"unknown evaluator {self.kind!r}: expected {' or '.join(KINDS)}")
         if self.on_crash not in [entry.value for entry in OnCrash]:
             raise UsageError(f"on_crash: expected stop or skip, got {self.on_crash!r}")
+        if self.device not in DEVICES:
+            raise UsageError(f"unknown device {self.device!r}: expected {', '.join(DEVICES)}")
+        if self.device == "cuda" and self.kind == "timeloop":
+            raise UsageError("device cuda: only the native model runs there, timeloop-model does not")
         _ = self.engine
 
     @property
@@ -121,13 +128,17 @@ def make_evaluator(
         on_compile: told in one line when the native model is compiled first.
 
     Raises:
-        UsageError: there is no timeloop-model, or the cache cannot be used.
+        UsageError: there is no timeloop-model, no GPU where ``cuda`` was chosen, or the cache cannot be used.
         UnsupportedFeatureError: there is none, and the native model does not cover the design.
     """
     choice = fitting_choice(spec, choice)
     if choice.kind == "native":
-        native = NativeEvaluator(
-            spec, accesses=accesses, threads=max(threads, number(choice.jobs)), precheck=precheck
+        native = native_evaluator(
+            spec,
+            choice.device,
+            accesses=accesses,
+            threads=max(threads, number(choice.jobs)),
+            precheck=precheck,
         )
         native.warm_up(on_compile)
         return native
@@ -156,6 +167,17 @@ def predictor(
         return native
 
     return make
+
+
+def native_evaluator(
+    spec: Spec, device: str = "cpu", *, accesses: bool = False, threads: int = 1, precheck: bool = False
+) -> NativeEvaluator:
+    """The native model on the CPU or a GPU; arguments and errors as for ``make_evaluator``."""
+    if chosen_device(device) == "cpu":
+        return NativeEvaluator(spec, accesses=accesses, threads=threads, precheck=precheck)
+    from .evaluators.cuda import CudaEvaluator  # it imports the CUDA target
+
+    return CudaEvaluator(spec, accesses=accesses, threads=threads, precheck=precheck)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import kinds
-from .shared import add_files, add_program
+from .shared import add_device, add_files, add_program
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -39,4 +39,5 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--timeloop-mapper", metavar="PROGRAM", help="the program, if it is not timeloop-mapper on the path"
     )
+    add_device(parser)
     add_program(parser)

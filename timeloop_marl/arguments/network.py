@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import kinds
-from .shared import add_engine, add_knowledge, add_set, add_tensorboard
+from .shared import add_device, add_engine, add_knowledge, add_set, add_tensorboard
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,6 +25,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     _add_inputs(parser)
     _add_search(parser)
     add_engine(parser, "layers")
+    add_device(parser)
     add_knowledge(parser)
     parser.add_argument(
         "--no-transfer", dest="transfer", action="store_false", help="every layer begins with nothing"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import kinds
-from .shared import add_files
+from .shared import add_device, add_files
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,6 +42,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--samples", type=kinds.count, metavar="N", help="samples of that search (default: 4000)"
     )
     parser.add_argument("--seed", type=kinds.seed, metavar="S", help="seed of that search (default: 1)")
+    add_device(parser)
     parser.add_argument(
         "--resume", action="store_true", help="go on with the proof in -o DIR; FILES may be left out"
     )

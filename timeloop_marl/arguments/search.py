@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import kinds
-from .shared import add_files, add_knowledge, add_program, add_tensorboard
+from .shared import add_device, add_files, add_knowledge, add_program, add_tensorboard
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -56,6 +56,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         choices=("native", "timeloop"),
         help="native model (default) or the real timeloop-model",
     )
+    add_device(parser)
     parser.add_argument(
         "--verify",
         type=kinds.count,

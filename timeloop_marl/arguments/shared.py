@@ -73,6 +73,15 @@ def add_call(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Where the native model runs."""
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda", "auto"),
+        help="where the native model evaluates: cpu (default), cuda (an NVIDIA GPU, extra 'gpu'), auto; same result",
+    )
+
+
 def add_knowledge(parser: argparse.ArgumentParser) -> None:
     """What other searches have learnt, in and out."""
     parser.add_argument(

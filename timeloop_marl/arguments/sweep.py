@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import kinds
-from .shared import add_engine, add_set
+from .shared import add_device, add_engine, add_set
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -64,6 +64,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--alone", dest="share", action="store_false", help="machines learn nothing from each other"
     )
     add_engine(parser, "machines (with few of them, layers)")
+    add_device(parser)
     parser.add_argument(
         "--resume", action="store_true", help="go on with the sweep in -o DIR; FILES may be left out"
     )

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..device.target import chosen_device
 from ..evaluation import EvaluatorChoice, default_cache, timeloop_evaluator
 from ..mapping import Mapping
 from ..parallel import Engine
@@ -36,9 +37,21 @@ def evaluator_choice(options: argparse.Namespace) -> EvaluatorChoice:
         "program": options.timeloop_model,
         "seconds": options.call_seconds,
         "on_crash": getattr(options, "on_crash", None),
+        "device": device_of(options) if hasattr(options, "device") else None,
         "cache": default_cache() if cache is None else None if cache == "none" else Path(cache),
     }
     return EvaluatorChoice(**{name: value for name, value in given.items() if value is not None})
+
+
+def device_of(options: argparse.Namespace) -> str:
+    """``--device``, by default ``cpu``; asked for before anything is written.
+
+    Raises:
+        UsageError: there is no such device.
+    """
+    device = options.device or "cpu"
+    chosen_device(device)
+    return str(device)
 
 
 def verify_found(spec: Spec, mappings: Sequence[Mapping], options: argparse.Namespace) -> Verification:

@@ -27,7 +27,7 @@ from ..run_folder import RunFolder
 from ..searchers.registry import SEARCHERS
 from ..settings import Settings, read_settings
 from ..versions import versions
-from .backend import report_verification, say, verify_found
+from .backend import device_of, report_verification, say, verify_found
 from .inputs import print_notices, read_inputs
 from .screen import console
 
@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
     print_notices(spec)
     require_feasible(spec)
     settings = read_settings(document)
+    device = device_of(options)
     objective = parse_objective(options.objective or settings.objective, len(spec.architecture.storage))
     folder = RunFolder(options.output)
     folder.create()
@@ -52,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
         seconds=options.seconds or settings.seconds or _SECONDS,
         seeds=options.seeds,
         mapper=_mapper(options.timeloop_mapper),
+        device=device,
         on_run=say,
     )
     _show(comparison)

@@ -7,6 +7,7 @@ import shlex
 import sys
 
 from ..errors import UsageError
+from ..evaluation import EvaluatorChoice
 from ..interruption import exit_status
 from ..knowledge_file import load_knowledge, save_knowledge
 from ..networks.result import NetworkResult
@@ -15,7 +16,7 @@ from ..report.network_view import network_view, one_line
 from ..run_folder import RunFolder
 from ..search_result import StopReason
 from ..settings import Settings
-from .backend import say
+from .backend import device_of, say
 from .inputs import parse_values
 from .recalled import recall
 from .screen import console
@@ -37,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
         output=options.output,
         settings=_settings(options),
         resume=options.resume,
+        evaluator=EvaluatorChoice(device=device_of(options)),
         jobs=options.jobs,
         backend=options.backend,
         scheduler=options.scheduler,

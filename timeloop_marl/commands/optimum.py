@@ -21,6 +21,7 @@ from ..search_result import StopReason
 from ..settings import read_settings
 from ..specs.writing import document as document_of
 from ..specs.writing import yaml_text
+from .backend import device_of
 from .inputs import print_notices, read_inputs
 from .screen import console
 
@@ -39,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("no input files: give the architecture, problem, ... (only --resume goes without)")
     document, spec = read_inputs(options)
     print_notices(spec)
+    start = _start(options)
     objective = options.objective or read_settings(document).objective
     folder.create()
     with folder.locked():
@@ -55,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
             seconds=options.seconds,
             gap=(options.gap or 0.0) / 100,
             jobs=options.jobs,
-            start=_start(options),
+            start=start,
             output=folder.path,
             resume=options.resume,
             on_round=None if options.quiet else _progress(),
@@ -69,6 +71,7 @@ def _start(options: argparse.Namespace) -> Start:
         options.searcher or default.searcher,
         default.samples if options.samples is None else options.samples,
         default.seed if options.seed is None else options.seed,
+        device_of(options),
     )
 
 

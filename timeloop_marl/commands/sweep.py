@@ -10,6 +10,7 @@ import time
 from rich.console import Console
 
 from ..errors import UsageError
+from ..evaluation import EvaluatorChoice
 from ..interruption import exit_status
 from ..report.sweep_view import area_notes, sweep_table
 from ..run_folder import RunFolder
@@ -17,6 +18,7 @@ from ..settings import Settings
 from ..sweeps.result import DONE, FAILED, STOPPED, SweepResult
 from ..sweeps.run import sweep
 from ..sweeps.watching import SweepProgress
+from .backend import device_of
 from .inputs import parse_values
 from .recalled import recall
 from .screen import console
@@ -40,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
         paired=options.paired,
         settings=_settings(options),
         resume=options.resume,
+        evaluator=EvaluatorChoice(device=device_of(options)),
         jobs=options.jobs,
         backend=options.backend,
         scheduler=options.scheduler,

@@ -83,6 +83,7 @@ def compare_searchers(
     seconds: float,
     seeds: int,
     mapper: Program | None = None,
+    device: str = "cpu",
     on_run: Callable[[str], None] | None = None,
 ) -> Comparison:
     """Run everything, one after the other, each on one thread.
@@ -94,6 +95,7 @@ def compare_searchers(
         seeds: runs of each of ours; Timeloop's mappers always do the same.
         mapper: the real timeloop-mapper. It runs for ``seconds``; its first ``samples`` samples, if it came so far, are
             compared at equal samples, too.
+        device: where mappings are evaluated, as in ``EvaluatorChoice``.
         on_run: told in one line what begins.
 
     Raises:
@@ -107,10 +109,10 @@ def compare_searchers(
         words = f"{samples:,} samples" if limit.samples else f"{seconds:g} s"
         for name in searchers:
             say(f"{name}, {seeds} seeds, {words}")
-            courses += [run_ours(spec, name, seed, objective, limit) for seed in range(1, seeds + 1)]
+            courses += [run_ours(spec, name, seed, objective, limit, device) for seed in range(1, seeds + 1)]
         for algorithm in ALGORITHMS:
             say(f"Timeloop's {algorithm}, {words}")
-            courses.append(run_timeloop(spec, algorithm, objective, limit))
+            courses.append(run_timeloop(spec, algorithm, objective, limit, device))
     if mapper and objective.metrics[0] in ("edp", "energy", "delay"):
         for algorithm in ALGORITHMS:
             say(f"timeloop-mapper with {algorithm}, {seconds:g} s")

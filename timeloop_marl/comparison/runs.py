@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..evaluation import native_evaluator
 from ..evaluators.native import NativeEvaluator
 from ..mapping import MappingBatch
 from ..mapspace.timeloop import TimeloopMapspace
@@ -34,10 +35,12 @@ class Limit:
     seconds: float | None = None
 
 
-def run_ours(spec: Spec, name: str, seed: int, objective: Objective, limit: Limit) -> Course:
+def run_ours(
+    spec: Spec, name: str, seed: int, objective: Objective, limit: Limit, device: str = "cpu"
+) -> Course:
     """One search with a searcher of the registry, on one thread."""
     searcher = make_searcher(name, spec, seed, objective)
-    evaluator = NativeEvaluator(spec, accesses=objective.needs_accesses, precheck=searcher.precheck)
+    evaluator = native_evaluator(spec, device, accesses=objective.needs_accesses, precheck=searcher.precheck)
     evaluator.warm_up()
     searcher.warm_up()
     budget = Budget(samples=limit.samples, seconds=limit.seconds)
@@ -54,7 +57,9 @@ def run_ours(spec: Spec, name: str, seed: int, objective: Objective, limit: Limi
     return Course(name, OURS, seed, tuple(points), result.samples, result.valid, spent, result.reason.value)
 
 
-def run_timeloop(spec: Spec, algorithm: str, objective: Objective, limit: Limit) -> Course:
+def run_timeloop(
+    spec: Spec, algorithm: str, objective: Objective, limit: Limit, device: str = "cpu"
+) -> Course:
     """One of Timeloop's mappers, on one thread, freed of its own ways to end early.
 
     Timeloop counts every mapping that it draws, those that cannot even be constructed included; so does the budget.
@@ -64,7 +69,7 @@ def run_timeloop(spec: Spec, algorithm: str, objective: Objective, limit: Limit)
     options = dataclasses.replace(options, log_suboptimal=limit.samples is not None)
     space = TimeloopMapspace(dataclasses.replace(spec, mapper=options))
     searcher = TimeloopSearcher(space, options)
-    evaluator = NativeEvaluator(spec, accesses=objective.needs_accesses, precheck=True)
+    evaluator = native_evaluator(spec, device, accesses=objective.needs_accesses, precheck=True)
     evaluator.warm_up()
     space.warm_up()
     begun = time.monotonic()

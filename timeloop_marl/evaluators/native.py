@@ -82,6 +82,11 @@ class NativeEvaluator:
         usable = compiled and not precheck and not accesses
         self._vectors = VectorChoice(self._tables, vectors if usable else False)
 
+    @property
+    def tables(self) -> Tables:
+        """The constants of the Spec as kernels read them."""
+        return self._tables
+
     def __call__(self, mappings: MappingBatch) -> Outcome:
         """Outcomes of all rows, in order.
 

@@ -19,7 +19,7 @@ from ..errors import MappingError, UsageError
 from ..mapping import Mapping, MappingBatch
 from ..specs.spec import Spec
 from .diagnosis import require_feasible
-from .learners import decoding, moves, repair
+from .learners import decoding, drawing, moves, repair
 from .learners.axis import Axis, AxisKind
 from .learners.build import Builder
 from .learners.encoding import encode_mapping
@@ -74,9 +74,25 @@ class LearnersMapspace:
 
     def sample(self, n: int, rng: np.random.Generator) -> Int64[ndarray, "n axes"]:
         """n random feasible canonical rows: every axis drawn uniformly, then repaired."""
-        rows = np.zeros((n, self.axes), np.int64)
-        feasible = np.zeros(n, np.bool_)
-        repair.sample_rows(self.tables, workspace(self.tables), rows, _seeds(rng, n), feasible)
+        return self._drawn(_seeds(rng, n))
+
+    def numbered(self, seed: int, numbers: Int64[ndarray, "n"]) -> Int64[ndarray, "n axes"]:
+        """Random rows as ``sample`` draws them, each by its number: the same wherever and in whatever order."""
+        states = np.zeros(len(numbers), np.uint64)
+        for i, number in enumerate(numbers):
+            drawing.start(states[i : i + 1], seed, int(number))
+        return self._drawn(states)
+
+    def consecutive(self, seed: int, first: int, n: int) -> Int64[ndarray, "n axes"]:
+        """``numbered`` for the numbers from ``first`` on."""
+        states = np.zeros(n, np.uint64)
+        drawing.start_all(states, seed, first)
+        return self._drawn(states)
+
+    def _drawn(self, states: ndarray) -> Int64[ndarray, "n axes"]:
+        rows = np.zeros((len(states), self.axes), np.int64)
+        feasible = np.zeros(len(states), np.bool_)
+        repair.sample_rows(self.tables, workspace(self.tables), rows, states, feasible)
         return rows
 
     def repair(

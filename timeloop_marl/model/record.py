@@ -8,7 +8,7 @@ part of the compiled type, and one compilation should serve practically every pr
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import SimpleNamespace
 from typing import Protocol, TypeVar, cast
 
@@ -66,8 +66,8 @@ def views(record: Kind) -> Kind:
     return cast(Kind, SimpleNamespace(**{name: getattr(record, name) for name in names}))
 
 
-def record_type(kind: type, sizes: Mapping[str, int]) -> np.dtype[np.void]:
-    """The structured type that a class declares."""
+def record_type(kind: type, sizes: Mapping[str, int], unused: Collection[str] = ()) -> np.dtype[np.void]:
+    """The structured type that a class declares; of ``unused`` arrays one element."""
     fields: list[tuple[str, type, tuple[int, ...]]] = []
     for name, annotation in kind.__annotations__.items():
         if hasattr(np.record, name):
@@ -78,7 +78,7 @@ def record_type(kind: type, sizes: Mapping[str, int]) -> np.dtype[np.void]:
         match = _ARRAY.fullmatch(annotation)
         if match is None:
             raise TypeError(f"{kind.__name__}.{name}: no array annotation: {annotation}")
-        shape = tuple(_size(axis, sizes) for axis in match[2].split())
+        shape = tuple(1 if name in unused else _size(axis, sizes) for axis in match[2].split())
         fields.append((name, _ARRAYS[match[1]], shape))
     return np.dtype((np.record, np.dtype(fields, align=True)))
 

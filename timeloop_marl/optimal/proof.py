@@ -12,7 +12,7 @@ from typing import Any
 import joblib
 
 from ..errors import UsageError
-from ..evaluators.native import NativeEvaluator
+from ..evaluation import native_evaluator
 from ..interruption import watched
 from ..mapspace.diagnosis import require_feasible
 from ..objective import Objective, parse_objective
@@ -53,11 +53,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class Start:
-    """The search that finds a first good mapping. It only helps pruning: the optimum does not depend on it."""
+    """The search that finds a first good mapping. It only helps pruning: the optimum does not depend on it.
+
+    ``device``: where its mappings are evaluated, as in ``EvaluatorChoice``; the descent itself stays on the CPU.
+    """
 
     searcher: str = "genetic"
     samples: int = 4000
     seed: int = 1
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,9 @@ def _recall(
 def _begin(frontier: Frontier, spec: Spec, objective: Objective, start: Start) -> None:
     """Let a short search find the first mapping; its samples count as evaluated."""
     searcher = make_searcher(start.searcher, spec, start.seed, objective)
-    evaluator = NativeEvaluator(spec, accesses=objective.needs_accesses, precheck=searcher.precheck)
+    evaluator = native_evaluator(
+        spec, start.device, accesses=objective.needs_accesses, precheck=searcher.precheck
+    )
     found = run_search(searcher.space, searcher, evaluator, objective, Budget(samples=start.samples))
     frontier.seconds += found.seconds
     frontier.counts["evaluated"] += found.samples

@@ -1,0 +1,56 @@
+"""Scratch of one GPU thread: the model's ``Workspace`` with axes as short as the machine and the problem allow.
+
+It lies in the thread's local memory, which the hardware interleaves over the threads of a warp: threads that look at
+the same place of their scratch read one line. Only what is touched is ever moved. So nothing is laid out anew for the
+GPU, and the kernels read the same record as on the CPU.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..model.layout import Tables, Workspace
+from ..model.record import record_type
+
+ENTRIES = 4
+"""Access entries for each (level, data space); rows that need more go to the deep kernel."""
+
+DEEP_ENTRIES = 64
+"""The same there; rows that need more go to the CPU."""
+
+DEEP_BYTES = 1 << 31
+"""Memory for the scratch of the deep kernel: it takes as many threads as fit."""
+
+UNUSED = (
+    "event_motion", "child_offset", "child_served", "child_order", "group_multicast", "group_scatter", "group_hops",
+    "group_unicast",
+)  # fmt: skip
+"""What only explicitly walked blocks use. Every byte counts: numba clears the scratch when a thread begins."""
+
+
+def scratch_type(tables: Tables) -> np.dtype[Any]:
+    """The record of one thread, but for what only explicitly walked blocks use."""
+    return record_type(Workspace, _sizes(tables, ENTRIES, 1), UNUSED)
+
+
+def deep_type(tables: Tables) -> np.dtype[Any]:
+    """The record of one thread of the deep kernel, with room for the children of the largest block."""
+    return record_type(Workspace, _sizes(tables, DEEP_ENTRIES, int(tables.compute[0])))
+
+
+def _sizes(tables: Tables, entries: int, children: int) -> dict[str, int]:
+    dims, levels, tiles = int(tables.dims), int(tables.levels), int(tables.tiles)
+    return {
+        "D": dims,
+        "P": int(tables.spaces),
+        "S": levels,
+        "N": max(1, int(tables.networks)),
+        "L": tiles * dims + levels,
+        "R": int(tables.rank_start[tables.spaces]),
+        "C": children,
+        "G": math.isqrt(2 * children) + 2,  # as in model.layout
+        "E": entries,
+    }
