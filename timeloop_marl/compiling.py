@@ -30,7 +30,7 @@ PACKAGE = Path(__file__).parent
 CALLED: dict[str, tuple[str, ...]] = {
     "model": ("model",),
     "mapspace": ("mapspace",),
-    "searchers": ("mapspace", "searchers/timeloop"),
+    "searchers": ("mapspace", "searchers/timeloop", "searchers/marl"),
 }
 """Room of a kernel to the folders whose code may be merged into it; a kernel outside the package may call all."""
 
