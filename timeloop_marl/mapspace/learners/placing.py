@@ -65,6 +65,7 @@ def side_allows(tables: Tables, work: Work, t: int, d: int, side: int) -> bool:
 
 @inlined
 def instances_allow(tables: Tables, work: Work, t: int, value: int) -> bool:
+    """Whether ``value`` times the instances in use outside tiling level t still exist."""
     for i in range(tables.storage_of[t] + 1):
         if tables.instances[i] > 0:
             product = value

@@ -29,12 +29,12 @@ _BASIS = np.uint64(0xCBF29CE484222325)
 
 
 class Residual(NamedTuple):
-    """The Gaussian process as the chains ask it; ``count[0]`` = 0: not asked.
+    """The Gaussian process as the chains ask it; ``number[0]`` = 0: not asked.
 
     ``slack[0]``: how far below the trend it is expected to go at most, log cost.
     """
 
-    count: Int64[ndarray, "1"]
+    number: Int64[ndarray, "1"]
     points: Float64[ndarray, "inputs capacity"]
     weights: Float64[ndarray, "capacity"]
     varying: Int64[ndarray, "inputs"]
@@ -54,12 +54,12 @@ class Chains(NamedTuple):
 
 
 class Shelf(NamedTuple):
-    """The best new candidates that were passed. ``order`` lists the ``count[0]`` places in use, lowest height first."""
+    """The best new candidates that were passed. ``order`` lists the ``used[0]`` places in use, lowest height first."""
 
     rows: Int64[ndarray, "places axes"]
     heights: Float64[ndarray, "places"]
     order: Int64[ndarray, "places"]
-    count: Int64[ndarray, "1"]
+    used: Int64[ndarray, "1"]
 
 
 @inlined
@@ -69,7 +69,7 @@ def _uniform(state: np.ndarray) -> float:
 
 
 @kernel
-def fingerprint(row: np.ndarray) -> int:
+def fingerprint(row: np.ndarray) -> np.uint64:
     """A hash of 64 bits (FNV-1a over the values, mixed at the end), never 0."""
     h = _BASIS
     for a in range(row.shape[0]):
@@ -81,7 +81,7 @@ def fingerprint(row: np.ndarray) -> int:
 
 
 @kernel
-def is_known(known: np.ndarray, h: int) -> bool:
+def is_known(known: np.ndarray, h: np.uint64) -> bool:
     """Whether the open-addressed table (a power of two of uint64) holds the hash."""
     mask = known.shape[0] - 1
     k = np.int64(h >> np.uint64(1)) & mask
@@ -114,21 +114,22 @@ def enter(known: np.ndarray, hashes: np.ndarray) -> None:
 @kernel
 def put_up(shelf: Shelf, row: np.ndarray, height: float, known: np.ndarray) -> None:
     """Keep the row if it is among the lowest, new, and not on the shelf yet."""
-    places, count = shelf.heights.shape[0], shelf.count[0]
+    places, count = shelf.heights.shape[0], shelf.used[0]
     if count == places and height >= shelf.heights[shelf.order[count - 1]]:
         return
     at = count
-    while at > 0 and shelf.heights[shelf.order[at - 1]] >= height:
-        place = shelf.order[at - 1]
-        if shelf.heights[place] == height:
-            same = True
-            for a in range(row.shape[0]):
-                if shelf.rows[place, a] != row[a]:
-                    same = False
-                    break
-            if same:
-                return
+    while at > 0 and shelf.heights[shelf.order[at - 1]] > height:
         at -= 1
+    k = at - 1
+    while k >= 0 and shelf.heights[shelf.order[k]] == height:
+        same = True
+        for a in range(row.shape[0]):
+            if shelf.rows[shelf.order[k], a] != row[a]:
+                same = False
+                break
+        if same:
+            return
+        k -= 1
     if is_known(known, fingerprint(row)):
         return
     place = count if count < places else shelf.order[count - 1]
@@ -139,7 +140,7 @@ def put_up(shelf: Shelf, row: np.ndarray, height: float, known: np.ndarray) -> N
     shelf.heights[place] = height
     for a in range(row.shape[0]):
         shelf.rows[place, a] = row[a]
-    shelf.count[0] = min(places, count + 1)
+    shelf.used[0] = min(places, count + 1)
 
 
 @kernel
@@ -165,9 +166,7 @@ def _adopt(state: np.ndarray, row: np.ndarray, donor: np.ndarray, owner: np.ndar
 
 
 @allocating
-def residual_of(
-    tables: Tables, shape: Shape, work: Work, residual: Residual, row: np.ndarray
-) -> float:
+def residual_of(tables: Tables, shape: Shape, work: Work, residual: Residual, row: np.ndarray) -> float:
     """What the Gaussian process adds to the trend of a canonical row."""
     T, D = tables.base_factor.shape
     S, P = tables.keep.shape
@@ -178,7 +177,7 @@ def residual_of(
     words, flows, steps = np.zeros((1, 2 * S + 1 + 2 * S * P)), np.zeros((1, 3 * S)), np.empty(1)
     logs = np.empty((1, 4 * S * P + 2 * T))
     describe(shape, factors, order, keep, words, flows, logs, steps)
-    inputs, n = residual.varying.shape[0], residual.count[0]
+    inputs, n = residual.varying.shape[0], residual.number[0]
     x = np.empty(inputs)
     for f in range(inputs):
         x[f] = (logs[0, residual.varying[f]] - residual.shift[f]) * residual.stretch[f]
@@ -205,7 +204,7 @@ def assess(
     for i in range(rows.shape[0]):
         place_literally(tables, work, rows[i])
         heights[i] = log_cost(tables, shape, trend, work, rows[i], loops)
-        if residual.count[0] > 0:
+        if residual.number[0] > 0:
             heights[i] += residual_of(tables, shape, work, residual, rows[i])
 
 
@@ -242,10 +241,10 @@ def climb(
         for c in range(count):
             trial[:] = chains.rows[c]
             first = -1
-            others = shelf.count[0] + donors.shape[0]
+            others = shelf.used[0] + donors.shape[0]
             if others > 0 and _uniform(work.state) < exchange:
                 k = draw(work.state, others)
-                donor = shelf.rows[shelf.order[k]] if k < shelf.count[0] else donors[k - shelf.count[0]]
+                donor = shelf.rows[shelf.order[k]] if k < shelf.used[0] else donors[k - shelf.used[0]]
                 first = _adopt(work.state, trial, donor, owner)
             if first < 0:
                 number = 1
@@ -265,7 +264,7 @@ def climb(
                     write_row(tables, work, trial)
             if height - residual.slack[0] > limit:
                 continue
-            if residual.count[0] > 0:
+            if residual.number[0] > 0:
                 height += residual_of(tables, shape, work, residual, trial)
             if height <= limit:
                 chains.rows[c] = trial

@@ -22,6 +22,7 @@ _TINY = 1e-300
 _JUDGED = 192  # points whose likelihood chooses the kernel's parameters
 _LEAST = 8  # points below which nothing is predicted
 _RARELY = 16  # prices and process are computed anew when samples have grown by one part in so many
+_RETUNED = 4  # growth of the samples at which the kernel is chosen anew
 _DEPTH = 2.0  # standard deviations below the trend beyond which the process is not expected
 
 
@@ -128,7 +129,7 @@ class Critic:
                 np.zeros(1, np.int64), np.zeros((1, 1)), none, nobody, none, none, none, none, none
             )
         return Residual(
-            count=np.array([process.count]),
+            number=np.array([process.count]),
             points=process.points,
             weights=process.weights,
             varying=self._varying,
@@ -156,8 +157,8 @@ class Critic:
         if self.trend is not None:
             self.trend.fit(self._samples)
         residual = self._samples.logs - self._explained(data)
-        # The kernel is chosen anew whenever the samples have doubled: likelihoods cost as much as hundreds of samples.
-        if self._process is None or n >= 2 * self._tuned:
+        # The kernel is chosen anew now and then: likelihoods cost as much as hundreds of samples.
+        if self._process is None or n >= _RETUNED * self._tuned:
             self._process = self._rebuilt(data, residual)
         process = self._process
         process.add(self._scaled(data)[process.count :])
@@ -170,7 +171,7 @@ class Critic:
         self._shift = data.logs[:, self._varying].mean(axis=0)
         root = np.sqrt(max(1, len(self._varying)))
         self._stretch = 1.0 / (np.maximum(deviation[self._varying], 0.25) * root)
-        if self._tuned == 0 or len(residual) >= 2 * self._tuned:
+        if self._tuned == 0 or len(residual) >= _RETUNED * self._tuned:
             self._parameters = self._chosen(data, residual)
             self._tuned = len(residual)
         length, noise = self._parameters

@@ -46,9 +46,7 @@ class Foresight(NamedTuple):
         steps: bool,
     ) -> Foresight:
         """From prices by part, in the order of ``features.describe``."""
-        reads, writes, constant, fills, taken = np.split(
-            prices, [S, 2 * S, 2 * S + 1, 2 * S + 1 + S * P]
-        )
+        reads, writes, constant, fills, taken = np.split(prices, [S, 2 * S, 2 * S + 1, 2 * S + 1 + S * P])
         return cls(
             reads.copy(),
             writes.copy(),
@@ -135,9 +133,7 @@ def _collect(tables: Tables, shape: Shape, work: Work, row: np.ndarray, loops: L
 
 
 @inlined
-def _walk(
-    shape: Shape, loops: Loops, p: int, child: int, parent: int
-) -> tuple[float, float, float, float]:
+def _walk(shape: Shape, loops: Loops, p: int, child: int, parent: int) -> tuple[float, float, float, float]:
     """Words that reach all instances of ``child`` (-1 = compute), words that leave ``parent`` (-1 = nobody) for them;
     instances of the child, and how many of these hold the same words."""
     first = shape.temporal_of[child] + 1 if child >= 0 else 0

@@ -19,7 +19,9 @@ _SHELF = 32
 _HOT, _COLD = 0.5, 0.003  # log cost
 _LIFE = 12_000  # candidates after which the other island begins anew
 _ARRIVALS = _CHAINS // 2  # newcomers and elites that may displace a chain of the warmer half
-_KINDS = np.array([4, 2, 2, 1], np.int64)  # chances of moving a factor, exchanging two, swapping loops, a bypass
+_KINDS = np.array(
+    [4, 2, 2, 1], np.int64
+)  # chances of moving a factor, exchanging two, swapping loops, a bypass
 
 
 class Known:
@@ -34,7 +36,7 @@ class Known:
         hashes = np.zeros(len(rows), np.uint64)
         fingerprints(np.ascontiguousarray(rows), hashes)
         self.count += len(rows)
-        if 2 * self.count > len(self.table):
+        while 2 * self.count > len(self.table):
             old = self.table[self.table != 0]
             self.table = np.zeros(4 * len(self.table), np.uint64)
             enter(self.table, old)
@@ -75,12 +77,12 @@ class Island:
     @property
     def people(self) -> Rows:
         """The best candidates that are not known, best first."""
-        return self.shelf.rows[self.shelf.order[: self.shelf.count[0]]]
+        return self.shelf.rows[self.shelf.order[: self.shelf.used[0]]]
 
     @property
     def heights(self) -> Float64[ndarray, "people"]:
         """Predicted log costs of ``people``."""
-        return self.shelf.heights[self.shelf.order[: self.shelf.count[0]]]
+        return self.shelf.heights[self.shelf.order[: self.shelf.used[0]]]
 
     def begin(self, rows: Rows) -> None:
         """Chains start from the best of the rows, the coldest from the best."""

@@ -40,7 +40,8 @@ _RECENT = 64  # log costs that ranks are taken among
 _IMAGINED = 1024  # rows whose predicted cost shows the critic's interactions
 _TOURNAMENT = 2
 _SETTLED = 16  # samples from which on prices are good enough to rehearse elsewhere
-_NEWCOMERS = 2  # proposals of the agents that join each rehearsal, per sample
+_NEWCOMERS = 2  # proposals of the agents that join a rehearsal after each lesson, per sample
+_LESSON = (16, 64)  # fewest and most samples that the agents learn from at once: a sixteenth of all
 _SCOUTED = 8  # one of so many samples goes to the best of the other island
 _JUDGED = 24  # imagined candidates whose deviation is asked for
 _HANDED_ON = 8  # best rows of an epoch that later ones may start from
@@ -129,6 +130,10 @@ class MarlSearcher(LearnerSearcher):
         self._elite_logs: Float64[ndarray, "elites"] = np.zeros(0)
         self._recent: Float64[ndarray, "recent"] = np.zeros(0)
         self._best, self._stagnant = np.inf, 0
+        self._untaught: list[
+            tuple[Candidates, Float64[ndarray, "m"]]
+        ] = []  # samples the agents are yet to learn from
+        self._fresh_team = True  # whether the agents have learnt since they proposed last
         self._imagination: Imagination | None = None
         if self.critic is not None:
             self.critic.forget()
@@ -191,7 +196,8 @@ class MarlSearcher(LearnerSearcher):
             return self._taken(self._unseen(self._pool(2 * n)), np.arange(n))
         count = int(n * self._pool_factor())
         away = int(count * self.options.away) if self._told >= _SETTLED else 0
-        newcomers = self._pool(_NEWCOMERS * n).rows
+        newcomers = self._pool(_NEWCOMERS * n).rows if self._fresh_team else self._elites[:0]
+        self._fresh_team = False
         imagination.rehearse(newcomers, self._elites, self.team.owner, count - away, away)
         scouts = n // _SCOUTED if away else 0
         found = self._taken(self._traced(imagination.away.people[:scouts]), np.arange(scouts))
@@ -206,7 +212,7 @@ class MarlSearcher(LearnerSearcher):
 
     def _pool_factor(self) -> float:
         """Candidates per sample: more while samples are few, when predictions are cheap and choices matter most."""
-        return self.options.pool * float(np.clip(self.options.points / max(self._told, 1), 1.0, 16.0))
+        return self.options.pool * float(np.clip(self.options.points / max(self._told, 1), 0.75, 16.0))
 
     def _picked(
         self, mean: Float64[ndarray, "k"], deviation: Float64[ndarray, "k"], n: int
@@ -308,7 +314,13 @@ class MarlSearcher(LearnerSearcher):
         self._cycles = np.concatenate([self._cycles, self._outcome.cycles])[-_REMEMBERED:]
         self._recent = np.concatenate([self._recent, logs])[-_RECENT - len(logs) :]
         if self.options.learn and len(self.team):
-            self._teach(asked, logs)
+            self._untaught.append((asked, logs))
+            if sum(len(told) for _, told in self._untaught) >= np.clip(self._told // 16, *_LESSON):
+                self._teach(
+                    joined([part for part, _ in self._untaught]),
+                    np.concatenate([told for _, told in self._untaught]),
+                )
+                self._untaught, self._fresh_team = [], True
         self._update_elites(rows, logs)
         self._regroup()
         low = float(logs.min())
