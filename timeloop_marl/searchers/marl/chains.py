@@ -23,6 +23,7 @@ from .features import Shape, describe
 from .foresight import Foresight, Loops, log_cost
 from .gaussian import covariances
 
+_SAME = 1e-9  # log cost
 _HALF = 1 << 30  # draw() in two halves makes a uniform number
 _PRIME = np.uint64(0x100000001B3)
 _BASIS = np.uint64(0xCBF29CE484222325)
@@ -113,23 +114,18 @@ def enter(known: np.ndarray, hashes: np.ndarray) -> None:
 
 @kernel
 def put_up(shelf: Shelf, row: np.ndarray, height: float, known: np.ndarray) -> None:
-    """Keep the row if it is among the lowest, new, and not on the shelf yet."""
+    """Keep the row if it is among the lowest, new, and nothing of its height is on the shelf.
+
+    Rows of one height are nearly always one mapping in the critic's eyes: a batch of them would teach it nothing.
+    """
     places, count = shelf.heights.shape[0], shelf.used[0]
     if count == places and height >= shelf.heights[shelf.order[count - 1]]:
         return
     at = count
-    while at > 0 and shelf.heights[shelf.order[at - 1]] > height:
+    while at > 0 and shelf.heights[shelf.order[at - 1]] > height + _SAME:
         at -= 1
-    k = at - 1
-    while k >= 0 and shelf.heights[shelf.order[k]] == height:
-        same = True
-        for a in range(row.shape[0]):
-            if shelf.rows[shelf.order[k], a] != row[a]:
-                same = False
-                break
-        if same:
-            return
-        k -= 1
+    if at > 0 and shelf.heights[shelf.order[at - 1]] > height - _SAME:
+        return
     if is_known(known, fingerprint(row)):
         return
     place = count if count < places else shelf.order[count - 1]
