@@ -41,6 +41,7 @@ VARIANTS = (
     {"clusters": "level", "rank": False, "credit": False, "imitation": 0.0},
     {"trend": False, "points": 64, "restart": 60},
     {"exchange": 0.5, "away": 0.0},
+    {"conditioning": "network", "critic": False},
 )
 
 
@@ -57,6 +58,12 @@ class TestPaper(SearcherContract):
     name = "marl-paper"
     options = {"warmup": 64}  # noqa: RUF012
     bounded = False  # infeasible rows are meant to come
+
+
+class TestPaperWithGroupsByDimension(SearcherContract):
+    name = "marl-paper"
+    options = {"warmup": 64, "signal": "dimension", "conditioning": "network"}  # noqa: RUF012
+    bounded = False
 
 
 class TestSingleAgentRepaired(SearcherContract):
