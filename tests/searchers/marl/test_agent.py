@@ -31,9 +31,7 @@ def _network(rng: np.random.Generator) -> NetworkAgent:
     return made
 
 
-@pytest.mark.parametrize(
-    ("conditioning", "pairs"), [("none", 0), ("chain", 2), ("pairs", 3), ("network", 0)]
-)
+@pytest.mark.parametrize(("conditioning", "pairs"), [("none", 0), ("chain", 2), ("pairs", 3), ("network", 0)])
 def test_probabilities_sum_to_one(conditioning: str, pairs: int) -> None:
     made = agent(conditioning)
     assert len(made.pair) == pairs

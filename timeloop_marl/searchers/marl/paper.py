@@ -37,7 +37,7 @@ class PaperOptions:
 
     batch: int = 32
     warmup: int = 1024  # samples with one agent per parameter, before the correlation analysis
-    # pearson, spearman, mutual (of the values), interaction (of the log cost); or groups by dimension, level, joint, random
+    # pearson, spearman, mutual (of the values), interaction (of the log cost); to compare: dimension, level, joint, random
     signal: str = "pearson"
     agents: int = 0  # number of clusters, 0 = chosen by silhouette
     conditioning: str = "pairs"  # within a cluster: none, chain, pairs
@@ -77,7 +77,9 @@ class PaperSearcher(LearnerSearcher):
         self._logs: Float64[ndarray, "n"] = np.zeros(0)
         self._told = 0
         self._clustered = options.warmup == 0
-        self._control = np.random.default_rng(seed)  # for random groups; the draws of the agents stay as they are
+        self._control = np.random.default_rng(
+            seed
+        )  # for random groups; the draws of the agents stay as they are
 
     def warm_up(self) -> None:
         """Compile what the first batches would, the clustering included."""
