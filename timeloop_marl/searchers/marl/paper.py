@@ -37,7 +37,8 @@ class PaperOptions:
 
     batch: int = 32
     warmup: int = 1024  # samples with one agent per parameter, before the correlation analysis
-    # pearson, spearman, mutual (of the values), interaction (of the log cost); to compare: dimension, level, joint, random
+    # pearson, spearman, mutual (of the values), interaction (of the log cost);
+    # to compare with: dimension, level, joint, random
     signal: str = "pearson"
     agents: int = 0  # number of clusters, 0 = chosen by silhouette
     conditioning: str = "pairs"  # within a cluster: none, chain, pairs
