@@ -42,7 +42,7 @@ class NetworkAgent(Agent):
         self._weight_moments = [np.zeros(w.size) for w in self._weights for _ in range(2)]
 
     @property
-    def _weights(self) -> tuple[Float64[ndarray, "..."], ...]:
+    def _weights(self) -> tuple[ndarray, ndarray, ndarray]:
         return self.start, self.embed, self.read
 
     @property
@@ -61,13 +61,13 @@ class NetworkAgent(Agent):
         chosen = np.zeros(uniform.shape, np.int64) if rows is None else rows.copy()
         kept = np.zeros(uniform.shape, np.bool_) if stay is None else stay
         u = np.ascontiguousarray(uniform)
-        _draw(self.bias, *self._weights, self.counts, u, explore, kept, chosen)
+        _draw(self.bias, self.start, self.embed, self.read, self.counts, u, explore, kept, chosen)
         return chosen
 
     def log_chance(self, rows: Int64[ndarray, "n k"]) -> Float64[ndarray, "n"]:
         """Log-probability of choices."""
         out = np.zeros(len(rows))
-        _log_chance(self.bias, *self._weights, self.counts, rows, out)
+        _log_chance(self.bias, self.start, self.embed, self.read, self.counts, rows, out)
         return out
 
     def learn(self, rows: Int64[ndarray, "n k"], advantage: Float64[ndarray, "n"], how: Learning) -> Agent:
@@ -77,10 +77,12 @@ class NetworkAgent(Agent):
         before = self.log_chance(rows)
         for _ in range(how.epochs):
             slope = np.zeros_like(self.bias)
-            slopes = [np.zeros_like(weight) for weight in self._weights]
+            d_start, d_embed, d_read = (np.zeros_like(weight) for weight in self._weights)
             self.entropy = gradient(
                 self.bias,
-                *self._weights,
+                self.start,
+                self.embed,
+                self.read,
                 self.counts,
                 rows,
                 advantage,
@@ -88,13 +90,16 @@ class NetworkAgent(Agent):
                 how.clip,
                 how.entropy,
                 slope,
-                *slopes,
+                d_start,
+                d_embed,
+                d_read,
             )
             self.steps += 1
             mean, square = self._moments[:2]
             adam(self.bias.reshape(-1), slope.reshape(-1), mean, square, how.rate, self.steps)
+            moments = self._weight_moments
             for weight, down, mean, square in zip(
-                self._weights, slopes, self._weight_moments[::2], self._weight_moments[1::2]
+                self._weights, (d_start, d_embed, d_read), moments[::2], moments[1::2]
             ):
                 adam(weight.reshape(-1), down.reshape(-1), mean, square, _STEP * how.rate, self.steps)
         return self
