@@ -51,17 +51,18 @@ _LENGTHY = ("genetic", "cma-es@tuned", "annealing@tuned", COMMON, *PAPER)
 _OF_BASELINES = (
     Part(TIMELOOP, 1, 100_000),
     Part((*_COMPARED[1:], "random"), 10, 10_000),
+    Part((*_COMPARED[1:], "random", "annealing@tuned"), 3, 100_000),
     Part(_LENGTHY, 3, 10_000),
     Part(("sb3-maskable-ppo@tuned",), 3, 1000),
     Part(("sb3-ppo", "sb3-a2c", "optuna-tpe"), 1, 500),
-    Part((COMMON_LIBRARY,), 2, 300),
+    Part((COMMON_LIBRARY,), 2, 1000),
     *(Part(_COMPARED[1:], 3, 3000, objective) for objective in ("energy", "delay")),
 )
 _OF_OURS = (
     Part((OURS,), 10, 1000),
-    Part((OURS,), 1, 10_000),
+    Part((OURS,), 3, 10_000),
     Part(("marl:critic=false",), 3, 3000),
-    *(Part((OURS,), 2, 300, objective) for objective in ("energy", "delay")),
+    *(Part((OURS,), 5, 1000, objective) for objective in ("energy", "delay")),
 )
 _LONG = ("timeloop-random-pruned", "cross-entropy@tuned", "genetic@tuned")
 _BEST_KNOWN = tuple(

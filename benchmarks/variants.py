@@ -22,12 +22,13 @@ def results_of(
     return Results.of("edp", tasks, records.do(tasks, jobs), best_known("edp"))
 
 
-def table(results: Results, variants: Mapping[str, str], base: str) -> Lines:
+def table(results: Results, variants: Mapping[str, str], base: str, comparisons: int = 1) -> Lines:
     """Per variant: geometric mean samples (unsolved = twice the budget), unsolved runs, ratios to ``base``.
 
     A ratio below 1 = fewer samples, or a lower cost at the end, than the base. Runs are paired by pair and seed; the
-    interval is over runs.
+    intervals are over runs, at 95 % for so many ``comparisons`` together.
     """
+    misses = 5.0 / comparisons
     to = [percent(t) for t in TOLERANCES]
     yield from head(
         [
@@ -42,8 +43,8 @@ def table(results: Results, variants: Mapping[str, str], base: str) -> Lines:
         mine = [samples(results, text, t) for t in TOLERANCES]
         unsolved = [int(np.isinf(samples(results, text, t, np.inf)).sum()) for t in TOLERANCES]
         counts = [f"{number(geometric(v))} ({u} of {len(v)})" for v, u in zip(mine, unsolved)]
-        ratios = [paired(m, b) for m, b in zip(mine, bases)]
-        ends = paired(final_costs(results, text), final_costs(results, variants[base]))
+        ratios = [paired(m, b, misses) for m, b in zip(mine, bases)]
+        ends = paired(final_costs(results, text), final_costs(results, variants[base]), misses)
         yield row([name, *counts, *(["1"] * (len(ratios) + 1) if name == base else [*ratios, ends])])
 
 
@@ -59,9 +60,9 @@ def samples(results: Results, name: str, tolerance: float, unsolved: float = 2.0
     return np.concatenate([results.samples_to(p, name, tolerance, unsolved) for p in results.pairs(name)])
 
 
-def paired(mine: Values, base: Values) -> str:
-    """Geometric mean ratio and its 95 % interval."""
+def paired(mine: Values, base: Values, misses: float = 5.0) -> str:
+    """Geometric mean ratio and the interval that the truth misses in ``misses`` % of all cases."""
     logs = np.log(mine / base)
-    drawn = np.random.default_rng(0).integers(0, len(logs), (DRAWS, len(logs)))
-    low, high = np.percentile(np.exp(logs[drawn].mean(axis=1)), [2.5, 97.5])
+    drawn = np.random.default_rng(0).integers(0, len(logs), (5 * DRAWS, len(logs)))
+    low, high = np.percentile(np.exp(logs[drawn].mean(axis=1)), [misses / 2, 100 - misses / 2])
     return f"{np.exp(logs.mean()):.2f} ({low:.2f} – {high:.2f})"

@@ -31,7 +31,7 @@ CALLED: dict[str, tuple[str, ...]] = {
     "model": ("model",),
     "mapspace": ("mapspace",),
     "optimal": ("mapspace", "model", "optimal"),
-    "searchers": ("mapspace", "searchers/timeloop"),
+    "searchers": ("mapspace", "searchers/timeloop", "searchers/marl"),
     "vectors": ("model", "vectors"),
 }
 """Room of a kernel to the folders whose code may be merged into it; a kernel outside the package may call all."""

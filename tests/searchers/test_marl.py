@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -21,6 +22,7 @@ from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.model.outcome import Failure
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.search_loop import Budget, search
+from timeloop_marl.searchers.marl.grouping import fixed_groups
 from timeloop_marl.searchers.marl.options import MarlOptions
 from timeloop_marl.searchers.marl.paper import PaperOptions, PaperSearcher
 from timeloop_marl.searchers.marl.searcher import MarlSearcher
@@ -41,6 +43,7 @@ VARIANTS = (
     {"clusters": "level", "rank": False, "credit": False, "imitation": 0.0},
     {"trend": False, "points": 64, "restart": 60},
     {"exchange": 0.5, "away": 0.0},
+    {"conditioning": "network", "critic": False},
 )
 
 
@@ -57,6 +60,12 @@ class TestPaper(SearcherContract):
     name = "marl-paper"
     options = {"warmup": 64}  # noqa: RUF012
     bounded = False  # infeasible rows are meant to come
+
+
+class TestPaperWithGroupsByDimension(SearcherContract):
+    name = "marl-paper"
+    options = {"warmup": 64, "signal": "dimension", "conditioning": "network"}  # noqa: RUF012
+    bounded = False
 
 
 class TestSingleAgentRepaired(SearcherContract):
@@ -182,6 +191,31 @@ def test_the_paper_starts_with_one_agent_per_parameter_and_clusters_after_the_wa
     assert searcher.team.groups == tuple((a,) for a in range(space.axes))
     told_rows(searcher, FakeEvaluator((1,), 7), 64)
     assert 1 < len(searcher.team) < space.axes
+
+
+def test_parameters_that_break_a_buffer_together_become_one_agent() -> None:
+    """Cost is all the same; a mapping is invalid if and only if two parameters have unlike parity."""
+    space = LearnersMapspace(SPEC)
+    options = PaperOptions(warmup=512, signal="interaction")
+    searcher = PaperSearcher(space, parse_objective("edp", 3), 2, options)
+    one, other = (int(a) for a in np.argsort(-space.cardinalities, kind="stable")[:2])
+    while len(searcher.team) == space.axes:
+        rows = searcher.ask(32)
+        bad = (rows[:, one] + rows[:, other]) % 2 == 1
+        outcome = FakeEvaluator()(space.decode(rows))
+        outcome.failure[bad] = int(Failure.CAPACITY)
+        searcher.tell(rows, dataclasses.replace(outcome, energy_pj=np.ones(32), cycles=np.ones(32, np.int64)))
+    assert any({one, other} <= set(group) for group in searcher.team.groups)
+
+
+@pytest.mark.parametrize("signal", ["dimension", "level", "joint", "random"])
+def test_groups_to_compare_the_published_clusters_with(signal: str) -> None:
+    searcher = PaperSearcher(
+        LearnersMapspace(SPEC), parse_objective("edp", 3), 2, PaperOptions(warmup=64, signal=signal)
+    )
+    told_rows(searcher, FakeEvaluator((1,), 7), 128)
+    wanted = fixed_groups(searcher.space, signal, 0, "", np.random.default_rng(2))
+    assert set(searcher.team.groups) == set(wanted)
 
 
 @pytest.mark.parametrize("name", ["marl-paper", "single-agent"])

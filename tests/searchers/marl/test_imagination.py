@@ -1,111 +1,104 @@
-"""Rehearsals improve predictions, spend what they are told, and begin anew elsewhere when they stagnate."""
+"""Rehearsals improve predictions, keep to what is unknown, and begin anew elsewhere."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from fakes import FakeEvaluator
 from machines import gemm, three_level
 
 from timeloop_marl.mapspace.axes import LearnersMapspace
+from timeloop_marl.searchers.marl.candidates import joined, traced, whole
 from timeloop_marl.searchers.marl.critic import Critic
-from timeloop_marl.searchers.marl.imagination import Candidates, Climbers, Imagination, Island, joined, whole
+from timeloop_marl.searchers.marl.imagination import Imagination, Island, Known
 
 SPACE = LearnersMapspace(three_level(gemm(16, 24, 32)))
+OWNER = np.arange(SPACE.axes) % 5
 
 
-def predicted(rows: np.ndarray) -> np.ndarray:
-    return rows.sum(axis=1).astype(np.float64)
+def taught(metric: str = "edp", trend: bool = True, samples: int = 40) -> Critic:
+    critic = Critic(SPACE, metric, 60, trend)
+    rows = SPACE.sample(samples, np.random.default_rng(0))
+    outcome = FakeEvaluator((1,))(SPACE.decode(rows))
+    cycles = outcome.cycles.astype(float)
+    critic.learn(rows, outcome.energy_pj * cycles, outcome.energy_pj, cycles)
+    return critic
 
 
-def distinct(pool: Candidates, others: np.ndarray) -> Candidates:
-    known = set(SPACE.keys(others))
-    index = []
-    for i, key in enumerate(SPACE.keys(pool.rows)):
-        if key not in known:
-            known.add(key)
-            index.append(i)
-    return pool[np.array(index, np.int64)]
+@pytest.mark.parametrize("trend", [True, False])
+@pytest.mark.parametrize("metric", ["edp", "energy", "delay", "last_level_accesses"])
+def test_compiled_predictions_are_those_of_the_critic(metric: str, trend: bool) -> None:
+    critic, rows = taught(metric, trend), SPACE.sample(50, np.random.default_rng(1))
+    island = Island(critic, Known(), even=False, heated=True)
+    np.testing.assert_allclose(island._assessed(rows), critic.predict(rows, False)[0], atol=1e-9)
+    other = Island(critic, Known(), even=True, heated=True)
+    np.testing.assert_allclose(other._assessed(rows), critic.foresee(rows), atol=1e-9)
 
 
-class Counting:
-    """Local moves, counted."""
-
-    def __init__(self) -> None:
-        self.children, self.rng = 0, np.random.default_rng(0)
-
-    def __call__(self, parents: Candidates, donors: Candidates) -> Candidates:
-        self.children += len(parents)
-        return Candidates(SPACE.moved(parents.rows, self.rng), parents.origin, parents.before)
-
-
-def test_an_island_keeps_the_best_and_remembers_where_they_came_from() -> None:
-    start, vary = SPACE.sample(8, np.random.default_rng(1)), Counting()
-    island = Island(whole(start))
-    island.settle(None, predicted, distinct)
-    first = island.mean[0]
-    island.live(500, np.random.default_rng(2), vary, predicted, distinct)
-    assert vary.children == 500
-    assert island.mean[0] < first
-    assert (np.diff(island.mean) >= 0).all()
-    np.testing.assert_array_equal(island.mean, predicted(island.people.rows))
-    assert len(set(SPACE.keys(island.people.rows))) == len(island.people)
-    assert set(SPACE.keys(island.people.origin)) <= set(SPACE.keys(start))
+def test_chains_improve_and_the_shelf_keeps_the_best_that_is_new() -> None:
+    critic, known, rng = taught(), Known(), np.random.default_rng(2)
+    start = SPACE.sample(8, rng)
+    known.add(start)
+    island = Island(critic, known, even=False, heated=True)
+    island.begin(start)
+    nobody, before = start[:0], island.chains.heights.min()
+    island.live(2000, start, OWNER, 0.3, rng)
+    people = island.people
+    assert island.walked == 2000
+    assert island.heights[0] < before
+    assert (np.diff(island.heights) >= 0).all()
+    assert SPACE.feasible(people).all() and SPACE.feasible(island.chains.rows).all()
+    keys = SPACE.keys(people)
+    assert len(set(keys)) == len(keys) and not set(keys) & set(SPACE.keys(start))
+    np.testing.assert_array_equal(people, SPACE.repair(people, rng)[0])  # canonical
+    np.testing.assert_allclose(island.heights, critic.predict(people, False)[0], atol=1e-9)
+    known.add(people[:10])
+    island.settle(nobody, nobody)
+    np.testing.assert_array_equal(island.people[:22], people[10:])
 
 
-def test_the_other_island_begins_anew_when_it_stagnates_and_its_people_come_home() -> None:
-    rng = np.random.default_rng(3)
-    critic = Critic(SPACE, "delay", 40, True)
-    rows = SPACE.sample(20, rng)
-    steps = critic.make(rows).steps
-    critic.learn(rows, np.exp(steps), np.ones(20), np.exp(steps))
+def test_cold_chains_never_climb() -> None:
+    critic, rng = taught(), np.random.default_rng(3)
+    heights = {}
+    for heated in (False, True):
+        island = Island(critic, Known(), even=True, heated=heated)
+        island.begin(SPACE.sample(8, np.random.default_rng(4)))
+        island.live(4000, island.people, OWNER, 0.0, rng)
+        heights[heated] = island.chains.heights
+    assert np.ptp(heights[False]) < np.ptp(heights[True])
+
+
+def test_the_other_island_begins_anew_and_its_people_come_home() -> None:
+    critic, rng = taught(), np.random.default_rng(5)
     drawn: list[int] = []
 
     def fresh(n: int) -> np.ndarray:
         drawn.append(n)
         return SPACE.sample(n, rng)
 
-    vary = Counting()
-    imagination = Imagination(critic, rng, fresh, vary, distinct, climbing=False)
-    imagination.rehearse(whole(SPACE.sample(4, rng)), 100, 100)
-    settled = imagination.away.people
-    assert vary.children == 200
-    imagination.away.stale = 10**6
-    imagination.rehearse(whole(SPACE.sample(4, rng)), 0, 50)
-    assert len(drawn) == 3  # nobody, the first island, the second
-    best = critic.predict(settled.rows, False)[0].min()
-    assert imagination.home.mean[0] <= best + 1e-12
+    imagination = Imagination(critic, rng, fresh, Known(), 0.2)
+    elites = SPACE.sample(4, rng)
+    imagination.rehearse(elites[:0], elites, OWNER, 80, 400)
+    best = imagination.away.people[:1]
+    imagination.away.walked = 10**6
+    imagination.rehearse(elites[:0], elites, OWNER, 0, 8)
+    assert len(drawn) == 2
+    assert imagination.home.heights[0] <= critic.predict(best, False)[0][0] + 1e-9
 
 
-def test_chains_cool_and_remember_the_best_they_came_past() -> None:
-    vary = Counting()
-    chains = Climbers(whole(SPACE.sample(8, np.random.default_rng(1))))
-    chains.settle(None, predicted, distinct)
-    first, rng = chains.mean[0], np.random.default_rng(2)
-    chains.live(400, rng, vary, predicted, distinct)
-    assert vary.children == 400
-    assert not chains.over
-    assert chains.mean[0] < first
-    assert (np.diff(chains.mean) >= 0).all()
-    assert chains.mean[0] <= chains.height.min()
-    np.testing.assert_array_equal(chains.height, predicted(chains.at.rows))
-    assert len(set(SPACE.keys(chains.people.rows))) == len(chains.people)
-    chains.live(4000, rng, vary, predicted, distinct)
-    assert chains.over
-    cold = chains.height.copy()
-    chains.live(400, rng, vary, predicted, distinct)
-    assert (chains.height <= cold + 0.1).all()  # hardly a step uphill any more
+def test_what_is_known_grows_without_limit() -> None:
+    known, rng = Known(), np.random.default_rng(6)
+    rows = SPACE.sample(3000, rng)
+    known.add(rows)
+    assert len(known.table) >= 2 * np.count_nonzero(known.table)
+    assert np.count_nonzero(known.table) == len(set(SPACE.keys(rows)))
 
 
-def test_chains_and_populations_take_turns_elsewhere() -> None:
-    rng = np.random.default_rng(5)
-    critic = Critic(SPACE, "delay", 40, True)
-    rows = SPACE.sample(20, rng)
-    steps = critic.make(rows).steps
-    critic.learn(rows, np.exp(steps), np.ones(20), np.exp(steps))
-    imagination = Imagination(critic, rng, lambda n: SPACE.sample(n, rng), Counting(), distinct)
-    imagination.rehearse(whole(SPACE.sample(4, rng)), 0, 4400)
-    assert isinstance(imagination.away, Climbers)
-    imagination.rehearse(whole(SPACE.sample(4, rng)), 0, 32)
-    assert not isinstance(imagination.away, Climbers)
+def test_rows_are_compared_with_the_nearest_elite() -> None:
+    elites = np.array([[0, 0, 0, 0], [1, 1, 1, 1]])
+    found = traced(np.array([[0, 0, 0, 2], [1, 1, 1, 0], [3, 3, 3, 0]]), elites, np.array([5.0, 6.0]))
+    np.testing.assert_array_equal(found.before, [5.0, 6.0, np.nan])
+    np.testing.assert_array_equal(found.origin, [[0, 0, 0, 0], [1, 1, 1, 1], [3, 3, 3, 0]])
 
 
 def test_candidates_are_joined_in_order() -> None:

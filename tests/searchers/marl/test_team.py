@@ -60,6 +60,18 @@ def test_regrouping_keeps_logits_and_pairs_that_stay_together() -> None:
     np.testing.assert_allclose(joint, before)  # pairs across the old groups start at zero
 
 
+def test_regrouping_keeps_the_networks_of_groups_that_stay() -> None:
+    made = team("network")
+    rows, rng = SPACE.sample(20, np.random.default_rng(2)), np.random.default_rng(3)
+    made.learn(rows, rng.normal(size=(20, len(made))), HOW)
+    before = [agent.log_chance(rows[:, agent.axes]) for agent in made.agents]
+    first = made.groups[0]
+    made.regroup([*made.groups[:0:-1], *((a,) for a in first)])
+    after = [agent.log_chance(rows[:, agent.axes]) for agent in made.agents]
+    np.testing.assert_array_equal(after[: len(before) - 1], before[:0:-1])
+    assert made.groups[-1] == (first[-1],)
+
+
 def test_spatial_slots_are_likelier_at_the_start() -> None:
     chosen = {}
     for bias in (0.0, 2.0):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...compiling import kernel
-from .placing import clear, fits_choice, parallelism, put, tile_words
+from ...compiling import inlined, kernel
+from .placing import clear, fits_choice, instances_allow, parallelism, put, side_allows, tile_words
 from .tables import TEMPORAL, Tables, Work, X, Y
 
 
@@ -37,6 +37,63 @@ def _held_everywhere(work: Work) -> bool:
         if not held:
             return False
     return True
+
+
+@kernel
+def place_literally(tables: Tables, work: Work, row: np.ndarray) -> bool:
+    """Place what the row says, unasked; whether the whole meets every limit and constraint, checked once at the end."""
+    T, D = work.factor.shape
+    S, P = work.keep.shape
+    for s in range(S):
+        for p in range(P):
+            axis = tables.keep_axis[s, p]
+            work.keep[s, p] = tables.keep[s, p] if axis < 0 else row[axis]
+    one_side = True
+    work.used[:] = 1
+    for t in range(T):
+        for d in range(D):
+            work.factor[t, d], work.side[t, d] = tables.base_factor[t, d], tables.base_side[t, d]
+    for i in range(work.chosen.shape[0]):
+        choice = row[tables.item_axis[i]]
+        work.chosen[i] = choice
+        slot = tables.item_slots[tables.item_first[i] + choice]
+        t, side, d = tables.slot_level[slot], tables.slot_side[slot], tables.item_dim[i]
+        work.factor[t, d] *= tables.item_value[i]
+        if side != TEMPORAL:
+            one_side = one_side and (work.side[t, d] == TEMPORAL or work.side[t, d] == side)
+            work.side[t, d] = side
+    return one_side and _within_limits(tables, work) and _held_everywhere(work)
+
+
+@inlined
+def _within_limits(tables: Tables, work: Work) -> bool:
+    """Whether what is placed as a whole meets the limits; fills ``used`` and ``extent``."""
+    T, D = work.factor.shape
+    ok = True
+    for d in range(D):
+        inside = 1
+        for t in range(T):
+            f = work.factor[t, d]
+            inside *= f
+            if f > 1:
+                side = work.side[t, d]
+                ok = ok and (f == tables.base_factor[t, d] or f <= tables.maximum[t, d])
+                work.used[t, side] *= f
+                if side != TEMPORAL:
+                    ok = ok and side_allows(tables, work, t, d, side)
+            if tables.temporal_of[tables.storage_of[t]] == t:
+                work.extent[tables.storage_of[t], d] = inside
+    for t in range(T):
+        ok = ok and work.used[t, X] <= tables.fan[t, X] and work.used[t, Y] <= tables.fan[t, Y]
+    for s in range(work.keep.shape[0]):
+        if tables.capacity[s] >= 0:
+            words = tile_words(tables, work, s)
+            ok = ok and words <= tables.capacity[s] and words >= tables.least_fill[s]
+    for k in range(tables.demand.shape[0]):
+        t, d, least = tables.demand[k]
+        ok = ok and work.factor[t, d] >= least
+    ok = ok and instances_allow(tables, work, T - 1, 1)
+    return ok and parallelism(tables, work) >= tables.min_parallelism
 
 
 @kernel
@@ -82,20 +139,20 @@ def mask_keeps(tables: Tables, work: Work, rows: np.ndarray, s: int, p: int, all
 
 
 @kernel
-def _bounds(tables: Tables, work: Work, factors: np.ndarray, residuals: np.ndarray) -> None:
+def bounds(tables: Tables, work: Work, factors: np.ndarray, residuals: np.ndarray) -> None:
     """Loop bounds and residuals from the tuple of factors, inside-out (mapspace section 1.1)."""
     T, D = work.factor.shape
     for d in range(D):
         rem = tables.bounds[d]
         for t in range(T):
             n = min(work.factor[t, d], rem)
-            factors[t, d] = n
-            if rem % n == 0:
-                residuals[t, d] = n
-                rem = rem // n
-            else:
-                residuals[t, d] = rem % n
-                rem = rem // n + 1
+            factors[t, d], residuals[t, d] = n, n
+            if n > 1:  # divisions are dear, and most loops have one iteration
+                last = rem % n
+                rem //= n
+                if last > 0:
+                    residuals[t, d] = last
+                    rem += 1
 
 
 @kernel
@@ -148,7 +205,7 @@ def decode_rows(
     """Fill the arrays of a ``MappingBatch``."""
     for i in range(rows.shape[0]):
         load_factors(tables, work, rows[i])
-        _bounds(tables, work, factors[i], residuals[i])
+        bounds(tables, work, factors[i], residuals[i])
         for t in range(work.factor.shape[0]):
             _order(tables, work, rows[i], t, order[i, t])
             if tables.fan[t, X] * tables.fan[t, Y] > 1:

@@ -97,6 +97,31 @@ def _toggle(tables: Tables, work: Work, row: np.ndarray) -> bool:
 
 
 @kernel
+def move_row(tables: Tables, work: Work, row: np.ndarray, count: int, weights: np.ndarray) -> int:
+    """Apply ``count`` random moves; returns the column of the last moved factor, -1 none."""
+    total = weights.sum()
+    first = _NOWHERE
+    for _ in range(count):
+        kind, mark = MOVE, draw(work.state, total)
+        while mark >= weights[kind]:
+            mark -= weights[kind]
+            kind += 1
+        done = False
+        if kind == SWAP:
+            done = _swap(tables, work, row)
+        elif kind == TOGGLE:
+            done = _toggle(tables, work, row)
+        elif kind == EXCHANGE and work.chosen.shape[0] > 0:
+            axis = _exchange(tables, work, row)
+            done = axis != _NOWHERE
+            if done:
+                first = axis
+        if not done and work.chosen.shape[0] > 0:
+            first = _move(tables, work, row)
+    return first
+
+
+@kernel
 def move_rows(
     tables: Tables,
     work: Work,
@@ -110,24 +135,6 @@ def move_rows(
 
     ``first[i]``: the column of the last moved factor, whose wish the repair serves first.
     """
-    total = weights.sum()
     for i in range(rows.shape[0]):
         work.state[0] = seeds[i]
-        first[i] = _NOWHERE
-        for _ in range(counts[i]):
-            kind, mark = MOVE, draw(work.state, total)
-            while mark >= weights[kind]:
-                mark -= weights[kind]
-                kind += 1
-            done = False
-            if kind == SWAP:
-                done = _swap(tables, work, rows[i])
-            elif kind == TOGGLE:
-                done = _toggle(tables, work, rows[i])
-            elif kind == EXCHANGE and work.chosen.shape[0] > 0:
-                axis = _exchange(tables, work, rows[i])
-                done = axis != _NOWHERE
-                if done:
-                    first[i] = axis
-            if not done and work.chosen.shape[0] > 0:
-                first[i] = _move(tables, work, rows[i])
+        first[i] = move_row(tables, work, rows[i], counts[i], weights)

@@ -64,7 +64,8 @@ def side_allows(tables: Tables, work: Work, t: int, d: int, side: int) -> bool:
 
 
 @inlined
-def _instances_allow(tables: Tables, work: Work, t: int, value: int) -> bool:
+def instances_allow(tables: Tables, work: Work, t: int, value: int) -> bool:
+    """Whether ``value`` times the instances in use outside tiling level t still exist."""
     for i in range(tables.storage_of[t] + 1):
         if tables.instances[i] > 0:
             product = value
@@ -90,7 +91,7 @@ def fits(tables: Tables, work: Work, d: int, value: int, slot: int) -> bool:
                 return False
         elif work.side[t, d] != side:
             return False
-        if not _instances_allow(tables, work, t, value):
+        if not instances_allow(tables, work, t, value):
             return False
     for s in range(tables.storage_of[t], work.extent.shape[0]):
         if tables.capacity[s] >= 0:

@@ -10,7 +10,9 @@ from jaxtyping import Float64, Int64
 from numpy import ndarray
 
 from ...mapspace.axes import LearnersMapspace
+from .chains import Residual
 from .features import FeatureMaker, Features
+from .foresight import Foresight
 from .gaussian import GaussianProcess
 from .trend import Samples, Trend
 
@@ -19,6 +21,9 @@ _NOISES = (1e-4, 1e-2)
 _TINY = 1e-300
 _JUDGED = 192  # points whose likelihood chooses the kernel's parameters
 _LEAST = 8  # points below which nothing is predicted
+_RARELY = 16  # prices and process are computed anew when samples have grown by one part in so many
+_RETUNED = 4  # growth of the samples at which the kernel is chosen anew
+_DEPTH = 2.0  # standard deviations below the trend beyond which the process is not expected
 
 
 class Critic:
@@ -42,6 +47,8 @@ class Critic:
         self._shift: Float64[ndarray, "inputs"] = np.zeros(0)
         self._stretch: Float64[ndarray, "inputs"] = np.zeros(0)
         self._tuned = 0  # number of samples at which the kernel was chosen last
+        self._unread = 0  # samples since the last update
+        self.version = 0  # counts updates
 
     def expect(self, words: Float64[ndarray, "n parts"], energy: Float64[ndarray, "n"]) -> None:
         """Samples of other layers on this machine, both per computation: they tell what a word costs."""
@@ -69,7 +76,7 @@ class Critic:
         """The samples of this epoch, except for what they tell about prices."""
         if self.trend is not None:
             self.trend.keep(self._samples)
-        self._samples, self._process, self._tuned = Samples(), None, 0
+        self._samples, self._process, self._tuned, self._unread = Samples(), None, 0, 0
 
     def learn(
         self,
@@ -90,8 +97,10 @@ class Critic:
             self.make(rows), logs, np.where(valid, energies, np.nan), np.where(valid, cycles, np.nan)
         )
         self._samples = self._samples.joined(new)
+        self._unread += len(rows)
         self._trim()
-        if len(self._samples) >= _LEAST:
+        n = len(self._samples)
+        if n >= _LEAST and (self._process is None or _RARELY * self._unread >= n):
             self._update()
 
     def predict(
@@ -103,6 +112,33 @@ class Critic:
         features = self.make(rows)
         mean, deviation = self._process.predict(self._scaled(features), deviations)
         return mean + self._centre + self._explained(features), deviation
+
+    def foresight(self, even: bool) -> Foresight:
+        """The trend for compiled code, as ``foresee`` (``even``) or as part of ``predict``."""
+        levels, spaces = self.make.space.tables.keep.shape
+        if self.trend is None:
+            return Foresight.of(np.zeros(self.make.parts), np.zeros(3 * levels), levels, spaces, False, False)
+        return self.trend.foresight(levels, spaces, even)
+
+    def residual(self, asked: bool) -> Residual:
+        """The process for compiled code; an empty one if not asked or not there yet."""
+        process = self._process
+        if process is None or not (asked or self.trend is None):
+            none, nobody = np.zeros(1), np.zeros(0, np.int64)
+            return Residual(
+                np.zeros(1, np.int64), np.zeros((1, 1)), none, nobody, none, none, none, none, none
+            )
+        return Residual(
+            number=np.array([process.count]),
+            points=process.points,
+            weights=process.weights,
+            varying=self._varying,
+            shift=self._shift,
+            stretch=self._stretch,
+            length=np.array([float(process.length)]),
+            centre=np.array([self._centre]),
+            slack=np.array([_DEPTH * process.scale - self._centre]),
+        )
 
     def _trim(self) -> None:
         n = len(self._samples)
@@ -116,11 +152,13 @@ class Critic:
         data, n = self._samples.data, len(self._samples)
         if data is None:
             return
+        self._unread = 0
+        self.version += 1
         if self.trend is not None:
             self.trend.fit(self._samples)
         residual = self._samples.logs - self._explained(data)
-        # The kernel is chosen anew whenever the samples have doubled: likelihoods cost as much as hundreds of samples.
-        if self._process is None or n >= 2 * self._tuned:
+        # The kernel is chosen anew now and then: likelihoods cost as much as hundreds of samples.
+        if self._process is None or n >= _RETUNED * self._tuned:
             self._process = self._rebuilt(data, residual)
         process = self._process
         process.add(self._scaled(data)[process.count :])
@@ -133,7 +171,7 @@ class Critic:
         self._shift = data.logs[:, self._varying].mean(axis=0)
         root = np.sqrt(max(1, len(self._varying)))
         self._stretch = 1.0 / (np.maximum(deviation[self._varying], 0.25) * root)
-        if self._tuned == 0 or len(residual) >= 2 * self._tuned:
+        if self._tuned == 0 or len(residual) >= _RETUNED * self._tuned:
             self._parameters = self._chosen(data, residual)
             self._tuned = len(residual)
         length, noise = self._parameters

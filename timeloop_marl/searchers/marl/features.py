@@ -147,7 +147,7 @@ def describe(
                 kept = keep[i, s, p]
                 logs[i, own] = np.log2(fill)
                 logs[i, S * P + own] = np.log2(read)
-                logs[i, 2 * S * P + own] = np.log2(_volume(shape, extent, p, s))
+                logs[i, 2 * S * P + own] = np.log2(volume(shape, extent, p, s))
                 logs[i, 3 * S * P + own] = 4.0 if kept else 0.0
                 if kept:
                     child = s
@@ -181,7 +181,7 @@ def _add_flows(
     written = fill if s < S - 1 else 0.0
     if shape.written[p]:
         # The first time that a partial sum is updated there is nothing to read.
-        fresh = _volume(shape, extent, p, S - 1) * copies
+        fresh = volume(shape, extent, p, S - 1) * copies
         written = max(0.0, written - fresh) + read
         read = max(0.0, read - fresh)
     words[s] += read / total
@@ -244,7 +244,7 @@ def _level_logs(shape: Shape, factors: ndarray, out: ndarray) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _volume(shape: Shape, extent: ndarray, p: int, s: int) -> float:
+def volume(shape: Shape, extent: ndarray, p: int, s: int) -> float:
     """Words of the tile of data space p at storage level s; 1 at compute (s = -1)."""
     volume = 1.0
     if s >= 0:
@@ -257,7 +257,7 @@ def _volume(shape: Shape, extent: ndarray, p: int, s: int) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _overlap(shape: Shape, extent: ndarray, p: int, s: int, dim: int, step: float) -> float:
+def overlap(shape: Shape, extent: ndarray, p: int, s: int, dim: int, step: float) -> float:
     """Words that the tile of data space p at storage level s shares with itself ``step`` further along ``dim``."""
     volume = 1.0
     for r in range(shape.space_rank[p], shape.space_rank[p + 1]):
@@ -276,7 +276,7 @@ def _moved(shape: Shape, nest: Nest, extent: ndarray, p: int, child: int, parent
     """Words that reach all children, and words that leave all parents (one read serves all equal copies)."""
     first = shape.temporal_of[child] + 1 if child >= 0 else 0
     border = shape.temporal_of[parent]
-    tile = _volume(shape, extent, p, child)
+    tile = volume(shape, extent, p, child)
     arriving, leaving = tile, tile
     stationary = child >= 0  # compute holds nothing: it asks for every word anew
     for k in range(nest.first[first], nest.first[-1]):
@@ -289,7 +289,7 @@ def _moved(shape: Shape, nest: Nest, extent: ndarray, p: int, child: int, parent
         elif relevant and stationary:
             # A window that slides by less than its length: only what is new is fetched.
             stationary = False
-            new = tile - _overlap(shape, extent, p, child, nest.dim[k], nest.step[k])
+            new = tile - overlap(shape, extent, p, child, nest.dim[k], nest.step[k])
             arriving *= 1.0 + (f - 1.0) * new / tile
             leaving *= 1.0 + (f - 1.0) * new / tile
         elif not stationary:

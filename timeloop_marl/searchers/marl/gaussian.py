@@ -88,7 +88,8 @@ class GaussianProcess:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _kernel(points: ndarray, n: int, x: ndarray, length: float, out: ndarray) -> None:
+def covariances(points: ndarray, n: int, x: ndarray, length: float, out: ndarray) -> None:
+    """out[j]: covariance of x with point j."""
     out[:n] = 0.0
     for f in range(points.shape[0]):
         here = x[f]
@@ -118,7 +119,7 @@ def append(points: ndarray, upper: ndarray, count: int, more: ndarray, length: f
     column = np.empty(points.shape[1])
     for i in range(more.shape[0]):
         n = count + i
-        _kernel(points, n, more[i], length, column)
+        covariances(points, n, more[i], length, column)
         _forward(upper, n, column)
         rest = 1.0 + noise
         for j in range(n):
@@ -159,17 +160,31 @@ def predict(
     mean: ndarray,
     deviation: ndarray,
 ) -> None:
-    """Posterior mean and relative deviation of every query."""
+    """Posterior mean and relative deviation of every query; all queries are solved for side by side."""
+    m = queries.shape[0]
     column = np.empty(max(n, 1))
-    for i in range(queries.shape[0]):
-        _kernel(points, n, queries[i], length, column)
+    columns = np.empty((n if deviations else 0, m))
+    for i in range(m):
+        covariances(points, n, queries[i], length, column)
         total = 0.0
         for j in range(n):
             total += column[j] * weights[j]
         mean[i] = total
         if deviations:
-            _forward(upper, n, column)
-            rest = 1.0
             for j in range(n):
-                rest -= column[j] * column[j]
-            deviation[i] = np.sqrt(max(rest, 1e-10))
+                columns[j, i] = column[j]
+    if not deviations:
+        return
+    rest = np.ones(m)
+    for j in range(n):
+        solved = columns[j]
+        for i in range(m):
+            solved[i] /= upper[j, j]
+            rest[i] -= solved[i] * solved[i]
+        for k in range(j + 1, n):
+            u = upper[j, k]
+            line = columns[k]
+            for i in range(m):
+                line[i] -= u * solved[i]
+    for i in range(m):
+        deviation[i] = np.sqrt(max(rest[i], 1e-10))

@@ -1,149 +1,162 @@
-"""Rehearsals on the critic: populations of candidates that the agents improve before any sample is spent."""
+"""Rehearsals on the critic: chains that improve imagined candidates before any sample is spent."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int64, UInt64
 from numpy import ndarray
 
+from ...mapspace.learners.tables import workspace
 from ..learner import Rows
+from .chains import Chains, Shelf, assess, climb, enter, fingerprints, put_all
 from .critic import Critic
+from .foresight import loops_of
 
-_GENERATION = 32  # candidates predicted at once
-_TOURNAMENT = 3
-_PEOPLE = 32
-_STALE = 2000  # candidates without improvement after which an island is left
-_CHAINS = 4
-_COOLING = 4000  # candidates of all chains together until they are cold
-_HOT, _COLD = 0.5, 0.005  # log cost
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Repaired rows and where they come from: the row they were moved from (itself if none) and its log cost (nan)."""
-
-    rows: Rows
-    origin: Rows
-    before: Float64[ndarray, "n"]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: Int64[ndarray, "k"]) -> Candidates:
-        return Candidates(self.rows[index], self.origin[index], self.before[index])
+_CHAINS = 8
+_SHELF = 32
+_HOT, _COLD = 0.5, 0.003  # log cost
+_LIFE = 12_000  # candidates after which the other island begins anew
+_ARRIVALS = _CHAINS // 2  # newcomers and elites that may displace a chain of the warmer half
+_KINDS = np.array(
+    [4, 2, 2, 1], np.int64
+)  # chances of moving a factor, exchanging two, swapping loops, a bypass
 
 
-def whole(rows: Rows) -> Candidates:
-    """Rows that were not moved from others."""
-    return Candidates(rows, rows, np.full(len(rows), np.nan))
+class Known:
+    """Rows that were proposed, as hashes of 64 bits in an open-addressed table that compiled code can ask."""
+
+    def __init__(self) -> None:
+        self.table: UInt64[ndarray, "size"] = np.zeros(1024, np.uint64)
+        self.count = 0
+
+    def add(self, rows: Rows) -> None:
+        """Remember rows."""
+        hashes = np.zeros(len(rows), np.uint64)
+        fingerprints(np.ascontiguousarray(rows), hashes)
+        self.count += len(rows)
+        while 2 * self.count > len(self.table):
+            old = self.table[self.table != 0]
+            self.table = np.zeros(4 * len(self.table), np.uint64)
+            enter(self.table, old)
+        enter(self.table, hashes)
 
 
-def joined(parts: list[Candidates]) -> Candidates:
-    """All candidates, in the order of the parts."""
-    return Candidates(
-        np.concatenate([part.rows for part in parts]),
-        np.concatenate([part.origin for part in parts]),
-        np.concatenate([part.before for part in parts]),
-    )
-
-
-Predict = Callable[[Rows], Float64[ndarray, "m"]]
-Vary = Callable[[Candidates, Candidates], Candidates]  # parents and donors to children
-New = Callable[[Candidates, Rows], Candidates]  # those that are neither known nor among the rows
-
-
-@dataclass
 class Island:
-    """A population that lives on from batch to batch, best first by predicted log cost."""
+    """Chains on a ladder of heats, and a shelf with the best unknown candidates that they came past.
 
-    people: Candidates
-    mean: Float64[ndarray, "people"] = field(default_factory=lambda: np.zeros(0))
-    stale: int = 0  # candidates since the best improved
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing more is to be expected of it."""
-        return self.stale >= _STALE
-
-    def settle(self, newcomers: Candidates | None, predict: Predict, new: New) -> None:
-        """Newcomers beside those who are still unknown; all predicted anew, for the critic has learnt since."""
-        both = self.people if newcomers is None else joined([newcomers, self.people])
-        people = new(both, both.rows[:0])
-        self._keep(people, predict(people.rows))
-
-    def live(self, candidates: int, rng: np.random.Generator, vary: Vary, predict: Predict, new: New) -> None:
-        """Generations of children, ``candidates`` in all; the best of old and young survive."""
-        for start in range(0, candidates, _GENERATION):
-            people, count = self.people, min(_GENERATION, candidates - start)
-            if len(people) < 2:
-                return
-            parent = rng.integers(0, len(people), (count, _TOURNAMENT)).min(axis=1)
-            children = new(vary(people[parent], people), people.rows)
-            best = self.mean[0]
-            self._keep(joined([people, children]), np.concatenate([self.mean, predict(children.rows)]))
-            self.stale = 0 if self.mean[0] < best else self.stale + count
-
-    def _keep(self, people: Candidates, mean: Float64[ndarray, "k"]) -> None:
-        order = np.argsort(mean, kind="stable")[:_PEOPLE]
-        self.people, self.mean = people[order], mean[order]
-
-
-@dataclass
-class Climbers(Island):
-    """A few chains that anneal side by side (Kirkpatrick et al., 1983); ``people`` are the best they came past.
-
-    A population ends where most of it began to gather. Chains that still take steps uphill cross what lies between a
-    mapping that keeps weights still and one that keeps sums still.
+    Args:
+        even: asks the critic's foresight (the trend, all samples alike) instead of the whole critic.
+        heated: whether chains take steps uphill; else all are as cold as the coldest.
     """
 
-    at: Candidates = field(default_factory=lambda: whole(np.zeros((0, 0), np.int64)))
-    height: Float64[ndarray, "chains"] = field(default_factory=lambda: np.zeros(0))
-    walked: int = 0  # candidates so far
+    def __init__(self, critic: Critic, known: Known, even: bool, heated: bool) -> None:
+        space = critic.make.space
+        self.critic, self.known, self.even = critic, known, even
+        self.walked = 0  # candidates so far
+        self._work, self._loops = workspace(space.tables), loops_of(space.tables)
+        heats = np.geomspace(_COLD, _HOT if heated else _COLD, _CHAINS)
+        self.chains = Chains(np.zeros((_CHAINS, space.axes), np.int64), np.full(_CHAINS, np.inf), heats)
+        self.shelf = self._empty()
+        self._judged = -1  # version of the critic that the heights are from
+
+    def _empty(self) -> Shelf:
+        return Shelf(
+            np.zeros((_SHELF, self.critic.make.space.axes), np.int64),
+            np.full(_SHELF, np.inf),
+            np.zeros(_SHELF, np.int64),
+            np.zeros(1, np.int64),
+        )
 
     @property
-    def over(self) -> bool:
-        """Whether the chains are cold."""
-        return self.walked >= _COOLING
+    def begun(self) -> bool:
+        """Whether the chains are anywhere."""
+        return bool(np.isfinite(self.chains.heights[0]))
 
-    def settle(self, newcomers: Candidates | None, predict: Predict, new: New) -> None:
-        """As an island's; the chains stay where they are."""
-        if not len(self.at):
-            self.at = self.people[np.arange(min(_CHAINS, len(self.people)))]
-        self.height = predict(self.at.rows)
-        super().settle(newcomers, predict, new)
+    @property
+    def people(self) -> Rows:
+        """The best candidates that are not known, best first."""
+        return self.shelf.rows[self.shelf.order[: self.shelf.used[0]]]
 
-    def live(self, candidates: int, rng: np.random.Generator, vary: Vary, predict: Predict, new: New) -> None:
-        """Steps of every chain, ``candidates`` in all; uphill by chance, the colder the more rarely."""
-        visited, heights = [self.people], [self.mean]
-        for _ in range(0, candidates, max(1, len(self.at))):
-            heat = _HOT * (_COLD / _HOT) ** min(1.0, self.walked / _COOLING)
-            there = vary(self.at, self.at)
-            height = predict(there.rows)
-            uphill = np.maximum(height - self.height, 0.0)
-            taken = rng.random(len(height)) < np.exp(-uphill / heat)
-            rows = np.where(taken[:, None], there.rows, self.at.rows)
-            self.at, self.height = whole(rows), np.where(taken, height, self.height)
-            self.walked += len(height)
-            visited.append(whole(there.rows[taken]))
-            heights.append(height[taken])
-        every, means = joined(visited), np.concatenate(heights)
-        best = new(every[np.argsort(means, kind="stable")[: 2 * _PEOPLE]], every.rows[:0])
-        self._keep(best, predict(best.rows))
+    @property
+    def heights(self) -> Float64[ndarray, "people"]:
+        """Predicted log costs of ``people``."""
+        return self.shelf.heights[self.shelf.order[: self.shelf.used[0]]]
+
+    def begin(self, rows: Rows) -> None:
+        """Chains start from the best of the rows, the coldest from the best."""
+        heights = self._assessed(rows)
+        order = np.argsort(heights, kind="stable")[np.arange(_CHAINS) % len(rows)]
+        self.chains.rows[:], self.chains.heights[:] = rows[order], heights[order]
+        self.walked, self._judged = 0, self.critic.version
+
+    def settle(self, newcomers: Rows, elites: Rows) -> None:
+        """All judged by what the critic knows now; the best of newcomers and elites displace warm chains."""
+        people, heights = self.people, self.heights
+        if self._judged != self.critic.version:
+            self.chains.heights[:] = self._assessed(self.chains.rows)
+            people, heights = people.copy(), self._assessed(people)
+            self._judged = self.critic.version
+        arriving = np.concatenate([newcomers, elites])
+        reached = self._assessed(arriving)
+        both = np.concatenate([people, newcomers])
+        self.shelf = self._empty()
+        put_all(self.shelf, both, np.concatenate([heights, reached[: len(newcomers)]]), self.known.table)
+        for place, i in enumerate(np.argsort(reached, kind="stable")[:_ARRIVALS]):
+            c = _CHAINS - _ARRIVALS + place
+            if reached[i] < self.chains.heights[c]:
+                self.chains.rows[c], self.chains.heights[c] = arriving[i], reached[i]
+
+    def live(
+        self,
+        candidates: int,
+        donors: Rows,
+        owner: Int64[ndarray, "axes"],
+        exchange: float,
+        rng: np.random.Generator,
+    ) -> None:
+        """About ``candidates`` steps of all chains together. ``donors``: rows to exchange with, beside the shelf's."""
+        steps = -(-candidates // _CHAINS)
+        make = self.critic.make
+        climb(
+            make.space.tables,
+            make.shape,
+            self.critic.foresight(self.even),
+            self.critic.residual(not self.even),
+            self._work,
+            self._loops,
+            self.chains,
+            self.shelf,
+            self.known.table,
+            np.ascontiguousarray(donors),
+            owner,
+            _KINDS,
+            exchange,
+            steps,
+            int(rng.integers(0, 1 << 62)),
+        )
+        self.walked += steps * _CHAINS
+
+    def _assessed(self, rows: Rows) -> Float64[ndarray, "m"]:
+        heights, make = np.zeros(len(rows)), self.critic.make
+        foresight, residual = self.critic.foresight(self.even), self.critic.residual(not self.even)
+        rows = np.ascontiguousarray(rows)
+        assess(make.space.tables, make.shape, foresight, residual, self._work, self._loops, rows, heights)
+        return heights
 
 
 class Imagination:
-    """Where the team rehearses: a home island, and one that begins anew elsewhere whenever it stagnates.
+    """Where the team rehearses: a home island, and one that begins anew elsewhere again and again.
 
     The home island begins where the samples are best and asks the critic; the other begins anywhere and asks its
-    foresight, so that a critic led astray by its own samples, or a team settled in a poor basin, is found out. It is
-    a few annealing chains and a population by turns: each finds basins that the other misses.
+    foresight, so that a critic led astray by its own samples, or a team settled in a poor basin, is found out. On both,
+    agents take over each other's joint choices (``exchange``) beside local moves.
 
     Args:
-        fresh: makes rows to begin with. vary: children of parents, with donors. new: filter of known rows.
-        climbing: whether there are annealing chains.
+        fresh: makes rows to begin with.
+        known: rows that were proposed already.
+        heated: whether chains take steps uphill.
     """
 
     def __init__(
@@ -151,26 +164,30 @@ class Imagination:
         critic: Critic,
         rng: np.random.Generator,
         fresh: Callable[[int], Rows],
-        vary: Vary,
-        new: New,
-        climbing: bool = True,
+        known: Known,
+        exchange: float,
+        heated: bool = True,
     ) -> None:
-        self.critic, self.rng, self.fresh, self.vary, self.new = critic, rng, fresh, vary, new
-        nobody = whole(fresh(0))
-        self.home, self.away = Island(nobody), Island(nobody)
-        self._climbing = climbing
+        self.critic, self.rng, self.fresh, self.known = critic, rng, fresh, known
+        self.exchange, self._heated = exchange, heated
+        self.home, self.away = self._island(False), self._island(True)
 
-    def rehearse(self, newcomers: Candidates, at_home: int, elsewhere: int) -> None:
-        """One imagined evening: so many candidates on each island."""
+    def _island(self, even: bool) -> Island:
+        return Island(self.critic, self.known, even, self._heated)
+
+    def rehearse(
+        self, newcomers: Rows, elites: Rows, owner: Int64[ndarray, "axes"], at_home: int, elsewhere: int
+    ) -> None:
+        """One imagined evening: so many candidates on each island. ``owner``: agent of every axis."""
         if elsewhere:
-            if not len(self.away.people) or self.away.over:
-                newcomers = joined([newcomers, self.away.people])
-                kind = Climbers if self._climbing and not isinstance(self.away, Climbers) else Island
-                self.away = kind(whole(self.fresh(_PEOPLE)))
-            self.away.settle(None, self.critic.foresee, self.new)
-            self.away.live(elsewhere, self.rng, self.vary, self.critic.foresee, self.new)
-        self.home.settle(newcomers, self._predicted, self.new)
-        self.home.live(at_home, self.rng, self.vary, self._predicted, self.new)
-
-    def _predicted(self, rows: Rows) -> Float64[ndarray, "m"]:
-        return self.critic.predict(rows, False)[0]
+            nobody = newcomers[:0]
+            if not self.away.begun or self.away.walked >= _LIFE:
+                newcomers = np.concatenate([newcomers, self.away.people])
+                self.away = self._island(True)
+                self.away.begin(self.fresh(_CHAINS))
+            self.away.settle(nobody, nobody)
+            self.away.live(elsewhere, nobody, owner, self.exchange, self.rng)
+        if not self.home.begun:
+            self.home.begin(np.concatenate([elites, newcomers]))
+        self.home.settle(newcomers, elites[:_ARRIVALS])
+        self.home.live(at_home, elites, owner, self.exchange, self.rng)

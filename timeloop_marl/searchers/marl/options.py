@@ -48,10 +48,14 @@ class MarlOptions:
     critic: bool = True
     trend: bool = True  # moved words as the critic's trend
     points: int = 400  # samples that the critic remembers
-    pool: int = 24  # candidates rehearsed per sample; up to 16 times as many at the start, half at the end
+    pool: int = (
+        32  # candidates rehearsed per sample; up to 16 times as many at the start, three quarters late
+    )
     away: float = 0.5  # share of rehearsals on an island that begins anew elsewhere
-    climbing: bool = True  # annealing chains elsewhere, by turns with a population
-    exchange: float = 0.0  # share of children by agents that take over joint choices; the rest by local moves
+    climbing: bool = True  # chains of the rehearsals take steps uphill, each by its heat
+    exchange: float = (
+        0.2  # share of rehearsed candidates by agents that take over joint choices; the rest local moves
+    )
     optimism: float = 2.0  # standard deviations below the mean
     # What it takes over from other layers, if it is given their knowledge
     inherit: str = "elites,critic,policies,clusters"

@@ -20,6 +20,7 @@ from ..checks import at_least, share
 from ..learner import LearnerSearcher, Rows
 from .agent import CONDITIONING, Learning
 from .clustering import SIGNALS, clusters, strengths
+from .grouping import fixed_groups
 from .options import one_of
 from .parallel import BACKENDS, Workers
 from .penalty import Rewards
@@ -27,6 +28,7 @@ from .team import Team
 from .warming import warm_team
 
 _REMEMBERED = 8192
+_CONTROLS = ("dimension", "level", "joint", "random")  # groups that need no analysis, to compare with
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ class PaperOptions:
 
     batch: int = 32
     warmup: int = 1024  # samples with one agent per parameter, before the correlation analysis
-    signal: str = "pearson"  # pearson, spearman, mutual (of the values), interaction (of the log cost)
+    # pearson, spearman, mutual (of the values), interaction (of the log cost);
+    # to compare with: dimension, level, joint, random
+    signal: str = "pearson"
     agents: int = 0  # number of clusters, 0 = chosen by silhouette
     conditioning: str = "pairs"  # within a cluster: none, chain, pairs
     rate: float = 0.05
@@ -52,7 +56,7 @@ class PaperOptions:
         at_least(0, warmup=self.warmup, agents=self.agents, rate=self.rate, entropy=self.entropy)
         at_least(0, penalty=self.penalty)
         share(explore=self.explore)
-        one_of("signal", self.signal, SIGNALS)
+        one_of("signal", self.signal, (*SIGNALS, *_CONTROLS))
         one_of("conditioning", self.conditioning, CONDITIONING)
         one_of("backend", self.backend, BACKENDS)
 
@@ -74,6 +78,9 @@ class PaperSearcher(LearnerSearcher):
         self._logs: Float64[ndarray, "n"] = np.zeros(0)
         self._told = 0
         self._clustered = options.warmup == 0
+        self._control = np.random.default_rng(
+            seed
+        )  # for random groups; the draws of the agents stay as they are
 
     def warm_up(self) -> None:
         """Compile what the first batches would, the clustering included."""
@@ -101,11 +108,20 @@ class PaperSearcher(LearnerSearcher):
             self._cluster()
 
     def _cluster(self) -> None:
-        """Correlated parameters become one agent; signals of the cost look at valid samples alone."""
+        """Correlated parameters become one agent."""
         self._clustered = True
-        valid = np.isfinite(self._logs)
-        chosen = valid if self.options.signal == "interaction" else np.ones(len(valid), np.bool_)
-        if chosen.any():
-            rows, logs = self._rows[chosen], self._logs[chosen]
-            found = strengths(self.options.signal, rows, logs, self.space.cardinalities)
-            self.team.regroup(clusters(found, self.options.agents))
+        signal, agents = self.options.signal, self.options.agents
+        if signal in _CONTROLS:
+            self.team.regroup(fixed_groups(self.space, signal, agents, "", self._control))
+            return
+        finite = self._logs[np.isfinite(self._logs)]
+        if signal != "interaction":
+            found = strengths(signal, self._rows, self._logs, self.space.cardinalities)
+        elif len(finite):
+            # Invalid samples as they were punished: which parameters break a buffer together is what counts here.
+            punished = float(finite.max() + self.options.penalty * max(float(finite.std()), 1.0))
+            logs = np.where(np.isfinite(self._logs), self._logs, punished)
+            found = strengths(signal, self._rows, logs, self.space.cardinalities)
+        else:
+            return
+        self.team.regroup(clusters(found, agents))

@@ -19,17 +19,17 @@ from ...objective import Objective
 from ..learner import LearnerSearcher, Rows
 from . import credit
 from .agent import Learning
+from .candidates import Candidates, joined, traced, whole
 from .clustering import SIGNALS, clusters, strengths
 from .critic import Critic
 from .diary import Diary
 from .grouping import SIGNALS_OF_TEAM, Groups, fixed_groups
 from .heritage import first_candidates, heritage
-from .imagination import Candidates, Imagination, joined, whole
+from .imagination import Imagination, Known
 from .knowledge import Knowledge, LayerKnowledge
 from .learnt import knowledge_of
 from .options import MarlOptions
 from .parallel import Workers
-from .policy import adopt
 from .team import Team
 from .warming import warm_critic, warm_team
 
@@ -40,10 +40,10 @@ _RECENT = 64  # log costs that ranks are taken among
 _IMAGINED = 1024  # rows whose predicted cost shows the critic's interactions
 _TOURNAMENT = 2
 _SETTLED = 16  # samples from which on prices are good enough to rehearse elsewhere
-_NEWCOMERS = 4  # proposals of the agents that join each rehearsal, per sample
+_NEWCOMERS = 2  # proposals of the agents that join a rehearsal after each lesson, per sample
+_LESSON = (16, 64)  # fewest and most samples that the agents learn from at once: a sixteenth of all
 _SCOUTED = 8  # one of so many samples goes to the best of the other island
-_MOST_ACTING = 4  # agents that exchange choices at once
-_DONORS = 32
+_JUDGED = 24  # imagined candidates whose deviation is asked for
 _HANDED_ON = 8  # best rows of an epoch that later ones may start from
 _LADDER = (0.0, 1.0, 0.5, 2.0, 1.0, 3.0, 0.5, 1.5)  # optimism by place in the batch, relative to the option
 _LESSER = 0.02  # weight of each further metric in what the critic predicts
@@ -81,6 +81,7 @@ class MarlSearcher(LearnerSearcher):
         self._asked: Candidates | None = None
         self._inherited: Rows = np.zeros((0, space.axes), np.int64)  # to be proposed first
         self._epoch = 0
+        self._known = Known()  # what compiled code asks instead of ``_seen``
         self._diary = Diary([axis.name for axis in space.columns])
         self._diary.grouped(0, self._groups, None)
         self._begin()
@@ -129,11 +130,15 @@ class MarlSearcher(LearnerSearcher):
         self._elite_logs: Float64[ndarray, "elites"] = np.zeros(0)
         self._recent: Float64[ndarray, "recent"] = np.zeros(0)
         self._best, self._stagnant = np.inf, 0
+        self._untaught: list[
+            tuple[Candidates, Float64[ndarray, "m"]]
+        ] = []  # samples the agents are yet to learn from
+        self._fresh_team = True  # whether the agents have learnt since they proposed last
         self._imagination: Imagination | None = None
         if self.critic is not None:
             self.critic.forget()
             self._imagination = Imagination(
-                self.critic, self.rng, self._sampled, self._varied, self._unseen, options.climbing
+                self.critic, self.rng, self._sampled, self._known, options.exchange, options.climbing
             )
 
     def _sampled(self, n: int) -> Rows:
@@ -178,6 +183,8 @@ class MarlSearcher(LearnerSearcher):
         if len(chosen.rows) < n:
             chosen = joined([chosen, whole(self.fresh_random(n - len(chosen.rows)))])
         self._asked = chosen
+        if self._imagination is not None:
+            self._known.add(chosen.rows)
         return chosen.rows
 
     def _screened(self, n: int) -> Candidates:
@@ -189,35 +196,23 @@ class MarlSearcher(LearnerSearcher):
             return self._taken(self._unseen(self._pool(2 * n)), np.arange(n))
         count = int(n * self._pool_factor())
         away = int(count * self.options.away) if self._told >= _SETTLED else 0
-        imagination.rehearse(self._pool(_NEWCOMERS * n), count - away, away)
+        newcomers = self._pool(_NEWCOMERS * n).rows if self._fresh_team else self._elites[:0]
+        self._fresh_team = False
+        imagination.rehearse(newcomers, self._elites, self.team.owner, count - away, away)
         scouts = n // _SCOUTED if away else 0
-        found = self._taken(imagination.away.people, np.arange(scouts))
-        pool = imagination.home.people
-        index = self._unseen_index(pool)
-        pool, mean = pool[index], imagination.home.mean[index]
+        found = self._taken(self._traced(imagination.away.people[:scouts]), np.arange(scouts))
+        pool = self._traced(imagination.home.people)
+        index = self._unseen_index(pool)[: max(n, _JUDGED)]
+        pool, mean = pool[index], imagination.home.heights[index]
         deviation = critic.predict(pool.rows, self.options.optimism > 0)[1]
         return joined([found, self._taken(pool, self._picked(mean, deviation, n - len(found)))])
 
-    def _varied(self, parents: Candidates, donors: Candidates) -> Candidates:
-        """Children: some agents take over the joint choices of another candidate, or local moves."""
-        exchanging = self.rng.random(len(parents)) < self.options.exchange
-        if not exchanging.any():
-            return self._moved(parents)
-        exchanged = self._exchanged(parents[np.flatnonzero(exchanging)], donors)
-        return joined([self._moved(parents[np.flatnonzero(~exchanging)]), exchanged])
-
-    def _exchanged(self, parents: Candidates, donors: Candidates) -> Candidates:
-        """A few agents whose choices differ take over those of a donor."""
-        n = len(parents)
-        rows, donor = parents.rows.copy(), donors.rows[self.rng.integers(0, len(donors), n)]
-        acting = np.minimum(1 + self.rng.poisson(0.5, n), _MOST_ACTING)
-        first = np.empty(n, np.int64)
-        adopt(rows, donor, self.team.owner, acting, self.rng.random((n, _MOST_ACTING)), first)
-        return Candidates(self.space.repair(rows, self.rng, first)[0], parents.origin, parents.before)
+    def _traced(self, rows: Rows) -> Candidates:
+        return traced(rows, self._elites, self._elite_logs)
 
     def _pool_factor(self) -> float:
         """Candidates per sample: more while samples are few, when predictions are cheap and choices matter most."""
-        return self.options.pool * float(np.clip(self.options.points / max(self._told, 1), 0.5, 16.0))
+        return self.options.pool * float(np.clip(self.options.points / max(self._told, 1), 0.75, 16.0))
 
     def _picked(
         self, mean: Float64[ndarray, "k"], deviation: Float64[ndarray, "k"], n: int
@@ -254,7 +249,7 @@ class MarlSearcher(LearnerSearcher):
         if block:
             parts.append(self._acted(self._parents(block)))
         if local:
-            parts.append(self._varied(self._parents(local), self._parents(_DONORS)))
+            parts.append(self._moved(self._parents(local)))
         return joined(parts)
 
     def _parents(self, count: int) -> Candidates:
@@ -319,7 +314,13 @@ class MarlSearcher(LearnerSearcher):
         self._cycles = np.concatenate([self._cycles, self._outcome.cycles])[-_REMEMBERED:]
         self._recent = np.concatenate([self._recent, logs])[-_RECENT - len(logs) :]
         if self.options.learn and len(self.team):
-            self._teach(asked, logs)
+            self._untaught.append((asked, logs))
+            if sum(len(told) for _, told in self._untaught) >= np.clip(self._told // 16, *_LESSON):
+                self._teach(
+                    joined([part for part, _ in self._untaught]),
+                    np.concatenate([told for _, told in self._untaught]),
+                )
+                self._untaught, self._fresh_team = [], True
         self._update_elites(rows, logs)
         self._regroup()
         low = float(logs.min())

@@ -9,6 +9,7 @@ from numpy import ndarray
 
 from .bottlenecks import Bottlenecks
 from .features import Features
+from .foresight import Foresight
 
 _TINY = 1e-300
 _EXPECTED = 16.0  # what the samples of all other layers weigh together in the prices, in samples of this one
@@ -42,11 +43,22 @@ class Trend:
         """Log cost of m mappings. ``even``: by prices to which cheap and dear samples counted alike."""
         trend = np.zeros(len(features.steps))
         if self.words_matter:
-            prices = self._even_prices if even and len(self._even_prices) else self._prices
-            trend += np.log(np.maximum(weighted(features.words, prices), _TINY))
+            trend += np.log(np.maximum(weighted(features.words, self._prices_of(even)), _TINY))
         if self.steps_matter:
             trend += self._bottlenecks.log_cycles(features.flows, features.steps)
         return trend
+
+    def _prices_of(self, even: bool) -> Float64[ndarray, "parts"]:
+        return self._even_prices if even and len(self._even_prices) else self._prices
+
+    def foresight(self, levels: int, spaces: int, even: bool) -> Foresight:
+        """The same for compiled code, of a machine of so many storage levels and a problem of so many data spaces."""
+        delay = np.zeros(3 * levels)
+        delay[self._bottlenecks.paths] = self._bottlenecks.delay
+        prices = self._prices_of(even)
+        if not len(prices):
+            prices = np.zeros(2 * levels + 1 + 2 * levels * spaces)
+        return Foresight.of(prices, delay, levels, spaces, self.words_matter, self.steps_matter)
 
     @property
     def known(self) -> bool:

@@ -9,15 +9,15 @@ from .agent import Learning
 from .clustering import SIGNALS, strengths
 from .critic import Critic
 from .grouping import by_dimension
+from .imagination import Imagination, Known
 from .parallel import Workers
-from .policy import adopt
 from .team import Team
 
 _ROWS = 12
 
 
 def warm_team(space: LearnersMapspace, conditioning: str) -> None:
-    """Drawing, drawing anew, exchanging, learning, and every signal of the clustering."""
+    """Drawing, drawing anew, learning, and every signal of the clustering."""
     if not space.axes:
         return
     rng = np.random.default_rng(0)
@@ -26,23 +26,19 @@ def warm_team(space: LearnersMapspace, conditioning: str) -> None:
     rows = space.sample(_ROWS, rng)
     everyone = np.ones((_ROWS, len(team)), np.bool_)
     team.redraw(rows, everyone, 0.5, rng, 0.1)
-    adopt(
-        rows.copy(),
-        rows[::-1].copy(),
-        team.owner,
-        np.ones(_ROWS, np.int64),
-        rng.random((_ROWS, 1)),
-        np.empty(_ROWS, np.int64),
-    )
     team.learn(rows, everyone.astype(np.float64), Learning(0.1, 0.2, 0.01, 1))
     for signal in SIGNALS:
         strengths(signal, rows, rng.random(_ROWS), space.cardinalities)
 
 
 def warm_critic(space: LearnersMapspace) -> None:
-    """Features, prices, the process and its predictions."""
+    """Features, prices, the process, its predictions and the rehearsals on it."""
     rng = np.random.default_rng(0)
     rows, costs = space.sample(_ROWS, rng), 1.0 + rng.random(_ROWS)
     critic = Critic(space, "edp", 16, True)
     critic.learn(rows, costs, costs, costs)
     critic.predict(rows)
+    known = Known()
+    imagination = Imagination(critic, rng, lambda n: space.sample(n, rng), known, 0.5)
+    imagination.rehearse(rows[:2], rows, np.zeros(space.axes, np.int64), 1, 1)
+    known.add(rows)
