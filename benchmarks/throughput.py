@@ -86,7 +86,7 @@ def files(pair: str) -> list[Path]:
 
 def layer_files(layer: Path) -> list[Path]:
     """``eyeriss_like`` with a layer of ``problems/``."""
-    return [ROOT / "arch" / "eyeriss_like", layer]
+    return [*sorted((ROOT / "arch" / "eyeriss_like").glob("*.yaml")), layer]
 
 
 def draw(spec: Spec, wanted: int) -> tuple[MappingBatch, MappingBatch]:
