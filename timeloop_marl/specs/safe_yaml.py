@@ -57,6 +57,10 @@ def parse_yaml(
     return _Composer(text, locate, keep_first, include_tag, include).document()
 
 
+def _too_deep(place: Origin) -> SpecError:
+    return error_at(place, "nested too deeply", expected=f"at most {MAX_DEPTH} levels")
+
+
 class _Composer:
     def __init__(
         self, text: str, locate: Locate, keep_first: bool, include_tag: str, include: Include | None
@@ -74,6 +78,8 @@ class _Composer:
         except yaml.YAMLError as error:
             file, line = self.locate(_error_line(error, text))
             problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
+            if "nesting depth" in problem:  # libyaml's own limit, of which newer versions have one
+                raise _too_deep(Origin(file, line)) from None
             raise error_at(
                 Origin(file, line),
                 f"not valid YAML: {problem}",
@@ -103,8 +109,7 @@ class _Composer:
     def _node(self, event: Any, path: KeyPath, depth: int) -> Any:
         origin = self._origin(event, path)
         if depth > MAX_DEPTH:
-            place = Origin(origin.file, origin.line, path[:8])
-            raise error_at(place, "nested too deeply", expected=f"at most {MAX_DEPTH} levels")
+            raise _too_deep(Origin(origin.file, origin.line, path[:8]))
         if isinstance(event, yaml.AliasEvent):
             return self._count(self._alias(event.anchor, origin), origin)
         anchor = event.anchor
