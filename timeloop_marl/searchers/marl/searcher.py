@@ -157,7 +157,7 @@ class MarlSearcher(LearnerSearcher):
         if self._epoch % 2 == 0:
             self._update_elites(self._past, self._past_logs)
             self._best = float(self._past_logs[0]) if len(self._past_logs) else np.inf
-            self._recall()
+        self._recall()
 
     def _recall(self) -> None:
         """The critic learns the best samples of all epochs anew, and some of the others."""
