@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..model.layout import Tables, Workspace
+from ..model.layout import OF_VECTORS, Tables, Workspace
 from ..model.record import record_type
 
 ENTRIES = 4
@@ -33,12 +33,12 @@ UNUSED = (
 
 def scratch_type(tables: Tables) -> np.dtype[Any]:
     """The record of one thread, but for what only explicitly walked blocks use."""
-    return record_type(Workspace, _sizes(tables, ENTRIES, 1), UNUSED)
+    return record_type(Workspace, _sizes(tables, ENTRIES, 1), (*UNUSED, *OF_VECTORS))
 
 
 def deep_type(tables: Tables) -> np.dtype[Any]:
     """The record of one thread of the deep kernel, with room for the children of the largest block."""
-    return record_type(Workspace, _sizes(tables, DEEP_ENTRIES, int(tables.compute[0])))
+    return record_type(Workspace, _sizes(tables, DEEP_ENTRIES, int(tables.compute[0])), OF_VECTORS)
 
 
 def _sizes(tables: Tables, entries: int, children: int) -> dict[str, int]:
@@ -48,6 +48,7 @@ def _sizes(tables: Tables, entries: int, children: int) -> dict[str, int]:
         "P": int(tables.spaces),
         "S": levels,
         "N": max(1, int(tables.networks)),
+        "T": tiles,
         "L": tiles * dims + levels,
         "R": int(tables.rank_start[tables.spaces]),
         "C": children,

@@ -28,6 +28,13 @@ TEMPORAL, SPATIAL_X, SPATIAL_Y = 0, 1, 2
 NO_LIMIT = -1
 """``Tables.capacity`` of a level without a size."""
 
+OF_VECTORS = (
+    "inside", "step", "lead", "weight", "start", "outside", "first_dim", "motion", "motion_dim", "motion_stride",
+    "again", "visits", "near_motion", "near_dim", "near_stride", "near_again", "near_visits", "apart", "block_reach",
+    "packed", "irregular",
+)  # fmt: skip
+"""Arrays of ``Workspace`` that only the closed form over vectors of mappings uses (``regular``)."""
+
 LEAST_CHILDREN = 65536
 ENTRY_CAPACITY = 64
 _LEAST = {"D": 12, "P": 4, "S": 16, "T": 32, "R": 24, "terms": 48, "N": 24, "A": 16}
