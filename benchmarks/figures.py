@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from measures import Results
+from running import cost_after
 
 # Okabe and Ito's colours, with a style each so that they differ without colour too.
 STYLES = (
@@ -20,6 +21,7 @@ STYLES = (
     ("#CC79A7", "--"), ("#E69F00", "-."), ("#56B4E9", "-"),
 )  # fmt: skip
 _LOWEST, _HIGHEST = 0.1, 10_000.0  # per cent above the best known; what lies beyond is drawn on the edge
+_FEWEST = 3  # runs that a curve needs to go on
 _NAMES = {"edp": "EDP"}
 _TICKS = (0.1, 0.5, 2, 10, 100, 1000, 10_000)
 
@@ -58,9 +60,15 @@ def convergence(results: Results, searchers: Sequence[str], path: Path, columns:
 
 
 def _band(panel: Axes, results: Results, pair: str, name: str, colour: str, dashes: str) -> None:
-    at = np.unique(np.geomspace(8, results.longest(pair, name), 60).astype(int))
+    entries = results.runs[pair, name]
+    # As far as three runs go; shorter ones stay where they ended, so that no curve jumps where they do.
+    end = sorted((entry["budget"] for entry in entries), reverse=True)[:_FEWEST][-1]
+    at = np.unique(np.geomspace(8, end, 60).astype(int))
     # Without a valid mapping the cost is infinite, which percentiles cannot interpolate.
-    costs = [np.minimum(results.costs(pair, name, int(n)), _HIGHEST) for n in at]
+    costs = [
+        np.minimum([cost_after(entry, int(n)) / results.best[pair] for entry in entries], _HIGHEST)
+        for n in at
+    ]
     bands = np.array([np.percentile(values, [25, 50, 75]) for values in costs]).T
     low, middle, high = ((bands - 1) * 100).clip(_LOWEST, _HIGHEST * 10)
     panel.fill_between(at, low, high, color=colour, alpha=0.15, linewidth=0)
