@@ -54,7 +54,7 @@ def draw(records: Sequence[Record]) -> None:
     axes.set_xscale("log")
     axes.set_ylim(0, 1.02)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_xlabel("seconds, two threads")
+    axes.set_xlabel("seconds, one or two threads")
     axes.set_ylabel("EDP that may still be saved")
     axes.set_title("Gap still open, pairs without a proof", loc="left")
     axes.grid(True, color="#E5E5E5")
