@@ -130,7 +130,7 @@ class Emitter:
     def _whole(self, operation: str, a: Value, b: Value) -> Value:
         """Of counts from 0 to 2^53: their quotient as a double is never rounded up to the next integer."""
         if self.kind(a, b) != INT:
-            raise NotImplementedError(f"{operation} of doubles")
+            raise TypeError(f"{operation} takes whole numbers here, not doubles")
         if _is(b, 1):
             return self.convert(a, INT) if operation == "//" else 0
         if isinstance(b, int) and b & (b - 1) == 0:
