@@ -45,7 +45,7 @@ def drawn(spec: Spec, rows: int) -> MappingBatch:
     mapspace, evaluator = TimeloopMapspace(spec), NativeEvaluator(spec, vectors=False)
     generator = np.random.default_rng(3)
     parts, valid = [], 0
-    for _ in range(20):
+    for _ in range(80):
         batch = mapspace.decode(mapspace.sample(generator, 4000))
         fine = evaluator(batch).failure == 0
         parts += [batch.take(np.flatnonzero(fine)[:rows]), batch.take(np.flatnonzero(~fine)[: rows // 10])]

@@ -22,7 +22,7 @@ from .outcome import Failure
 from .regular_block import fill_regular_block
 from .regular_links import list_neighbours
 from .regular_loops import fetch_regular, list_steps, measure_boxes, weigh_loops
-from .survey import IMPERFECT, is_imperfect, measure_held, measure_spread, spread_levels
+from .survey import IMPERFECT, grow, is_imperfect, measure_held, measure_spread, spread_levels
 from .traffic import count_traffic
 
 OK = int(Failure.OK)
@@ -48,8 +48,7 @@ def first_look(
     for d in range(tables.dims):
         work.reach[d] = 1
     for t in range(tables.tiles):
-        for d in range(tables.dims):
-            work.reach[d] *= factors[i, t, d]
+        grow(tables, factors, i, t, work)
         if tables.tile_spatial[t]:
             continue
         s = tables.tile_storage[t]

@@ -77,36 +77,19 @@ def is_imperfect(
 
 
 @inlined
-def precheck(tables: Tables, factors: Int64[ndarray, "m T D"], i: int, work: Workspace) -> int:
-    """Failure class of the first level that fails the mapper's capacity pre-check."""
+def check_levels(
+    tables: Tables, factors: Int64[ndarray, "m T D"], i: int, work: Workspace, prechecks: bool
+) -> int:
+    """Failure class of the first level, inside-out, that fails the evaluation's check or the mapper's pre-check."""
     for d in range(tables.dims):
         work.reach[d] = 1
     for t in range(tables.tiles):
-        _grow(tables, factors, i, t, work)
+        grow(tables, factors, i, t, work)
         if tables.tile_spatial[t]:
             continue
         s = tables.tile_storage[t]
         measure_held(tables, work, s)
-        failure = precheck_storage(tables, work, s)
-        if failure != OK:
-            work.failed_level[0] = s + 1
-            return failure
-    return OK
-
-
-@inlined
-def check_perfect(tables: Tables, factors: Int64[ndarray, "m T D"], i: int, work: Workspace) -> int:
-    """Failure class of the first level that a perfect mapping does not fit, inside-out from the innermost storage."""
-    spread_levels(tables, work)
-    for d in range(tables.dims):
-        work.reach[d] = 1
-    for t in range(tables.tiles):
-        _grow(tables, factors, i, t, work)
-        if tables.tile_spatial[t]:
-            continue
-        s = tables.tile_storage[t]
-        measure_held(tables, work, s)
-        failure = check_storage(tables, work, s)
+        failure = precheck_storage(tables, work, s) if prechecks else check_storage(tables, work, s)
         if failure != OK:
             work.failed_level[0] = s + 1
             return failure
@@ -130,7 +113,7 @@ def spread_levels(tables: Tables, work: Workspace) -> None:
 
 
 @inlined
-def _grow(tables: Tables, factors: Int64[ndarray, "m T D"], i: int, t: int, work: Workspace) -> None:
+def grow(tables: Tables, factors: Int64[ndarray, "m T D"], i: int, t: int, work: Workspace) -> None:
     """Make the tile as long as it is with the loops of tiling level t."""
     for d in range(tables.dims):
         work.reach[d] *= factors[i, t, d]
@@ -221,7 +204,7 @@ def survey(
         return failure
     if prechecked:
         mark_present(tables, keep[i], work)
-        failure = precheck(tables, factors, i, work)
+        failure = check_levels(tables, factors, i, work, True)
         if failure != OK:
             return failure
     measure_spread(tables, factors, order, split, i, work)
@@ -232,7 +215,8 @@ def survey(
         mark_present(tables, keep[i], work)
     if is_imperfect(tables, factors, residuals, i):
         return IMPERFECT
-    failure = check_perfect(tables, factors, i, work)
+    spread_levels(tables, work)
+    failure = check_levels(tables, factors, i, work, False)
     if failure == OK:
         measure_tiles(tables, factors, i, work)
     return failure

@@ -104,6 +104,7 @@ class Worker:
         self._inners = np.array(self._spatial, np.int64).reshape(-1, self.choices.S, self.choices.D)
         self._ways = Ways(spec, self.choices, self.lattice, tensors, objective.metrics[0] in GOALS)
         self._way = np.array([self._ways.of(combo) for combo in self._spatial], np.float64)
+        self._roots: list[Piece] = []
 
     def roots(self) -> list[Piece]:
         """The whole mapspace: every choice of bypasses with the lowest of the quick bounds of its tasks.
@@ -111,6 +112,11 @@ class Worker:
         Energies and words are sums over data spaces, so each way to keep one data space is looked at once, not each
         combination of them.
         """
+        if not self._roots:
+            self._roots = self._all_roots()
+        return list(self._roots)
+
+    def _all_roots(self) -> list[Piece]:
         keeps = np.array(self.masks, np.bool_)
         energies: list[Float64[ndarray, "n"]] = []
         cycles: list[Float64[ndarray, "n B"]] = []

@@ -85,6 +85,13 @@ def _within_limits(tables: Tables, work: Work) -> bool:
                 work.extent[tables.storage_of[t], d] = inside
     for t in range(T):
         ok = ok and work.used[t, X] <= tables.fan[t, X] and work.used[t, Y] <= tables.fan[t, Y]
+    return ok and instances_allow(tables, work, T - 1, 1) and _fits_and_suffices(tables, work)
+
+
+@inlined
+def _fits_and_suffices(tables: Tables, work: Work) -> bool:
+    """Whether tiles fit, and as many factors and as much of the machine are used as is asked for."""
+    ok = parallelism(tables, work) >= tables.min_parallelism
     for s in range(work.keep.shape[0]):
         if tables.capacity[s] >= 0:
             words = tile_words(tables, work, s)
@@ -92,8 +99,7 @@ def _within_limits(tables: Tables, work: Work) -> bool:
     for k in range(tables.demand.shape[0]):
         t, d, least = tables.demand[k]
         ok = ok and work.factor[t, d] >= least
-    ok = ok and instances_allow(tables, work, T - 1, 1)
-    return ok and parallelism(tables, work) >= tables.min_parallelism
+    return ok
 
 
 @kernel
@@ -101,14 +107,7 @@ def feasible_rows(tables: Tables, work: Work, rows: np.ndarray, feasible: np.nda
     """Which rows, taken literally, meet every limit and constraint."""
     for i in range(rows.shape[0]):
         ok = _load(tables, work, rows[i], work.chosen.shape[0]) and _held_everywhere(work)
-        for s in range(work.keep.shape[0]):
-            if tables.capacity[s] >= 0:
-                words = tile_words(tables, work, s)
-                ok = ok and words <= tables.capacity[s] and words >= tables.least_fill[s]
-        for k in range(tables.demand.shape[0]):
-            t, d, least = tables.demand[k]
-            ok = ok and work.factor[t, d] >= least
-        feasible[i] = ok and parallelism(tables, work) >= tables.min_parallelism
+        feasible[i] = ok and _fits_and_suffices(tables, work)
 
 
 @kernel

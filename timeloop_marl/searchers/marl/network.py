@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
-from numba import njit
 from numpy import ndarray
 
+from ...compiling import allocating, inlined
 from .agent import Agent, Learning
-from .policy import adam
+from .policy import adam, disorder_of, pick, pull_of, soften, step_of
 
 WIDTH = 16  # hidden units
 _STEP = 0.1  # step size of the weights, relative to that of the logits
@@ -105,25 +105,18 @@ class NetworkAgent(Agent):
         return self
 
 
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+@inlined
 def _chances(bias: ndarray, read: ndarray, hidden: ndarray, count: int, j: int, out: ndarray) -> None:
     """Probabilities of the values of axis j beside the hidden units."""
-    top = -1e300
     for v in range(count):
         z = bias[j, v]
         for h in range(hidden.shape[0]):
             z += read[j, v, h] * hidden[h]
         out[v] = z
-        top = max(top, z)
-    total = 0.0
-    for v in range(count):
-        out[v] = np.exp(out[v] - top)
-        total += out[v]
-    for v in range(count):
-        out[v] /= total
+    soften(out, count)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
 def _draw(
     bias: ndarray,
     start: ndarray,
@@ -147,15 +140,12 @@ def _draw(
                 else:
                     u = (u - explore) / (1.0 - explore)
                     _chances(bias, read, np.tanh(state), count, j, chances)
-                    v = 0
-                    while v < count - 1 and u >= chances[v]:
-                        u -= chances[v]
-                        v += 1
+                    v = pick(chances, count, u)
                 rows[i, j] = v
             state += embed[j, rows[i, j]]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
 def _log_chance(
     bias: ndarray,
     start: ndarray,
@@ -176,7 +166,7 @@ def _log_chance(
         out[i] = total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
 def gradient(
     bias: ndarray,
     start: ndarray,
@@ -207,21 +197,14 @@ def gradient(
             _chances(bias, read, hidden[j], counts[j], j, chances[j])
             total += np.log(max(chances[j, rows[i, j]], 1e-300))
             state += embed[j, rows[i, j]]
-        ratio = np.exp(min(total - before[i], 20.0))
-        pull = advantage[i] * ratio
-        if (advantage[i] > 0.0 and ratio > 1.0 + clip) or (advantage[i] < 0.0 and ratio < 1.0 - clip):
-            pull = 0.0
+        pull = pull_of(advantage[i], total, before[i], clip)
         back = np.zeros(width)  # slope of what the axes after j were told
         for j in range(k - 1, -1, -1):
             d_embed[j, rows[i, j]] += back
-            spread = 0.0
-            for v in range(counts[j]):
-                spread -= chances[j, v] * np.log(max(chances[j, v], 1e-300))
+            spread = disorder_of(chances[j], counts[j])
             disorder += spread / k
             for v in range(counts[j]):
-                p = chances[j, v]
-                step = pull * ((1.0 if v == rows[i, j] else 0.0) - p)
-                step -= entropy * p * (np.log(max(p, 1e-300)) + spread)
+                step = step_of(pull, v == rows[i, j], chances[j, v], entropy, spread)
                 d_bias[j, v] += step
                 for h in range(width):
                     d_read[j, v, h] += step * hidden[j, h]

@@ -7,10 +7,61 @@ parent took. Without parents the axes are independent.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from ...compiling import allocating, inlined, kernel
 
 
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+@inlined
+def soften(logits: np.ndarray, count: int) -> None:
+    """The first ``count`` logits become probabilities, in place."""
+    top = -1e300
+    for v in range(count):
+        top = max(top, logits[v])
+    total = 0.0
+    for v in range(count):
+        logits[v] = np.exp(logits[v] - top)
+        total += logits[v]
+    for v in range(count):
+        logits[v] /= total
+
+
+@inlined
+def pick(chances: np.ndarray, count: int, u: float) -> int:
+    """The value in whose share of 0 .. 1 ``u`` lies."""
+    v = 0
+    while v < count - 1 and u >= chances[v]:
+        u -= chances[v]
+        v += 1
+    return v
+
+
+@inlined
+def pull_of(advantage: float, now: float, before: float, clip: float) -> float:
+    """Weight of a row's slope: advantage times ratio of probabilities, 0 where the ratio has been clipped."""
+    ratio = np.exp(min(now - before, 20.0))
+    if (advantage > 0.0 and ratio > 1.0 + clip) or (advantage < 0.0 and ratio < 1.0 - clip):
+        return 0.0
+    return advantage * ratio
+
+
+@inlined
+def disorder_of(chances: np.ndarray, count: int) -> float:
+    """Entropy in nats."""
+    total = 0.0
+    for v in range(count):
+        total -= chances[v] * np.log(max(chances[v], 1e-300))
+    return total
+
+
+@inlined
+def step_of(pull: float, chosen: bool, chance: float, entropy: float, disorder: float) -> float:
+    """Slope of one logit: of the clipped objective plus ``entropy`` times the entropy."""
+    step = pull * ((1.0 if chosen else 0.0) - chance)
+    step -= entropy * chance * (np.log(max(chance, 1e-300)) + disorder)
+    return step
+
+
+@inlined
 def _chances(
     bias: np.ndarray,
     pair: np.ndarray,
@@ -22,22 +73,15 @@ def _chances(
     out: np.ndarray,
 ) -> None:
     """Probabilities of the values of axis j beside the values that its parents have in ``row``."""
-    top = -1e300
     for v in range(count):
         z = bias[j, v]
         for q in range(first[j], first[j + 1]):
             z += pair[q, row[parent[q]], v]
         out[v] = z
-        top = max(top, z)
-    total = 0.0
-    for v in range(count):
-        out[v] = np.exp(out[v] - top)
-        total += out[v]
-    for v in range(count):
-        out[v] /= total
+    soften(out, count)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
 def draw(
     bias: np.ndarray,
     pair: np.ndarray,
@@ -65,14 +109,10 @@ def draw(
                 continue
             u = (u - explore) / (1.0 - explore)
             _chances(bias, pair, first, parent, count, rows[i], j, chances)
-            v = 0
-            while v < count - 1 and u >= chances[v]:
-                u -= chances[v]
-                v += 1
-            rows[i, j] = v
+            rows[i, j] = pick(chances, count, u)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
 def log_chance(
     bias: np.ndarray,
     pair: np.ndarray,
@@ -92,7 +132,7 @@ def log_chance(
         out[i] = total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
 def gradient(
     bias: np.ndarray,
     pair: np.ndarray,
@@ -126,19 +166,12 @@ def gradient(
         for j in range(k):
             _chances(bias, pair, first, parent, counts[j], rows[i], j, chances[j])
             total += np.log(max(chances[j, rows[i, j]], 1e-300))
-        ratio = np.exp(min(total - before[i], 20.0))
-        pull = advantage[i] * ratio
-        if (advantage[i] > 0.0 and ratio > 1.0 + clip) or (advantage[i] < 0.0 and ratio < 1.0 - clip):
-            pull = 0.0
+        pull = pull_of(advantage[i], total, before[i], clip)
         for j in range(k):
-            spread = 0.0
-            for v in range(counts[j]):
-                spread -= chances[j, v] * np.log(max(chances[j, v], 1e-300))
+            spread = disorder_of(chances[j], counts[j])
             disorder += spread / k
             for v in range(counts[j]):
-                p = chances[j, v]
-                step = pull * ((1.0 if v == rows[i, j] else 0.0) - p)
-                step -= entropy * p * (np.log(max(p, 1e-300)) + spread)
+                step = step_of(pull, v == rows[i, j], chances[j, v], entropy, spread)
                 d_bias[j, v] += step
                 for q in range(first[j], first[j + 1]):
                     d_pair[q, rows[i, parent[q]], v] += step
@@ -149,7 +182,7 @@ def gradient(
     return disorder
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def adam(
     table: np.ndarray, slope: np.ndarray, mean: np.ndarray, square: np.ndarray, rate: float, step: int
 ) -> None:
