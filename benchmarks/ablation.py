@@ -25,6 +25,8 @@ TEAM = {
     "critic without trend": "marl:trend=false",
     "critic without uncertainty": "marl:optimism=0",
     "no credit by agent": "marl:credit=false",
+    "own samples for each agent": "marl:shares=true",
+    "no critic, own samples for each agent": "marl:critic=false,shares=true",
     "no ranks": "marl:rank=false",
     "no self-imitation": "marl:imitation=0",
     "no block moves": "marl:moves=0",

@@ -87,11 +87,23 @@ def test_every_ingredient_can_be_switched_off_and_stays_deterministic(options: d
     assert len({tuple(row) for row in first}) == len(first)
 
 
+@pytest.mark.parametrize("name", ["marl", "marl-paper"])
+@pytest.mark.parametrize("shares", [False, True])
 @pytest.mark.parametrize("backend", ["threading", "loky"])
-def test_workers_change_nothing(backend: str) -> None:
-    alone = told_rows(make_searcher("marl", SPEC, 4, EDP), FakeEvaluator((1,), 7), 160)
-    options = {"n_jobs": 2, "backend": backend}
-    assert told_rows(make_searcher("marl", SPEC, 4, EDP, options), FakeEvaluator((1,), 7), 160) == alone
+def test_workers_change_nothing(backend: str, shares: bool, name: str) -> None:
+    options = {"shares": shares}
+    alone = told_rows(make_searcher(name, SPEC, 4, EDP, options), FakeEvaluator((1,), 7), 160)
+    options = {**options, "n_jobs": 2, "backend": backend}
+    assert told_rows(make_searcher(name, SPEC, 4, EDP, options), FakeEvaluator((1,), 7), 160) == alone
+
+
+@pytest.mark.parametrize("options", [{"critic": False}, {"full": 1.0, "moves": 0.0}])
+def test_agents_with_shares_of_their_own_learn_otherwise(options: dict[str, object]) -> None:
+    alike, apart = (
+        told_rows(make_searcher("marl", SPEC, 4, EDP, {**options, "shares": s}), FakeEvaluator((1,), 7), 160)
+        for s in (False, True)
+    )
+    assert alike != apart
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,25 @@ def test_gains_have_the_sign_of_the_improvement() -> None:
     assert gain[3] <= gain[2]
 
 
+def test_every_row_is_dealt_to_one_of_the_agents_that_it_concerns_in_even_shares() -> None:
+    advantage = np.array(
+        [[0.5, 0.5, 0.0], [0.2, 0.2, 0.2], [0.0, -1.0, -1.0], [0.0, 0.0, 0.0], [0.1, 0.1, 0.1]]
+    )
+    own = credit.dealt(advantage)
+    np.testing.assert_array_equal(own, [[0.5, 0, 0], [0, 0.2, 0], [0, 0, -1.0], [0, 0, 0], [0.1, 0, 0]])
+
+
+def test_agents_learn_alike_whether_rows_of_others_are_handed_to_them_or_not() -> None:
+    made, alone = team(), team()
+    rows, rng = SPACE.sample(12, np.random.default_rng(4)), np.random.default_rng(5)
+    advantage = credit.dealt(rng.normal(size=(12, len(made))))
+    made.learn(rows, advantage, HOW)
+    for k, agent in enumerate(alone.agents):
+        agent.learn(np.ascontiguousarray(rows[:, agent.axes]), np.ascontiguousarray(advantage[:, k]), HOW)
+        np.testing.assert_array_equal(agent.bias, made.agents[k].bias)
+        assert (agent.bias != 0).any()
+
+
 def test_moves_credit_the_changed_and_whole_rows_everyone() -> None:
     changed = np.array([[True, False], [False, False]])
     out = credit.shared_out(

@@ -45,3 +45,16 @@ def shared_out(
     value = np.where(is_move, moved, full)[:, None]
     told = changed | ~is_move[:, None] if selective else np.ones_like(changed)
     return np.where(told, value, 0.0)
+
+
+def dealt(advantage: Float64[ndarray, "n agents"]) -> Float64[ndarray, "n agents"]:
+    """Every row left to one of the agents that it has an advantage for, to whom fewest were dealt so far."""
+    own = np.zeros_like(advantage)
+    held = np.zeros(advantage.shape[1], np.int64)
+    for i, row in enumerate(advantage):
+        told = np.flatnonzero(row)
+        if len(told):
+            agent = told[held[told].argmin()]
+            held[agent] += 1
+            own[i, agent] = row[agent]
+    return own

@@ -36,6 +36,7 @@ class MarlOptions:
     # How it learns
     learn: bool = True
     credit: bool = True  # only agents whose choices changed against the elite are credited
+    shares: bool = False  # every agent learns from samples of its own; else all from the same
     rank: bool = True  # advantages by rank; else standardised log cost
     rate: float = 0.1
     entropy: float = 0.01

@@ -18,6 +18,7 @@ from ...mapspace.literal import LiteralSpace
 from ...objective import Objective
 from ..checks import at_least, share
 from ..learner import LearnerSearcher, Rows
+from . import credit
 from .agent import CONDITIONING, Learning
 from .clustering import SIGNALS, clusters, strengths
 from .grouping import fixed_groups
@@ -48,6 +49,7 @@ class PaperOptions:
     penalty: float = (
         1.0  # standard deviations that an invalid mapping's reward lies below the worst valid one
     )
+    shares: bool = False  # every agent learns from samples of its own; else all from the same
     n_jobs: int = 1
     backend: str = "threading"
 
@@ -97,8 +99,8 @@ class PaperSearcher(LearnerSearcher):
             return
         with np.errstate(divide="ignore"):
             logs = np.log(costs)
-        advantage = self._rewards.advantages(logs)
-        self.team.learn(rows, np.repeat(advantage[:, None], len(self.team), axis=1), self._how)
+        advantage = np.repeat(self._rewards.advantages(logs)[:, None], len(self.team), axis=1)
+        self.team.learn(rows, credit.dealt(advantage) if self.options.shares else advantage, self._how)
         self._told += len(rows)
         if self._clustered:
             return

@@ -260,7 +260,9 @@ class MarlSearcher(LearnerSearcher):
     def _acted(self, parents: Candidates) -> Candidates:
         """Block moves: a few agents decide anew."""
         n, agents = len(parents.rows), len(self.team)
-        number = np.minimum(1 + self.rng.poisson(self.options.acting, n), agents)
+        number = np.minimum(
+            1 + self.rng.poisson(self.options.acting, n), 1 if self.options.shares else agents
+        )
         turn = np.argsort(self.rng.random((n, agents)), axis=1, kind="stable").argsort(axis=1, kind="stable")
         rows = self.team.redraw(
             parents.rows, turn < number[:, None], self.options.redraw, self.rng, self.options.explore_moves
@@ -341,6 +343,8 @@ class MarlSearcher(LearnerSearcher):
             self.team.changed(asked.rows, asked.origin),
             self.options.credit,
         )
+        if self.options.shares:
+            advantage = credit.dealt(advantage)
         rows = asked.rows
         if self.options.imitation > 0 and len(self._elites):
             rows = np.concatenate([rows, self._elites])

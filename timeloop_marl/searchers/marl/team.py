@@ -113,11 +113,11 @@ class Team:
         return np.stack([different[:, agent.axes].any(axis=1) for agent in self.agents], axis=1)
 
     def learn(self, rows: Rows, advantage: Float64[ndarray, "n agents"], how: Learning) -> None:
-        """Every agent learns from its own column of advantages, by itself."""
-        calls = [
-            (agent, np.ascontiguousarray(rows[:, agent.axes]), np.ascontiguousarray(advantage[:, k]), how)
-            for k, agent in enumerate(self.agents)
-        ]
+        """Every agent learns from its own column of advantages, by itself; rows without an advantage stay here."""
+        calls = []
+        for agent, own in zip(self.agents, advantage.T):
+            told = np.flatnonzero(own)
+            calls.append((agent, np.ascontiguousarray(rows[np.ix_(told, agent.axes)]), own[told], how))
         self.agents = self.workers.map(_learn, calls)
 
     def regroup(self, groups: Sequence[Sequence[int]]) -> None:
