@@ -21,7 +21,7 @@ from .workers import WorkerLostError
 
 CONNECT_SECONDS = 30
 RETURN_SECONDS = 120
-"""Patience with a cluster that has lost all its workers: Dask starts them anew, one after the other on a busy machine."""
+"""Patience with a cluster that has lost all its workers: on a busy machine Dask takes long to start them anew."""
 
 LOST = (distributed.KilledWorker, distributed.client.FutureCancelledError)
 
