@@ -20,6 +20,9 @@ from ..versions import versions
 from .workers import WorkerLostError
 
 CONNECT_SECONDS = 30
+RETURN_SECONDS = 120
+"""Patience with a cluster that has lost all its workers: on a busy machine Dask takes long to start them anew."""
+
 LOST = (distributed.KilledWorker, distributed.client.FutureCancelledError)
 
 
@@ -45,7 +48,7 @@ def connect(jobs: int, scheduler: str | None) -> Iterator[Callable[[], dict[str,
             _check_workers(client, scheduler)
         try:
             yield lambda: {
-                "backend": _Backend(client=client, wait_for_workers_timeout=CONNECT_SECONDS),
+                "backend": _Backend(client=client, wait_for_workers_timeout=RETURN_SECONDS),
                 "n_jobs": -1,
             }
         finally:
@@ -108,7 +111,7 @@ class _Backend(DaskDistributedBackend):
         try:
             return max(2, int(super().effective_n_jobs(n_jobs)))
         except TimeoutError as error:
-            raise WorkerLostError(f"the cluster has had no worker for {CONNECT_SECONDS} s") from error
+            raise WorkerLostError(f"the cluster has had no worker for {RETURN_SECONDS} s") from error
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
         """Give up what was handed in, on the cluster, too."""

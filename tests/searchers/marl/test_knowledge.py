@@ -156,6 +156,18 @@ def test_the_first_batch_is_better_for_it(parts: str) -> None:
     assert best["with"] < 0.8 * best["without"]
 
 
+def test_what_the_inherited_critic_foresees_best_comes_first() -> None:
+    one, other = (
+        layer("eyeriss_like", "resnet18", "conv4_3x3"),
+        layer("eyeriss_like", "resnet18", "conv5_3x3"),
+    )
+    made = searcher(other)
+    made.inherit(Knowledge((learnt(one, 200),)))
+    assert made.critic is not None
+    foreseen = made.critic.foresee(made.ask(8))
+    assert foreseen[0] == foreseen.min() < foreseen[1]
+
+
 def test_parts_may_be_switched_off(known: Knowledge) -> None:
     fresh, off, on = searcher(GEMM), searcher(GEMM, inherit=""), searcher(GEMM)
     off.inherit(known)

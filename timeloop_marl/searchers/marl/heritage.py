@@ -57,7 +57,7 @@ def first_candidates(
     foreseen: Callable[[Rows], Float64[ndarray, "n"]] | None,
     rng: np.random.Generator,
 ) -> Rows:
-    """Rows to begin with, the most promising first; the first is the nearest layer's best nest as it is.
+    """Rows to begin with, the most promising first; among them the nearest layer's best nest as it is, first or second.
 
     Args:
         foreseen: log cost as far as it is known before the first sample; none = the order of ``fitted``.
@@ -74,7 +74,7 @@ def first_candidates(
         pool = np.unique(np.concatenate([pool, moved]), axis=0)
         costs = foreseen(pool)
     best = pool[np.argsort(costs, kind="stable")[:_AHEAD]]
-    return np.concatenate([fitted[:1], best])
+    return np.concatenate([best[:1], fitted[:1], best[1:]])
 
 
 def _fitted(space: LearnersMapspace, near: Sequence[LayerKnowledge], rng: np.random.Generator) -> Rows:
