@@ -154,6 +154,15 @@ def bounds(tables: Tables, work: Work, factors: np.ndarray, residuals: np.ndarra
                     rem += 1
 
 
+@inlined
+def order_key(tables: Tables, work: Work, row: np.ndarray, t: int, d: int) -> int:
+    """What the loops of tiling level t are sorted by, inside-out."""
+    D = work.factor.shape[1]
+    rank = row[tables.rank_axis[t, d]] if tables.rank_axis[t, d] >= 0 else 0
+    block = 1 if work.factor[t, d] == 1 else (2 if work.side[t, d] == Y else 0)
+    return ((tables.position[t, d] * 4 + block) * (D + 1) + rank) * D + d
+
+
 @kernel
 def _order(tables: Tables, work: Work, row: np.ndarray, t: int, order: np.ndarray) -> None:
     """User's permutation; the free dims in its place: X loops by rank, unit loops, Y loops by rank.
@@ -163,10 +172,7 @@ def _order(tables: Tables, work: Work, row: np.ndarray, t: int, order: np.ndarra
     D = order.shape[0]
     key = work.extent[0]  # scratch: a sort key per dim
     for d in range(D):
-        rank = row[tables.rank_axis[t, d]] if tables.rank_axis[t, d] >= 0 else 0
-        side = work.side[t, d]
-        block = 1 if work.factor[t, d] == 1 else (2 if side == Y else 0)
-        key[d] = ((tables.position[t, d] * 4 + block) * (D + 1) + rank) * D + d
+        key[d] = order_key(tables, work, row, t, d)
         order[d] = d
     for i in range(1, D):
         d = order[i]

@@ -10,10 +10,10 @@ from jaxtyping import Float64, Int64
 from numpy import ndarray
 
 from ...mapspace.axes import LearnersMapspace
-from .chains import Residual
 from .features import FeatureMaker, Features
 from .foresight import Foresight
 from .gaussian import GaussianProcess
+from .residual import Residual, memory, nobody
 from .trend import Samples, Trend
 
 _LENGTHS = (0.5, 1.0, 2.0, 4.0)  # in units of the root of the number of varying features
@@ -44,11 +44,13 @@ class Critic:
         self._process: GaussianProcess | None = None
         self._centre = 0.0
         self._varying: Int64[ndarray, "inputs"] = np.zeros(0, np.int64)
+        self._input_of: Int64[ndarray, "features"] = np.zeros(0, np.int64)
         self._shift: Float64[ndarray, "inputs"] = np.zeros(0)
         self._stretch: Float64[ndarray, "inputs"] = np.zeros(0)
         self._tuned = 0  # number of samples at which the kernel was chosen last
         self._unread = 0  # samples since the last update
         self.version = 0  # counts updates
+        self._asked = memory()
 
     def expect(self, words: Float64[ndarray, "n parts"], energy: Float64[ndarray, "n"]) -> None:
         """Samples of other layers on this machine, both per computation: they tell what a word costs."""
@@ -124,20 +126,19 @@ class Critic:
         """The process for compiled code; an empty one if not asked or not there yet."""
         process = self._process
         if process is None or not (asked or self.trend is None):
-            none, nobody = np.zeros(1), np.zeros(0, np.int64)
-            return Residual(
-                np.zeros(1, np.int64), np.zeros((1, 1)), none, nobody, none, none, none, none, none
-            )
+            return nobody()
         return Residual(
             number=np.array([process.count]),
             points=process.points,
             weights=process.weights,
-            varying=self._varying,
+            input_of=self._input_of,
             shift=self._shift,
             stretch=self._stretch,
             length=np.array([float(process.length)]),
             centre=np.array([self._centre]),
             slack=np.array([_DEPTH * process.scale - self._centre]),
+            hashes=self._asked[0],
+            values=self._asked[1],
         )
 
     def _trim(self) -> None:
@@ -154,6 +155,7 @@ class Critic:
             return
         self._unread = 0
         self.version += 1
+        self._asked[0][:] = 0
         if self.trend is not None:
             self.trend.fit(self._samples)
         residual = self._samples.logs - self._explained(data)
@@ -168,6 +170,8 @@ class Critic:
     def _rebuilt(self, data: Features, residual: Float64[ndarray, "n"]) -> GaussianProcess:
         deviation = data.logs.std(axis=0)
         self._varying = np.flatnonzero(deviation > 1e-9)  # the others would only cost time
+        self._input_of = np.full(data.logs.shape[1], -1)
+        self._input_of[self._varying] = np.arange(len(self._varying))
         self._shift = data.logs[:, self._varying].mean(axis=0)
         root = np.sqrt(max(1, len(self._varying)))
         self._stretch = 1.0 / (np.maximum(deviation[self._varying], 0.25) * root)
