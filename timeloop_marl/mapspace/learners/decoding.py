@@ -62,14 +62,13 @@ def place_literally(tables: Tables, work: Work, row: np.ndarray) -> bool:
         if side != TEMPORAL:
             one_side = one_side and (work.side[t, d] == TEMPORAL or work.side[t, d] == side)
             work.side[t, d] = side
-    return one_side and _within_limits(tables, work) and _held_everywhere(work)
+    return one_side and _held_everywhere(work) and _within_limits(tables, work)
 
 
 @inlined
 def _within_limits(tables: Tables, work: Work) -> bool:
-    """Whether what is placed as a whole meets the limits; fills ``used`` and ``extent``."""
+    """Whether what is placed as a whole meets the limits; fills ``used`` and ``extent`` as far as it has to look."""
     T, D = work.factor.shape
-    ok = True
     for d in range(D):
         inside = 1
         for t in range(T):
@@ -77,29 +76,34 @@ def _within_limits(tables: Tables, work: Work) -> bool:
             inside *= f
             if f > 1:
                 side = work.side[t, d]
-                ok = ok and (f == tables.base_factor[t, d] or f <= tables.maximum[t, d])
+                if f != tables.base_factor[t, d] and f > tables.maximum[t, d]:
+                    return False
                 work.used[t, side] *= f
-                if side != TEMPORAL:
-                    ok = ok and side_allows(tables, work, t, d, side)
+                if side != TEMPORAL and not side_allows(tables, work, t, d, side):
+                    return False
             if tables.temporal_of[tables.storage_of[t]] == t:
                 work.extent[tables.storage_of[t], d] = inside
     for t in range(T):
-        ok = ok and work.used[t, X] <= tables.fan[t, X] and work.used[t, Y] <= tables.fan[t, Y]
-    return ok and instances_allow(tables, work, T - 1, 1) and _fits_and_suffices(tables, work)
+        if work.used[t, X] > tables.fan[t, X] or work.used[t, Y] > tables.fan[t, Y]:
+            return False
+    return instances_allow(tables, work, T - 1, 1) and _fits_and_suffices(tables, work)
 
 
 @inlined
 def _fits_and_suffices(tables: Tables, work: Work) -> bool:
     """Whether tiles fit, and as many factors and as much of the machine are used as is asked for."""
-    ok = parallelism(tables, work) >= tables.min_parallelism
+    if parallelism(tables, work) < tables.min_parallelism:
+        return False
     for s in range(work.keep.shape[0]):
         if tables.capacity[s] >= 0:
             words = tile_words(tables, work, s)
-            ok = ok and words <= tables.capacity[s] and words >= tables.least_fill[s]
+            if words > tables.capacity[s] or words < tables.least_fill[s]:
+                return False
     for k in range(tables.demand.shape[0]):
         t, d, least = tables.demand[k]
-        ok = ok and work.factor[t, d] >= least
-    return ok
+        if work.factor[t, d] < least:
+            return False
+    return True
 
 
 @kernel

@@ -142,6 +142,7 @@ def gradient(
     rows: np.ndarray,
     advantage: np.ndarray,
     before: np.ndarray,
+    first_pass: bool,
     clip: float,
     entropy: float,
     d_bias: np.ndarray,
@@ -150,7 +151,8 @@ def gradient(
     """Ascent direction of the clipped objective (Schulman et al. 2017, eq. 7) plus ``entropy`` times the entropy.
 
     Args:
-        before: log-probabilities of the rows when they were drawn; rows of zero advantage do not count.
+        before: log-probabilities of the rows before the first pass, which fills them in; rows of zero advantage do
+            not count.
 
     Returns:
         Mean entropy per axis in nats.
@@ -166,6 +168,8 @@ def gradient(
         for j in range(k):
             _chances(bias, pair, first, parent, counts[j], rows[i], j, chances[j])
             total += np.log(max(chances[j, rows[i, j]], 1e-300))
+        if first_pass:
+            before[i] = total
         pull = pull_of(advantage[i], total, before[i], clip)
         for j in range(k):
             spread = disorder_of(chances[j], counts[j])
