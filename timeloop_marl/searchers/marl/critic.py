@@ -5,6 +5,8 @@ Log cost = a trend (``trend.py``: words times prices learnt, the slowest path) p
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
@@ -50,13 +52,14 @@ class Critic:
         self._tuned = 0  # number of samples at which the kernel was chosen last
         self._unread = 0  # samples since the last update
         self.version = 0  # counts updates
-        self._asked = memory()
+        self._changed()
 
     def expect(self, words: Float64[ndarray, "n parts"], energy: Float64[ndarray, "n"]) -> None:
         """Samples of other layers on this machine, both per computation: they tell what a word costs."""
         if self.trend is not None and self.trend.words_matter:
             computations = float(np.prod(np.asarray(self.make.space.tables.bounds, np.float64)))
             self.trend.expect(words, energy * computations)
+            self._changed()
 
     @property
     def foresees(self) -> bool:
@@ -79,6 +82,7 @@ class Critic:
         if self.trend is not None:
             self.trend.keep(self._samples)
         self._samples, self._process, self._tuned, self._unread = Samples(), None, 0, 0
+        self._changed()
 
     def learn(
         self,
@@ -115,8 +119,19 @@ class Critic:
         mean, deviation = self._process.predict(self._scaled(features), deviations)
         return mean + self._centre + self._explained(features), deviation
 
+    def deviations(self, rows: Int64[ndarray, "m axes"]) -> Float64[ndarray, "m"]:
+        """Standard deviation of log cost alone."""
+        if self._process is None or not len(rows):
+            return np.zeros(len(rows))
+        return self._process.predict(self._scaled(self.make(rows)))[1]
+
     def foresight(self, even: bool) -> Foresight:
         """The trend for compiled code, as ``foresee`` (``even``) or as part of ``predict``."""
+        if even not in self._foresights:
+            self._foresights[even] = self._foresight(even)
+        return self._foresights[even]
+
+    def _foresight(self, even: bool) -> Foresight:
         levels, spaces = self.make.space.tables.keep.shape
         if self.trend is None:
             return Foresight.of(np.zeros(self.make.parts), np.zeros(3 * levels), levels, spaces, False, False)
@@ -127,19 +142,31 @@ class Critic:
         process = self._process
         if process is None or not (asked or self.trend is None):
             return nobody()
-        return Residual(
-            number=np.array([process.count]),
-            points=process.points,
-            weights=process.weights,
-            input_of=self._input_of,
-            shift=self._shift,
-            stretch=self._stretch,
-            length=np.array([float(process.length)]),
-            centre=np.array([self._centre]),
-            slack=np.array([_DEPTH * process.scale - self._centre]),
-            hashes=self._asked[0],
-            values=self._asked[1],
-        )
+        if self._residual is None:
+            hashes, values = memory()
+            self._residual = Residual(
+                number=np.array([process.count]),
+                points=process.points,
+                weights=process.weights,
+                input_of=self._input_of,
+                shift=self._shift,
+                stretch=self._stretch,
+                length=np.array([float(process.length)]),
+                centre=np.array([self._centre]),
+                slack=np.array([_DEPTH * process.scale - self._centre]),
+                hashes=hashes,
+                values=values,
+            )
+        return self._residual
+
+    def _changed(self) -> None:
+        """What compiled code was given is out of date."""
+        self._foresights: dict[bool, Foresight] = {}
+        self._residual: Residual | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what compiled code was given, which is made again."""
+        return {**self.__dict__, "_foresights": {}, "_residual": None}
 
     def _trim(self) -> None:
         n = len(self._samples)
@@ -155,7 +182,6 @@ class Critic:
             return
         self._unread = 0
         self.version += 1
-        self._asked[0][:] = 0
         if self.trend is not None:
             self.trend.fit(self._samples)
         residual = self._samples.logs - self._explained(data)
@@ -166,6 +192,7 @@ class Critic:
         process.add(self._scaled(data)[process.count :])
         self._centre = float(np.median(residual))
         process.fit(residual - self._centre)
+        self._changed()
 
     def _rebuilt(self, data: Features, residual: Float64[ndarray, "n"]) -> GaussianProcess:
         deviation = data.logs.std(axis=0)

@@ -204,7 +204,7 @@ class MarlSearcher(LearnerSearcher):
         pool = self._traced(imagination.home.people)
         index = self._unseen_index(pool)[: max(n, _JUDGED)]
         pool, mean = pool[index], imagination.home.heights[index]
-        deviation = critic.predict(pool.rows, self.options.optimism > 0)[1]
+        deviation = critic.deviations(pool.rows) if self.options.optimism > 0 else np.zeros(len(mean))
         return joined([found, self._taken(pool, self._picked(mean, deviation, n - len(found)))])
 
     def _traced(self, rows: Rows) -> Candidates:

@@ -176,7 +176,8 @@ def nonnegative(columns: ndarray, weight: ndarray, start: ndarray, shrinkage: nd
                 continue
             slope = aim[a]
             for b in range(parts):
-                slope -= gram[a, b] * prices[b]
+                if prices[b] != 0.0:  # most are 0, and each sum waits for the one before
+                    slope -= gram[a, b] * prices[b]
             # Shrinkage keeps parts that move together from growing against each other.
             prices[a] = max(0.0, (slope + gram[a, a] * prices[a]) / ((1.0 + shrinkage[a]) * gram[a, a]))
     return prices
