@@ -21,7 +21,10 @@ from typing import Any, ParamSpec, TypeVar, cast
 import numba
 from numba.core import types
 from numba.core.caching import FunctionCache
-from numba.core.dispatcher import Dispatcher
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Flags, compile_extra
+from numba.core.dispatcher import Dispatcher, _FunctionCompiler
+from numba.core.sigutils import normalize_signature
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -107,9 +110,10 @@ def _compiled(
     function: Callable[Arguments, Result], forceinline: bool = False, counted: bool = False
 ) -> Callable[Arguments, Result]:
     options: dict[str, Any] = {"forceinline": forceinline, "_nrt": counted}
-    dispatcher = numba.njit(nogil=True, error_model="numpy", fastmath=False, **options)(function)
+    jit = numba.njit(nogil=True, error_model="numpy", fastmath=False, **options)
+    dispatcher = jit(function)
     _keep_on_disk(dispatcher)
-    _ignore_literals(dispatcher)
+    _merge_into_callers(dispatcher, jit(function))
     return cast(Callable[Arguments, Result], dispatcher)
 
 
@@ -143,17 +147,69 @@ def _sources(room: str) -> tuple[tuple[str, int, int], ...]:
     return tuple((str(f.relative_to(PACKAGE)), f.stat().st_mtime_ns, f.stat().st_size) for f in files)
 
 
-def _ignore_literals(dispatcher: Dispatcher) -> None:
-    """Compile one version for all integers: numba would compile another for every argument that is a constant."""
-    template, unliteral = dispatcher.get_call_template, cast(Any, types).unliteral
+class _Part(JITCodeLibrary):
+    """Code of a kernel for its callers: neither optimised nor translated by itself, for its callers are, with it.
+
+    numba would do both for every kernel, each time with all that it calls, and keep all of it on disk.
+    """
+
+    def _optimize_final_module(self) -> None:
+        return
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+
+class _PartCompiler(_FunctionCompiler):
+    """Compiles a kernel as a ``_Part``, without the wrappers by which Python would call it."""
+
+    def _compile_core(self, args: Any, return_type: Any) -> Any:
+        flags, context = Flags(), self.targetdescr.target_context
+        self.targetdescr.options.parse_as_flags(flags, self.targetoptions)
+        flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
+        compiled = compile_extra(
+            self.targetdescr.typing_context,
+            context,
+            self.py_func,
+            args=args,
+            return_type=return_type,
+            flags=flags,
+            locals=self.locals,
+            library=_Part(context.codegen(), self.py_func.__qualname__),
+            pipeline_class=self.pipeline_class,
+        )
+        key = object()  # stands for the function that Python would call
+        context.insert_user_function(key, compiled.fndesc, [compiled.library])
+        return compiled._replace(entry_point=key)
+
+
+def _merge_into_callers(dispatcher: Dispatcher, part: Dispatcher) -> None:
+    """Kernels that call this one are given ``part``, one version for all integers.
+
+    (numba would compile another for every argument that is a constant.)
+    """
+    made = part._compiler
+    part._compiler = _PartCompiler(
+        made.py_func, made.targetdescr, made.targetoptions, made.locals, made.pipeline_class
+    )
+    unliteral = cast(Any, types).unliteral
 
     def get_call_template(args: Any, kws: Any) -> Any:
-        return template(
+        return part.get_call_template(
             tuple(unliteral(kind) for kind in args),
             {name: unliteral(kind) for name, kind in kws.items()},
         )
 
+    def get_overload(signature: Any) -> Any:
+        return part.overloads[tuple(normalize_signature(signature)[0])].entry_point
+
+    def add_overload(compiled: Any) -> None:
+        part.overloads[tuple(compiled.signature.args)] = compiled
+
+    vars(part)["add_overload"] = add_overload  # numba's own would enter it for calls from Python
     vars(dispatcher)["get_call_template"] = get_call_template
+    vars(dispatcher)["get_overload"] = get_overload
 
 
 def _number(function: Callable[..., Any]) -> int:
