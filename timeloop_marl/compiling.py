@@ -19,12 +19,9 @@ from types import FunctionType, ModuleType
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
-from numba.core import types
+from numba.core import compiler, types
 from numba.core.caching import FunctionCache
-from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Flags, compile_extra
-from numba.core.dispatcher import Dispatcher, _FunctionCompiler
-from numba.core.sigutils import normalize_signature
+from numba.core.dispatcher import Dispatcher
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -147,53 +144,14 @@ def _sources(room: str) -> tuple[tuple[str, int, int], ...]:
     return tuple((str(f.relative_to(PACKAGE)), f.stat().st_mtime_ns, f.stat().st_size) for f in files)
 
 
-class _Part(JITCodeLibrary):
-    """Code of a kernel for its callers: neither optimised nor translated by itself, for its callers are, with it.
+def _merge_into_callers(dispatcher: Any, part: Any) -> None:
+    """Kernels that call this one are given ``part``: code that is neither optimised nor translated by itself.
 
-    numba would do both for every kernel, each time with all that it calls, and keep all of it on disk.
+    Its callers are, with it. numba would do both for every kernel, each time with all that it calls, and keep all of it on
+    disk: two thirds of the time of compiling. It would also compile another version for every argument that is a
+    constant; here, one serves for all integers.
     """
-
-    def _optimize_final_module(self) -> None:
-        return
-
-    def _finalize_final_module(self) -> None:
-        self._finalize_dynamic_globals()
-        self._finalized = True
-
-
-class _PartCompiler(_FunctionCompiler):
-    """Compiles a kernel as a ``_Part``, without the wrappers by which Python would call it."""
-
-    def _compile_core(self, args: Any, return_type: Any) -> Any:
-        flags, context = Flags(), self.targetdescr.target_context
-        self.targetdescr.options.parse_as_flags(flags, self.targetoptions)
-        flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
-        compiled = compile_extra(
-            self.targetdescr.typing_context,
-            context,
-            self.py_func,
-            args=args,
-            return_type=return_type,
-            flags=flags,
-            locals=self.locals,
-            library=_Part(context.codegen(), self.py_func.__qualname__),
-            pipeline_class=self.pipeline_class,
-        )
-        key = object()  # stands for the function that Python would call
-        context.insert_user_function(key, compiled.fndesc, [compiled.library])
-        return compiled._replace(entry_point=key)
-
-
-def _merge_into_callers(dispatcher: Dispatcher, part: Dispatcher) -> None:
-    """Kernels that call this one are given ``part``, one version for all integers.
-
-    (numba would compile another for every argument that is a constant.)
-    """
-    made = part._compiler
-    part._compiler = _PartCompiler(
-        made.py_func, made.targetdescr, made.targetoptions, made.locals, made.pipeline_class
-    )
-    unliteral = cast(Any, types).unliteral
+    unliteral, made = cast(Any, types).unliteral, part._compiler
 
     def get_call_template(args: Any, kws: Any) -> Any:
         return part.get_call_template(
@@ -202,14 +160,45 @@ def _merge_into_callers(dispatcher: Dispatcher, part: Dispatcher) -> None:
         )
 
     def get_overload(signature: Any) -> Any:
-        return part.overloads[tuple(normalize_signature(signature)[0])].entry_point
+        return part.get_overload(signature)
 
     def add_overload(compiled: Any) -> None:
         part.overloads[tuple(compiled.signature.args)] = compiled
 
-    vars(part)["add_overload"] = add_overload  # numba's own would enter it for calls from Python
     vars(dispatcher)["get_call_template"] = get_call_template
     vars(dispatcher)["get_overload"] = get_overload
+    vars(part)["add_overload"] = add_overload  # numba's own would enter it for calls from Python
+    vars(made)["_compile_core"] = lambda args, result: _compiled_part(made, args, result)
+
+
+def _compiled_part(made: Any, args: Any, result: Any) -> Any:
+    """What numba's own ``_compile_core`` returns, without the wrappers by which Python would call it."""
+    numba_compiler, context = cast(Any, compiler), made.targetdescr.target_context
+    flags = numba_compiler.Flags()
+    made.targetdescr.options.parse_as_flags(flags, made.targetoptions)
+    flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
+    library = context.codegen().create_library(made.py_func.__qualname__)
+
+    def finalized() -> None:
+        library._finalize_dynamic_globals()
+        library._finalized = True
+
+    vars(library)["_optimize_final_module"] = lambda: None
+    vars(library)["_finalize_final_module"] = finalized
+    compiled = numba_compiler.compile_extra(
+        made.targetdescr.typing_context,
+        context,
+        made.py_func,
+        args=args,
+        return_type=result,
+        flags=flags,
+        locals=made.locals,
+        library=library,
+        pipeline_class=made.pipeline_class,
+    )
+    key = object()  # stands for the function that Python would call
+    context.insert_user_function(key, compiled.fndesc, [library])
+    return compiled._replace(entry_point=key)
 
 
 def _number(function: Callable[..., Any]) -> int:

@@ -52,7 +52,8 @@ class Critic:
         self._tuned = 0  # number of samples at which the kernel was chosen last
         self._unread = 0  # samples since the last update
         self.version = 0  # counts updates
-        self._changed()
+        self._foresights: dict[bool, Foresight] = {}  # made for compiled code, until something changes
+        self._residual: Residual | None = None
 
     def expect(self, words: Float64[ndarray, "n parts"], energy: Float64[ndarray, "n"]) -> None:
         """Samples of other layers on this machine, both per computation: they tell what a word costs."""
@@ -161,8 +162,7 @@ class Critic:
 
     def _changed(self) -> None:
         """What compiled code was given is out of date."""
-        self._foresights: dict[bool, Foresight] = {}
-        self._residual: Residual | None = None
+        self._foresights, self._residual = {}, None
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what compiled code was given, which is made again."""

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
-from numba import njit
 from numpy import ndarray
+
+from ...compiling import allocating, inlined
 
 _ROOT3 = np.sqrt(3.0)
 
@@ -87,7 +88,7 @@ class GaussianProcess:
         return mean, deviation * self.scale
 
 
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+@inlined
 def squares(points: ndarray, n: int, x: ndarray, out: ndarray) -> None:
     """out[j]: squared distance of x from point j, summed input by input; four a pass spare loads and stores."""
     out[:n] = 0.0
@@ -105,7 +106,7 @@ def squares(points: ndarray, n: int, x: ndarray, out: ndarray) -> None:
             out[j] += gap * gap
 
 
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+@inlined
 def covariances(points: ndarray, n: int, x: ndarray, length: float, out: ndarray) -> None:
     """out[j]: covariance of x with point j."""
     squares(points, n, x, out)
@@ -114,7 +115,7 @@ def covariances(points: ndarray, n: int, x: ndarray, length: float, out: ndarray
         out[j] = (1.0 + r) * np.exp(-r)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+@inlined
 def _forward(upper: ndarray, n: int, b: ndarray) -> None:
     """Solve upper.T z = b in place, four columns at a time: one long independent loop takes all four off the rest.
 
@@ -138,7 +139,7 @@ def _forward(upper: ndarray, n: int, b: ndarray) -> None:
             b[i] -= z * upper[j, i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
 def append(points: ndarray, upper: ndarray, count: int, more: ndarray, length: float, noise: float) -> None:
     """Extend the Cholesky factor by the rows of ``more``."""
     column = np.empty(points.shape[1])
@@ -155,7 +156,7 @@ def append(points: ndarray, upper: ndarray, count: int, more: ndarray, length: f
             points[f, n] = more[i, f]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
 def solve(upper: ndarray, n: int, values: ndarray, weights: ndarray) -> tuple[float, float]:
     """weights = K^-1 values; log marginal likelihood and signal deviation that maximise it."""
     column = values.copy()
@@ -173,7 +174,7 @@ def solve(upper: ndarray, n: int, values: ndarray, weights: ndarray) -> tuple[fl
     return -0.5 * n * np.log(variance) - log_det, np.sqrt(variance)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
 def predict(
     points: ndarray,
     upper: ndarray,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float64, Int64
-from numba import njit
 from numpy import ndarray
 
+from ...compiling import allocating
 from .bottlenecks import Bottlenecks
 from .features import Features
 from .foresight import Foresight
@@ -146,7 +146,7 @@ class Samples:
         )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
 def weighted(words: ndarray, prices: ndarray) -> ndarray:
     """words @ prices in one fixed order."""
     out = np.zeros(words.shape[0])
@@ -156,7 +156,7 @@ def weighted(words: ndarray, prices: ndarray) -> ndarray:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
 def nonnegative(columns: ndarray, weight: ndarray, start: ndarray, shrinkage: ndarray) -> ndarray:
     """Non-negative prices that bring ``columns @ prices`` close to 1, by coordinate descent from ``start``."""
     n, parts = columns.shape
