@@ -143,3 +143,24 @@ def test_a_changed_callee_is_compiled_again(tmp_path):
         code = "from timeloop_marl.model.caller import run; print(run(1))"
         results.append(run_script(code, tmp_path, PYTHONDONTWRITEBYTECODE="1"))
     assert results == ["3", "31"]
+
+
+def test_only_what_python_calls_is_kept_on_disk(tmp_path):
+    package = tmp_path / "timeloop_marl"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "compiling.py").write_text((PACKAGE / "compiling.py").read_text())
+    (package / "kernels.py").write_text(
+        "from .compiling import inlined, kernel\n\n"
+        "@inlined\ndef half(x):\n    return x // 2\n\n"
+        "@kernel\ndef both(x, y):\n    return half(x) + half(y)\n\n"
+        "@kernel\ndef run(x):\n    return both(x, 7) + half(9)\n"
+    )
+    code = "from timeloop_marl.kernels import both, run; print(run(5), len(both.signatures))"
+    assert [run_script(code, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache")) for _ in range(2)] == [
+        "9 0",
+        "9 0",
+    ]
+    assert [file.name.split("-")[0] for file in (tmp_path / "cache").rglob("*.nbi")] == ["kernels.run"]
+    also = "from timeloop_marl.kernels import both, run; print(both(5, 7), run(5), both.py_func.__name__)"
+    assert run_script(also, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == "5 9 both"

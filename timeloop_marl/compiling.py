@@ -19,7 +19,7 @@ from types import FunctionType, ModuleType
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
-from numba.core import types
+from numba.core import compiler, types
 from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
 
@@ -107,9 +107,10 @@ def _compiled(
     function: Callable[Arguments, Result], forceinline: bool = False, counted: bool = False
 ) -> Callable[Arguments, Result]:
     options: dict[str, Any] = {"forceinline": forceinline, "_nrt": counted}
-    dispatcher = numba.njit(nogil=True, error_model="numpy", fastmath=False, **options)(function)
+    jit = numba.njit(nogil=True, error_model="numpy", fastmath=False, **options)
+    dispatcher = jit(function)
     _keep_on_disk(dispatcher)
-    _ignore_literals(dispatcher)
+    _merge_into_callers(dispatcher, jit(function))
     return cast(Callable[Arguments, Result], dispatcher)
 
 
@@ -143,17 +144,61 @@ def _sources(room: str) -> tuple[tuple[str, int, int], ...]:
     return tuple((str(f.relative_to(PACKAGE)), f.stat().st_mtime_ns, f.stat().st_size) for f in files)
 
 
-def _ignore_literals(dispatcher: Dispatcher) -> None:
-    """Compile one version for all integers: numba would compile another for every argument that is a constant."""
-    template, unliteral = dispatcher.get_call_template, cast(Any, types).unliteral
+def _merge_into_callers(dispatcher: Any, part: Any) -> None:
+    """Kernels that call this one are given ``part``: code that is neither optimised nor translated by itself.
+
+    Its callers are, with it. numba would do both for every kernel, each time with all that it calls, and keep all of it on
+    disk: two thirds of the time of compiling. It would also compile another version for every argument that is a
+    constant; here, one serves for all integers.
+    """
+    unliteral, made = cast(Any, types).unliteral, part._compiler
 
     def get_call_template(args: Any, kws: Any) -> Any:
-        return template(
+        return part.get_call_template(
             tuple(unliteral(kind) for kind in args),
             {name: unliteral(kind) for name, kind in kws.items()},
         )
 
+    def get_overload(signature: Any) -> Any:
+        return part.get_overload(signature)
+
+    def add_overload(compiled: Any) -> None:
+        part.overloads[tuple(compiled.signature.args)] = compiled
+
     vars(dispatcher)["get_call_template"] = get_call_template
+    vars(dispatcher)["get_overload"] = get_overload
+    vars(part)["add_overload"] = add_overload  # numba's own would enter it for calls from Python
+    vars(made)["_compile_core"] = lambda args, result: _compiled_part(made, args, result)
+
+
+def _compiled_part(made: Any, args: Any, result: Any) -> Any:
+    """What numba's own ``_compile_core`` returns, without the wrappers by which Python would call it."""
+    numba_compiler, context = cast(Any, compiler), made.targetdescr.target_context
+    flags = numba_compiler.Flags()
+    made.targetdescr.options.parse_as_flags(flags, made.targetoptions)
+    flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
+    library = context.codegen().create_library(made.py_func.__qualname__)
+
+    def finalized() -> None:
+        library._finalize_dynamic_globals()
+        library._finalized = True
+
+    vars(library)["_optimize_final_module"] = lambda: None
+    vars(library)["_finalize_final_module"] = finalized
+    compiled = numba_compiler.compile_extra(
+        made.targetdescr.typing_context,
+        context,
+        made.py_func,
+        args=args,
+        return_type=result,
+        flags=flags,
+        locals=made.locals,
+        library=library,
+        pipeline_class=made.pipeline_class,
+    )
+    key = object()  # stands for the function that Python would call
+    context.insert_user_function(key, compiled.fndesc, [library])
+    return compiled._replace(entry_point=key)
 
 
 def _number(function: Callable[..., Any]) -> int:

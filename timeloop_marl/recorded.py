@@ -24,7 +24,7 @@ from .run_identity import run_identity
 from .search_loop import Budget, TraceFile
 from .search_loop import search as run_search
 from .search_result import Progress, SearchResult
-from .searchers.base import Searcher
+from .searchers.base import Searcher, warm_up
 from .settings import Settings
 from .specs.spec import Spec
 from .versions import versions
@@ -81,7 +81,7 @@ def recorded_search(
             on_compile=on_compile,
         )
         _end_with(stack, evaluator)
-        searcher.warm_up()
+        warm_up(searcher, on_compile)
         trace, log = None, None
         if conditions.output is not None:
             folder = RunFolder(conditions.output)

@@ -23,6 +23,7 @@ from ..report.html import REPORT, network_page, render
 from ..report.network_record import read_network_record
 from ..run_folder import INPUTS, TRACE, RunFolder
 from ..search_result import StopReason
+from ..searchers.base import warm_up
 from ..searchers.marl.knowledge import Knowledge
 from ..searchers.registry import make_searcher
 from ..settings import Settings
@@ -177,7 +178,7 @@ class _Run:
         make_evaluator(spec, self.evaluator, on_compile=on_compile)
         objective = parse_objective(self.settings.objective, len(spec.architecture.storage))
         searcher = make_searcher(self.settings.searcher, spec, 0, objective, self.settings.options)
-        searcher.warm_up()
+        warm_up(searcher, on_compile)
 
     def search(
         self,

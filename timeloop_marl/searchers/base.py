@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -55,9 +55,21 @@ class Searcher(ABC):
         """Compile what the first batches would, so that it is not counted as search time; changes no outcome."""
         self.space.warm_up()
 
+    @property
+    def compiled(self) -> bool:
+        """Whether ``warm_up`` finds all that takes long to compile in the cache."""
+        return True
+
     def account(self) -> Mapping[str, Any] | None:
         """What a report may show of the searcher's inner life, as plain data; ``None`` if there is nothing."""
         return None
+
+
+def warm_up(searcher: Searcher, progress: Callable[[str], None] | None) -> None:
+    """``searcher.warm_up()``; ``progress`` is told in one line what takes the time, before it does."""
+    if progress is not None and not searcher.compiled:
+        progress("compiling the searcher, once; the result is kept for later runs")
+    searcher.warm_up()
 
 
 class Turns:

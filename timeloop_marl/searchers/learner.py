@@ -9,7 +9,9 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
+from ..compiling import is_cached
 from ..mapspace.axes import LearnersMapspace
+from ..mapspace.learners.repair import repair_rows, sample_rows
 from ..model.outcome import Outcome
 from ..objective import Objective
 from .base import Searcher, Turns
@@ -48,6 +50,11 @@ class LearnerSearcher(Searcher):
         super().warm_up()
         rng = np.random.default_rng(0)
         self.space.moved(self.space.sample(1, rng), rng)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether drawing and repairing candidates need no compiling."""
+        return is_cached(sample_rows) and is_cached(repair_rows)
 
     def ask(self, n: int) -> Rows:
         """At most n new candidates; no rows = exhausted."""

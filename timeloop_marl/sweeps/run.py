@@ -30,6 +30,7 @@ from ..report.plot_sweep import sweep_figure
 from ..report.plots import save_figure
 from ..run_folder import RunFolder
 from ..run_identity import spec_fingerprint
+from ..searchers.base import warm_up
 from ..searchers.registry import make_searcher
 from ..settings import Settings
 from ..specs.reading import load
@@ -325,7 +326,7 @@ class _Sweep:
             return
         make_evaluator(spec, self.conditions.evaluator, on_compile=on_compile)
         objective = parse_objective(settings.objective, len(spec.architecture.storage))
-        make_searcher(settings.searcher, spec, 0, objective, settings.options).warm_up()
+        warm_up(make_searcher(settings.searcher, spec, 0, objective, settings.options), on_compile)
 
     def _write(self) -> SweepResult:
         figures = known_figures(self.points)

@@ -97,6 +97,7 @@ def test_gradient_by_differences(conditioning: str) -> None:
         rows,
         advantage,
         before,
+        False,
         0.2,
         0.0,
         d_bias,

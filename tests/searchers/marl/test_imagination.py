@@ -30,9 +30,24 @@ def taught(metric: str = "edp", trend: bool = True, samples: int = 40) -> Critic
 def test_compiled_predictions_are_those_of_the_critic(metric: str, trend: bool) -> None:
     critic, rows = taught(metric, trend), SPACE.sample(50, np.random.default_rng(1))
     island = Island(critic, Known(), even=False, heated=True)
-    np.testing.assert_allclose(island._assessed(rows), critic.predict(rows, False)[0], atol=1e-9)
+    heights = island._assessed(rows)
+    np.testing.assert_allclose(heights, critic.predict(rows, False)[0], atol=1e-9)
+    np.testing.assert_array_equal(island._assessed(rows[::-1]), heights[::-1])  # now from memory
+    np.testing.assert_array_equal(critic.deviations(rows), critic.predict(rows)[1])
     other = Island(critic, Known(), even=True, heated=True)
     np.testing.assert_allclose(other._assessed(rows), critic.foresee(rows), atol=1e-9)
+
+
+def test_what_was_asked_is_forgotten_when_the_critic_learns() -> None:
+    critic, rows = taught(), SPACE.sample(50, np.random.default_rng(1))
+    island = Island(critic, Known(), even=False, heated=True)
+    before = island._assessed(rows)
+    more = SPACE.sample(40, np.random.default_rng(9))
+    outcome = FakeEvaluator((1,))(SPACE.decode(more))
+    critic.learn(more, outcome.energy_pj * outcome.cycles, outcome.energy_pj, outcome.cycles.astype(float))
+    after = island._assessed(rows)
+    assert (after != before).any()
+    np.testing.assert_allclose(after, critic.predict(rows, False)[0], atol=1e-9)
 
 
 def test_chains_improve_and_the_shelf_keeps_the_best_that_is_new() -> None:

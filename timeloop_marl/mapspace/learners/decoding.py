@@ -62,14 +62,13 @@ def place_literally(tables: Tables, work: Work, row: np.ndarray) -> bool:
         if side != TEMPORAL:
             one_side = one_side and (work.side[t, d] == TEMPORAL or work.side[t, d] == side)
             work.side[t, d] = side
-    return one_side and _within_limits(tables, work) and _held_everywhere(work)
+    return one_side and _held_everywhere(work) and _within_limits(tables, work)
 
 
 @inlined
 def _within_limits(tables: Tables, work: Work) -> bool:
-    """Whether what is placed as a whole meets the limits; fills ``used`` and ``extent``."""
+    """Whether what is placed as a whole meets the limits; fills ``used`` and ``extent`` as far as it has to look."""
     T, D = work.factor.shape
-    ok = True
     for d in range(D):
         inside = 1
         for t in range(T):
@@ -77,29 +76,34 @@ def _within_limits(tables: Tables, work: Work) -> bool:
             inside *= f
             if f > 1:
                 side = work.side[t, d]
-                ok = ok and (f == tables.base_factor[t, d] or f <= tables.maximum[t, d])
+                if f != tables.base_factor[t, d] and f > tables.maximum[t, d]:
+                    return False
                 work.used[t, side] *= f
-                if side != TEMPORAL:
-                    ok = ok and side_allows(tables, work, t, d, side)
+                if side != TEMPORAL and not side_allows(tables, work, t, d, side):
+                    return False
             if tables.temporal_of[tables.storage_of[t]] == t:
                 work.extent[tables.storage_of[t], d] = inside
     for t in range(T):
-        ok = ok and work.used[t, X] <= tables.fan[t, X] and work.used[t, Y] <= tables.fan[t, Y]
-    return ok and instances_allow(tables, work, T - 1, 1) and _fits_and_suffices(tables, work)
+        if work.used[t, X] > tables.fan[t, X] or work.used[t, Y] > tables.fan[t, Y]:
+            return False
+    return instances_allow(tables, work, T - 1, 1) and _fits_and_suffices(tables, work)
 
 
 @inlined
 def _fits_and_suffices(tables: Tables, work: Work) -> bool:
     """Whether tiles fit, and as many factors and as much of the machine are used as is asked for."""
-    ok = parallelism(tables, work) >= tables.min_parallelism
+    if parallelism(tables, work) < tables.min_parallelism:
+        return False
     for s in range(work.keep.shape[0]):
         if tables.capacity[s] >= 0:
             words = tile_words(tables, work, s)
-            ok = ok and words <= tables.capacity[s] and words >= tables.least_fill[s]
+            if words > tables.capacity[s] or words < tables.least_fill[s]:
+                return False
     for k in range(tables.demand.shape[0]):
         t, d, least = tables.demand[k]
-        ok = ok and work.factor[t, d] >= least
-    return ok
+        if work.factor[t, d] < least:
+            return False
+    return True
 
 
 @kernel
@@ -154,6 +158,15 @@ def bounds(tables: Tables, work: Work, factors: np.ndarray, residuals: np.ndarra
                     rem += 1
 
 
+@inlined
+def order_key(tables: Tables, work: Work, row: np.ndarray, t: int, d: int) -> int:
+    """What the loops of tiling level t are sorted by, inside-out."""
+    D = work.factor.shape[1]
+    rank = row[tables.rank_axis[t, d]] if tables.rank_axis[t, d] >= 0 else 0
+    block = 1 if work.factor[t, d] == 1 else (2 if work.side[t, d] == Y else 0)
+    return ((tables.position[t, d] * 4 + block) * (D + 1) + rank) * D + d
+
+
 @kernel
 def _order(tables: Tables, work: Work, row: np.ndarray, t: int, order: np.ndarray) -> None:
     """User's permutation; the free dims in its place: X loops by rank, unit loops, Y loops by rank.
@@ -163,10 +176,7 @@ def _order(tables: Tables, work: Work, row: np.ndarray, t: int, order: np.ndarra
     D = order.shape[0]
     key = work.extent[0]  # scratch: a sort key per dim
     for d in range(D):
-        rank = row[tables.rank_axis[t, d]] if tables.rank_axis[t, d] >= 0 else 0
-        side = work.side[t, d]
-        block = 1 if work.factor[t, d] == 1 else (2 if side == Y else 0)
-        key[d] = ((tables.position[t, d] * 4 + block) * (D + 1) + rank) * D + d
+        key[d] = order_key(tables, work, row, t, d)
         order[d] = d
     for i in range(1, D):
         d = order[i]

@@ -95,9 +95,10 @@ def fits(tables: Tables, work: Work, d: int, value: int, slot: int) -> bool:
             return False
     for s in range(tables.storage_of[t], work.extent.shape[0]):
         if tables.capacity[s] >= 0:
-            work.extent[s, d] *= value
+            before = work.extent[s, d]
+            work.extent[s, d] = before * value
             words = tile_words(tables, work, s)
-            work.extent[s, d] //= value
+            work.extent[s, d] = before
             if words > tables.capacity[s]:
                 return False
     return True

@@ -87,8 +87,8 @@ class Agent:
         """Raise the chances of choices of positive advantage; rows of advantage 0 are not its own doing."""
         if not advantage.any():
             return self
-        before = self.log_chance(rows)
-        for _ in range(how.epochs):
+        before = np.zeros(len(rows))
+        for epoch in range(how.epochs):
             d_bias, d_pair = np.zeros_like(self.bias), np.zeros_like(self.pair)
             self.entropy = policy.gradient(
                 self.bias,
@@ -99,6 +99,7 @@ class Agent:
                 rows,
                 advantage,
                 before,
+                epoch == 0,
                 how.clip,
                 how.entropy,
                 d_bias,

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
+from ...compiling import kernel
 from ..learner import Rows
 
 _NEAR = 0.5  # share of choices that a row may differ in from the elite that it is compared with
@@ -46,9 +47,22 @@ def traced(rows: Rows, elites: Rows, logs: Float64[ndarray, "elites"]) -> Candid
     """Rows as moves from the elite that they differ least from (the better of equals); whole ones if all are far."""
     if not len(rows) or not len(elites):
         return whole(rows)
-    different = (rows[:, None, :] != elites[None, :, :]).sum(axis=2)
-    nearest = different.argmin(axis=1)
-    near = different[np.arange(len(rows)), nearest] <= _NEAR * rows.shape[1]
+    nearest, different = np.zeros((2, len(rows)), np.int64)
+    _compare(np.ascontiguousarray(rows), np.ascontiguousarray(elites), nearest, different)
+    near = different <= _NEAR * rows.shape[1]
     return Candidates(
         rows, np.where(near[:, None], elites[nearest], rows), np.where(near, logs[nearest], np.nan)
     )
+
+
+@kernel
+def _compare(rows: ndarray, elites: ndarray, nearest: ndarray, different: ndarray) -> None:
+    """Which elite every row differs least from (the first of equals), and in how many choices."""
+    for i in range(rows.shape[0]):
+        different[i] = rows.shape[1] + 1
+        for e in range(elites.shape[0]):
+            count = 0
+            for a in range(rows.shape[1]):
+                count += rows[i, a] != elites[e, a]
+            if count < different[i]:
+                different[i], nearest[i] = count, e

@@ -14,36 +14,17 @@ from jaxtyping import Float64, Int64
 from numpy import ndarray
 
 from ...compiling import allocating, inlined, kernel
-from ...mapspace.learners.decoding import decode_rows, place_literally
+from ...mapspace.learners.decoding import place_literally
 from ...mapspace.learners.drawing import draw
 from ...mapspace.learners.moves import move_row
 from ...mapspace.learners.repair import place_row, write_row
 from ...mapspace.learners.tables import Tables, Work
-from .features import Shape, describe
-from .foresight import Foresight, Loops, log_cost
-from .gaussian import covariances
+from .foresight import Foresight, log_cost
+from .residual import Residual, fingerprint, residual_of
+from .words import Loops, Shape
 
 _SAME = 1e-9  # log cost
 _HALF = 1 << 30  # draw() in two halves makes a uniform number
-_PRIME = np.uint64(0x100000001B3)
-_BASIS = np.uint64(0xCBF29CE484222325)
-
-
-class Residual(NamedTuple):
-    """The Gaussian process as the chains ask it; ``number[0]`` = 0: not asked.
-
-    ``slack[0]``: how far below the trend it is expected to go at most, log cost.
-    """
-
-    number: Int64[ndarray, "1"]
-    points: Float64[ndarray, "inputs capacity"]
-    weights: Float64[ndarray, "capacity"]
-    varying: Int64[ndarray, "inputs"]
-    shift: Float64[ndarray, "inputs"]
-    stretch: Float64[ndarray, "inputs"]
-    length: Float64[ndarray, "1"]
-    centre: Float64[ndarray, "1"]
-    slack: Float64[ndarray, "1"]
 
 
 class Chains(NamedTuple):
@@ -67,18 +48,6 @@ class Shelf(NamedTuple):
 def _uniform(state: np.ndarray) -> float:
     """In (0, 1)."""
     return (draw(state, _HALF) + 0.5) / _HALF
-
-
-@kernel
-def fingerprint(row: np.ndarray) -> np.uint64:
-    """A hash of 64 bits (FNV-1a over the values, mixed at the end), never 0."""
-    h = _BASIS
-    for a in range(row.shape[0]):
-        h = (h ^ np.uint64(row[a])) * _PRIME
-    h = h ^ (h >> np.uint64(29))
-    h = h * np.uint64(0xBF58476D1CE4E5B9)
-    h = h ^ (h >> np.uint64(32))
-    return h if h != np.uint64(0) else np.uint64(1)
 
 
 @kernel
@@ -162,30 +131,6 @@ def _adopt(state: np.ndarray, row: np.ndarray, donor: np.ndarray, owner: np.ndar
 
 
 @allocating
-def residual_of(tables: Tables, shape: Shape, work: Work, residual: Residual, row: np.ndarray) -> float:
-    """What the Gaussian process adds to the trend of a canonical row."""
-    T, D = tables.base_factor.shape
-    S, P = tables.keep.shape
-    factors, residuals = np.empty((1, T, D), np.int64), np.empty((1, T, D), np.int64)
-    order, split = np.empty((1, T, D), np.int8), np.empty((1, T), np.int8)
-    keep = np.empty((1, S, P), np.bool_)
-    decode_rows(tables, work, row.reshape(1, -1), factors, residuals, order, split, keep)
-    words, flows, steps = np.zeros((1, 2 * S + 1 + 2 * S * P)), np.zeros((1, 3 * S)), np.empty(1)
-    logs = np.empty((1, 4 * S * P + 2 * T))
-    describe(shape, factors, order, keep, words, flows, logs, steps)
-    inputs, n = residual.varying.shape[0], residual.number[0]
-    x = np.empty(inputs)
-    for f in range(inputs):
-        x[f] = (logs[0, residual.varying[f]] - residual.shift[f]) * residual.stretch[f]
-    column = np.empty(n)
-    covariances(residual.points, n, x, residual.length[0], column)
-    total = residual.centre[0]
-    for j in range(n):
-        total += column[j] * residual.weights[j]
-    return total
-
-
-@allocating
 def assess(
     tables: Tables,
     shape: Shape,
@@ -201,7 +146,7 @@ def assess(
         place_literally(tables, work, rows[i])
         heights[i] = log_cost(tables, shape, trend, work, rows[i], loops)
         if residual.number[0] > 0:
-            heights[i] += residual_of(tables, shape, work, residual, rows[i])
+            heights[i] += residual_of(shape, work, loops, residual, rows[i])
 
 
 @allocating
@@ -252,7 +197,6 @@ def climb(
                 if not place_row(tables, work, trial, first):
                     continue
                 write_row(tables, work, trial)
-                place_literally(tables, work, trial)
                 height = log_cost(tables, shape, trend, work, trial, loops)
             else:
                 height = log_cost(tables, shape, trend, work, trial, loops)
@@ -261,7 +205,7 @@ def climb(
             if height - residual.slack[0] > limit:
                 continue
             if residual.number[0] > 0:
-                height += residual_of(tables, shape, work, residual, trial)
+                height += residual_of(shape, work, loops, residual, trial)
             if height <= limit:
                 chains.rows[c] = trial
                 chains.heights[c] = height

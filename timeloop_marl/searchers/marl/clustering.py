@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Int64
-from numba import njit
 from numpy import ndarray
+
+from ...compiling import allocating
 
 SIGNALS = ("interaction", "pearson", "spearman", "mutual")
 _SWEEPS = 12
@@ -101,7 +102,7 @@ def _correlation(values: Float64[ndarray, "n axes"]) -> Float64[ndarray, "axes a
     return np.einsum("ia,ib->ab", scaled, scaled, optimize=False)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
 def additive_residual(rows: ndarray, logs: ndarray, cardinalities: ndarray, sweeps: int) -> ndarray:
     """What a sum of one effect per axis leaves of ``logs`` (backfitting, effects shrunk by one pseudo-sample)."""
     n, axes = rows.shape
@@ -122,7 +123,7 @@ def additive_residual(rows: ndarray, logs: ndarray, cardinalities: ndarray, swee
     return residual
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
 def interactions(rows: ndarray, residual: ndarray, cardinalities: ndarray, total_square: float) -> ndarray:
     """Squares of the residual between the cells of each pair of axes, less those expected by chance, as a share."""
     n, axes = rows.shape
@@ -149,7 +150,7 @@ def interactions(rows: ndarray, residual: ndarray, cardinalities: ndarray, total
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
 def mutual_information(rows: ndarray, cardinalities: ndarray) -> ndarray:
     """Mutual information of the values of each pair of axes in nats, bias-corrected."""
     n, axes = rows.shape

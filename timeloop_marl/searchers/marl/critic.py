@@ -5,15 +5,17 @@ Log cost = a trend (``trend.py``: words times prices learnt, the slowest path) p
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
 from ...mapspace.axes import LearnersMapspace
-from .chains import Residual
 from .features import FeatureMaker, Features
 from .foresight import Foresight
 from .gaussian import GaussianProcess
+from .residual import Residual, memory, nobody
 from .trend import Samples, Trend
 
 _LENGTHS = (0.5, 1.0, 2.0, 4.0)  # in units of the root of the number of varying features
@@ -44,17 +46,21 @@ class Critic:
         self._process: GaussianProcess | None = None
         self._centre = 0.0
         self._varying: Int64[ndarray, "inputs"] = np.zeros(0, np.int64)
+        self._input_of: Int64[ndarray, "features"] = np.zeros(0, np.int64)
         self._shift: Float64[ndarray, "inputs"] = np.zeros(0)
         self._stretch: Float64[ndarray, "inputs"] = np.zeros(0)
         self._tuned = 0  # number of samples at which the kernel was chosen last
         self._unread = 0  # samples since the last update
         self.version = 0  # counts updates
+        self._foresights: dict[bool, Foresight] = {}  # made for compiled code, until something changes
+        self._residual: Residual | None = None
 
     def expect(self, words: Float64[ndarray, "n parts"], energy: Float64[ndarray, "n"]) -> None:
         """Samples of other layers on this machine, both per computation: they tell what a word costs."""
         if self.trend is not None and self.trend.words_matter:
             computations = float(np.prod(np.asarray(self.make.space.tables.bounds, np.float64)))
             self.trend.expect(words, energy * computations)
+            self._changed()
 
     @property
     def foresees(self) -> bool:
@@ -77,6 +83,7 @@ class Critic:
         if self.trend is not None:
             self.trend.keep(self._samples)
         self._samples, self._process, self._tuned, self._unread = Samples(), None, 0, 0
+        self._changed()
 
     def learn(
         self,
@@ -113,8 +120,19 @@ class Critic:
         mean, deviation = self._process.predict(self._scaled(features), deviations)
         return mean + self._centre + self._explained(features), deviation
 
+    def deviations(self, rows: Int64[ndarray, "m axes"]) -> Float64[ndarray, "m"]:
+        """Standard deviation of log cost alone."""
+        if self._process is None or not len(rows):
+            return np.zeros(len(rows))
+        return self._process.predict(self._scaled(self.make(rows)))[1]
+
     def foresight(self, even: bool) -> Foresight:
         """The trend for compiled code, as ``foresee`` (``even``) or as part of ``predict``."""
+        if even not in self._foresights:
+            self._foresights[even] = self._foresight(even)
+        return self._foresights[even]
+
+    def _foresight(self, even: bool) -> Foresight:
         levels, spaces = self.make.space.tables.keep.shape
         if self.trend is None:
             return Foresight.of(np.zeros(self.make.parts), np.zeros(3 * levels), levels, spaces, False, False)
@@ -124,21 +142,31 @@ class Critic:
         """The process for compiled code; an empty one if not asked or not there yet."""
         process = self._process
         if process is None or not (asked or self.trend is None):
-            none, nobody = np.zeros(1), np.zeros(0, np.int64)
-            return Residual(
-                np.zeros(1, np.int64), np.zeros((1, 1)), none, nobody, none, none, none, none, none
+            return nobody()
+        if self._residual is None:
+            hashes, values = memory()
+            self._residual = Residual(
+                number=np.array([process.count]),
+                points=process.points,
+                weights=process.weights,
+                input_of=self._input_of,
+                shift=self._shift,
+                stretch=self._stretch,
+                length=np.array([float(process.length)]),
+                centre=np.array([self._centre]),
+                slack=np.array([_DEPTH * process.scale - self._centre]),
+                hashes=hashes,
+                values=values,
             )
-        return Residual(
-            number=np.array([process.count]),
-            points=process.points,
-            weights=process.weights,
-            varying=self._varying,
-            shift=self._shift,
-            stretch=self._stretch,
-            length=np.array([float(process.length)]),
-            centre=np.array([self._centre]),
-            slack=np.array([_DEPTH * process.scale - self._centre]),
-        )
+        return self._residual
+
+    def _changed(self) -> None:
+        """What compiled code was given is out of date."""
+        self._foresights, self._residual = {}, None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what compiled code was given, which is made again."""
+        return {**self.__dict__, "_foresights": {}, "_residual": None}
 
     def _trim(self) -> None:
         n = len(self._samples)
@@ -164,10 +192,13 @@ class Critic:
         process.add(self._scaled(data)[process.count :])
         self._centre = float(np.median(residual))
         process.fit(residual - self._centre)
+        self._changed()
 
     def _rebuilt(self, data: Features, residual: Float64[ndarray, "n"]) -> GaussianProcess:
         deviation = data.logs.std(axis=0)
         self._varying = np.flatnonzero(deviation > 1e-9)  # the others would only cost time
+        self._input_of = np.full(data.logs.shape[1], -1)
+        self._input_of[self._varying] = np.arange(len(self._varying))
         self._shift = data.logs[:, self._varying].mean(axis=0)
         root = np.sqrt(max(1, len(self._varying)))
         self._stretch = 1.0 / (np.maximum(deviation[self._varying], 0.25) * root)

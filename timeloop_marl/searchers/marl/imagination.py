@@ -12,7 +12,7 @@ from ...mapspace.learners.tables import workspace
 from ..learner import Rows
 from .chains import Chains, Shelf, assess, climb, enter, fingerprints, put_all
 from .critic import Critic
-from .foresight import loops_of
+from .words import fresh_loops
 
 _CHAINS = 8
 _SHELF = 32
@@ -55,7 +55,8 @@ class Island:
         space = critic.make.space
         self.critic, self.known, self.even = critic, known, even
         self.walked = 0  # candidates so far
-        self._work, self._loops = workspace(space.tables), loops_of(space.tables)
+        T, D = space.tables.base_factor.shape
+        self._work, self._loops = workspace(space.tables), fresh_loops(T, D, len(space.tables.temporal_of))
         heats = np.geomspace(_COLD, _HOT if heated else _COLD, _CHAINS)
         self.chains = Chains(np.zeros((_CHAINS, space.axes), np.int64), np.full(_CHAINS, np.inf), heats)
         self.shelf = self._empty()

@@ -186,6 +186,7 @@ def gradient(
     """As ``policy.gradient``, through the network."""
     k, width = rows.shape[1], start.shape[0]
     chances, hidden = np.empty((k, bias.shape[1])), np.empty((k, width))
+    logs = np.empty(bias.shape[1])
     used, disorder = 0, 0.0
     for i in range(rows.shape[0]):
         if advantage[i] == 0.0:
@@ -201,10 +202,10 @@ def gradient(
         back = np.zeros(width)  # slope of what the axes after j were told
         for j in range(k - 1, -1, -1):
             d_embed[j, rows[i, j]] += back
-            spread = disorder_of(chances[j], counts[j])
+            spread = disorder_of(chances[j], counts[j], logs)
             disorder += spread / k
             for v in range(counts[j]):
-                step = step_of(pull, v == rows[i, j], chances[j, v], entropy, spread)
+                step = step_of(pull, v == rows[i, j], chances[j, v], logs[v], entropy, spread)
                 d_bias[j, v] += step
                 for h in range(width):
                     d_read[j, v, h] += step * hidden[j, h]

@@ -45,19 +45,20 @@ def pull_of(advantage: float, now: float, before: float, clip: float) -> float:
 
 
 @inlined
-def disorder_of(chances: np.ndarray, count: int) -> float:
-    """Entropy in nats."""
+def disorder_of(chances: np.ndarray, count: int, logs: np.ndarray) -> float:
+    """Entropy in nats; fills in the logarithms of the chances."""
     total = 0.0
     for v in range(count):
-        total -= chances[v] * np.log(max(chances[v], 1e-300))
+        logs[v] = np.log(max(chances[v], 1e-300))
+        total -= chances[v] * logs[v]
     return total
 
 
 @inlined
-def step_of(pull: float, chosen: bool, chance: float, entropy: float, disorder: float) -> float:
-    """Slope of one logit: of the clipped objective plus ``entropy`` times the entropy."""
+def step_of(pull: float, chosen: bool, chance: float, log: float, entropy: float, disorder: float) -> float:
+    """Slope of one logit: of the clipped objective plus ``entropy`` times the entropy. ``log``: of the chance."""
     step = pull * ((1.0 if chosen else 0.0) - chance)
-    step -= entropy * chance * (np.log(max(chance, 1e-300)) + disorder)
+    step -= entropy * chance * (log + disorder)
     return step
 
 
@@ -142,6 +143,7 @@ def gradient(
     rows: np.ndarray,
     advantage: np.ndarray,
     before: np.ndarray,
+    first_pass: bool,
     clip: float,
     entropy: float,
     d_bias: np.ndarray,
@@ -150,13 +152,15 @@ def gradient(
     """Ascent direction of the clipped objective (Schulman et al. 2017, eq. 7) plus ``entropy`` times the entropy.
 
     Args:
-        before: log-probabilities of the rows when they were drawn; rows of zero advantage do not count.
+        before: log-probabilities of the rows before the first pass, which fills them in; rows of zero advantage do
+            not count.
 
     Returns:
         Mean entropy per axis in nats.
     """
     n, k = rows.shape
     chances = np.empty((k, bias.shape[1]))
+    logs = np.empty(bias.shape[1])
     used, disorder = 0, 0.0
     for i in range(n):
         if advantage[i] == 0.0:
@@ -166,12 +170,14 @@ def gradient(
         for j in range(k):
             _chances(bias, pair, first, parent, counts[j], rows[i], j, chances[j])
             total += np.log(max(chances[j, rows[i, j]], 1e-300))
+        if first_pass:
+            before[i] = total
         pull = pull_of(advantage[i], total, before[i], clip)
         for j in range(k):
-            spread = disorder_of(chances[j], counts[j])
+            spread = disorder_of(chances[j], counts[j], logs)
             disorder += spread / k
             for v in range(counts[j]):
-                step = step_of(pull, v == rows[i, j], chances[j, v], entropy, spread)
+                step = step_of(pull, v == rows[i, j], chances[j, v], logs[v], entropy, spread)
                 d_bias[j, v] += step
                 for q in range(first[j], first[j + 1]):
                     d_pair[q, rows[i, parent[q]], v] += step

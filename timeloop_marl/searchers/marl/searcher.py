@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
+from ...compiling import is_cached
 from ...errors import UsageError
 from ...mapspace.axes import LearnersMapspace
 from ...objective import Objective
@@ -20,6 +21,7 @@ from ..learner import LearnerSearcher, Rows
 from . import credit
 from .agent import Learning
 from .candidates import Candidates, joined, traced, whole
+from .chains import climb
 from .clustering import SIGNALS, clusters, strengths
 from .critic import Critic
 from .diary import Diary
@@ -92,6 +94,11 @@ class MarlSearcher(LearnerSearcher):
         warm_team(self.space, self.options.conditioning)
         if self.critic is not None:
             warm_critic(self.space)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether drawing, repairing and, with the critic, rehearsing need no compiling."""
+        return super().compiled and (self.critic is None or is_cached(climb))
 
     def inherit(self, knowledge: Knowledge) -> None:
         """Begin with what was learnt on other layers: loop nests, prices of words, policies, clusters.
@@ -204,7 +211,7 @@ class MarlSearcher(LearnerSearcher):
         pool = self._traced(imagination.home.people)
         index = self._unseen_index(pool)[: max(n, _JUDGED)]
         pool, mean = pool[index], imagination.home.heights[index]
-        deviation = critic.predict(pool.rows, self.options.optimism > 0)[1]
+        deviation = critic.deviations(pool.rows) if self.options.optimism > 0 else np.zeros(len(mean))
         return joined([found, self._taken(pool, self._picked(mean, deviation, n - len(found)))])
 
     def _traced(self, rows: Rows) -> Candidates:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float64, Int64
-from numba import njit
 from numpy import ndarray
 
+from ...compiling import allocating
 from .bottlenecks import Bottlenecks
 from .features import Features
 from .foresight import Foresight
@@ -146,7 +146,7 @@ class Samples:
         )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
 def weighted(words: ndarray, prices: ndarray) -> ndarray:
     """words @ prices in one fixed order."""
     out = np.zeros(words.shape[0])
@@ -156,7 +156,7 @@ def weighted(words: ndarray, prices: ndarray) -> ndarray:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@allocating
 def nonnegative(columns: ndarray, weight: ndarray, start: ndarray, shrinkage: ndarray) -> ndarray:
     """Non-negative prices that bring ``columns @ prices`` close to 1, by coordinate descent from ``start``."""
     n, parts = columns.shape
@@ -176,7 +176,8 @@ def nonnegative(columns: ndarray, weight: ndarray, start: ndarray, shrinkage: nd
                 continue
             slope = aim[a]
             for b in range(parts):
-                slope -= gram[a, b] * prices[b]
+                if prices[b] != 0.0:  # most are 0, and each sum waits for the one before
+                    slope -= gram[a, b] * prices[b]
             # Shrinkage keeps parts that move together from growing against each other.
             prices[a] = max(0.0, (slope + gram[a, a] * prices[a]) / ((1.0 + shrinkage[a]) * gram[a, a]))
     return prices
