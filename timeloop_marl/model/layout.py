@@ -30,8 +30,8 @@ NO_LIMIT = -1
 
 OF_VECTORS = (
     "inside", "step", "lead", "weight", "start", "outside", "first_dim", "motion", "motion_dim", "motion_stride",
-    "again", "visits", "near_motion", "near_dim", "near_stride", "near_again", "near_visits", "apart", "block_reach",
-    "packed", "irregular",
+    "again", "visits", "near_motion", "near_dim", "near_stride", "near_again", "near_visits", "apart", "span",
+    "packed", "first_bound", "first_weight", "same", "none", "held_words", "passed_words", "pair", "irregular",
 )  # fmt: skip
 """Arrays of ``Workspace`` that only the closed form over vectors of mappings uses (``regular``)."""
 
@@ -215,7 +215,9 @@ class Workspace:
     weight: Int64[ndarray, "T D"]  # by place: how often it advances
     start: Int64[ndarray, "S P"]  # steps of all temporal loops inside level s
     outside: Int64[ndarray, "S"]  # product of the temporal bounds of level s and further out
-    first_dim: Int64[ndarray, "S"]  # dim of the first temporal loop of level s or further out
+    first_dim: Int64[ndarray, "S"]  # dim of the first temporal loop of level s or further out ..
+    first_bound: Int64[ndarray, "S"]  # .. its bound ..
+    first_weight: Int64[ndarray, "S"]  # .. and how often it advances
     motion: Int64[ndarray, "S P"]  # of the first of them that moves the box ..
     motion_dim: Int64[ndarray, "S P"]  # .. its dim ..
     motion_stride: Int64[ndarray, "S P"]  # .. and stride
@@ -227,8 +229,13 @@ class Workspace:
     near_again: Int64[ndarray, "P"]
     near_visits: Int64[ndarray, "P"]
     apart: Int64[ndarray, "D P"]  # by place in a block: how far children next to each other lie apart
-    block_reach: Int64[ndarray, "S R"]  # how far the children of level s lie apart
+    span: Int64[ndarray, "P"]  # .. and all children of the block at most
     packed: Bool[ndarray, "1"]  # a block that fills its last row only in part
+    same: Int64[ndarray, "1"]  # how often a box moves as it did first ..
+    none: Int64[ndarray, "1"]  # .. and how often it stays where it is
+    held_words: Int64[ndarray, "1"]  # words that a neighbour may have held while the box stayed ..
+    passed_words: Int64[ndarray, "1"]  # .. or before it moved as it did first
+    pair: Int64[ndarray, "4"]  # two loops of a block that move one rank: bounds, steps
     irregular: Bool[ndarray, "1"]
     # children of one spatial block and their groups (section 5)
     child_offset: Int64[ndarray, "C R"]

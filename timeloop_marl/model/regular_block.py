@@ -1,4 +1,4 @@
-"""The entry of a spatial block whose children pass nothing on (section 5), for ``regular``."""
+"""The entries of a spatial block and what its children pass on (section 5), for ``regular``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,33 @@ from numpy import ndarray
 
 from ..compiling import kernel
 from .layout import Tables, Workspace
+from .regular_groups import find_pair, groups_of, most_groups, passes_groups, reduce_pair, sums
+from .regular_hops import regular_hops
+from .regular_links import count_served, meets, rows_meet
 
 
 @kernel
-def _vertical(
+def _enter(work: Workspace, s: int, p: int, e: int, multicast: int, scatter: int, words: int) -> None:
+    """Write entry e, without hops."""
+    work.multicast[s, p, e] = multicast
+    work.scatter[s, p, e] = scatter
+    work.accesses[s, p, e] = float(scatter) * float(words)
+    work.hops[s, p, e] = 0.0
+    work.unicast[s, p, e] = 0.0
+
+
+@kernel
+def _serve_all(tables: Tables, work: Workspace, s: int, p: int, paired: bool) -> int:
+    """Words that each child finds at a neighbour that holds the same: all find it, or none."""
+    held = work.held_words[0]
+    same = held != 0 and meets(tables, work, p, 0)
+    if same and (work.packed[0] or paired or tables.no_multicast[s, p]):
+        work.irregular[0] = True
+    return held if same else 0
+
+
+@kernel
+def _serve_groups(
     tables: Tables,
     factors: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
@@ -19,76 +42,27 @@ def _vertical(
     work: Workspace,
     t: int,
     p: int,
-    span: int,
-    one_row: bool,
-) -> float:
-    """Hops along the columns of one packet to each group of rows."""
+    groups: int,
+    paired: bool,
+) -> int:
+    """Groups that find what they fetch where a neighbour was before the first motion."""
     s = tables.tile_storage[t]
-    centre = (max(tables.fanout_y[s], work.height[s]) - 1) / 2
-    total = 0.0
-    for row in range(tables.compute[2] if s == 0 else tables.mesh_y[s - 1]):
-        starts = True
-        radix = 1
-        for k in range(tables.dims):
-            d = order[i, t, k]
-            n = factors[i, t, d] if k >= split[i, t] else 1
-            starts = starts and (tables.used[p, d] or row // radix % n == 0)
-            radix *= n
-        there = row == 0 if one_row else (starts and row < radix)
-        part = max(0.0, centre - row) + max(0.0, row + float(span) - centre)
-        total += part if there else 0.0
-    return total
-
-
-@kernel
-def _hops(
-    tables: Tables,
-    factors: Int64[ndarray, "m T D"],
-    order: Int8[ndarray, "m T D"],
-    split: Int8[ndarray, "m T"],
-    i: int,
-    work: Workspace,
-    t: int,
-    p: int,
-) -> float:
-    """Sum over the groups of the hops of one packet to each (5.5)."""
-    s = tables.tile_storage[t]
-    one_row = work.width[s] != max(tables.fanout_x[s], work.width[s])
-    columns, rows = 1, 1
-    x_groups, y_groups, x_members = 1, 1, 1
-    column_sum, row_span = 0.0, 0
-    for k in range(tables.dims):
-        d = order[i, t, k]
-        n = factors[i, t, d]
-        moves = tables.used[p, d] != 0
-        along = one_row or k < split[i, t]
-        across, down = n if along else 1, 1 if along else n
-        x_groups *= across if moves else 1
-        x_members *= 1 if moves else across
-        y_groups *= down if moves else 1
-        column_sum += (across - 1) * columns / 2 if moves else float((across - 1) * columns)
-        row_span += 0 if moves else (down - 1) * rows
-        columns *= across
-        rows *= down
-    vertical = _vertical(tables, factors, order, split, i, work, t, p, row_span, one_row)
-    return y_groups * (x_groups * column_sum) + x_groups * x_members * vertical
-
-
-@kernel
-def _refuse_coupled(
-    tables: Tables, factors: Int64[ndarray, "m T D"], i: int, work: Workspace, t: int, p: int
-) -> None:
-    """Two loops of a block in one rank, or one in several, are irregular."""
-    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
-        loops = 0
+    motion = work.motion[s, p]
+    served, matches = count_served(tables, factors, order, split, i, work, t, p, motion, groups)
+    wanted = work.passed_words[0] != 0
+    near = matches != 0
+    if tables.fanout_x[s] > 1:
+        several = paired or tables.no_multicast[s, p] != 0
         for d in range(tables.dims):
-            if tables.rank_step[r, d] != 0:
-                loops += 1 if factors[i, t, d] > 1 else 0
-        if loops > 1:
-            work.irregular[0] = True
-    for d in range(tables.dims):
-        if tables.used[p, d] and tables.rank_bit[p, d] == 0 and factors[i, t, d] > 1:
-            work.irregular[0] = True
+            if tables.used[p, d] and tables.rank_bit[p, d] == 0:
+                several = several or work.motion_dim[s, p] == d
+        rows = several or rows_meet(tables, factors, order, i, work, t, p, motion)
+        near = near or (work.packed[0] and rows)
+    if wanted and near and (work.packed[0] or paired or matches > 1 or tables.no_multicast[s, p]):
+        work.irregular[0] = True
+    if wanted and served != 0 and not passes_groups(tables, s, p):
+        work.irregular[0] = True
+    return served if wanted else 0
 
 
 @kernel
@@ -102,8 +76,9 @@ def fill_regular_block(
     t: int,
     p: int,
     words: int,
+    links: bool,
 ) -> None:
-    """The entry of a block whose children pass nothing on."""
+    """The entries of a block each of whose children fetches ``words`` words, and its link transfers."""
     s = tables.tile_storage[t]
     shared, apart = 1, 1
     for d in range(tables.dims):
@@ -111,16 +86,60 @@ def fill_regular_block(
             apart *= factors[i, t, d]
         else:
             shared *= factors[i, t, d]
+    most = most_groups(tables, s, p)
+    paired = False
     if not tables.no_multicast[s, p]:
-        _refuse_coupled(tables, factors, i, work, t, p)
-    hops = 0.0
+        paired = find_pair(tables, factors, i, work, t, p, most)
+    held, passed, served = 0, 0, 0
+    if links:
+        held = _serve_all(tables, work, s, p, paired)
+    if links and tables.coupled[p]:
+        served = _serve_groups(tables, factors, order, split, i, work, t, p, apart, paired)
+        passed = work.passed_words[0] if served != 0 else 0
+    work.links[s, p] = float(apart * shared * held + served * shared * passed)
+    rest = words - held - passed
+    if most > 1:
+        work.entries[s, p] = most
+        _enter_sizes(tables, work, s, p, most, shared, apart, rest, apart - served, passed)
+        return
+    if passes_groups(tables, s, p):
+        work.entries[s, p] = 2
+        _enter(work, s, p, 0, shared, apart - served, passed)
+        _enter(work, s, p, 1, shared, apart, rest)
+        return
+    work.entries[s, p] = 1
+    _enter(work, s, p, 0, shared, apart, rest)
     if tables.hops_needed:
-        if work.packed[0] or tables.no_multicast[s, p]:
+        if tables.no_multicast[s, p]:
             work.irregular[0] = True
-        hops = _hops(tables, factors, order, split, i, work, t, p)
-        hops = 0.0 if work.width[s] * work.height[s] == 1 else hops
-    accesses = float(apart) * float(words)
-    work.multicast[s, p, 0] = shared
-    work.scatter[s, p, 0] = apart
-    work.accesses[s, p, 0] = accesses
-    work.hops[s, p, 0] = (hops * accesses) / float(apart)
+        hops = regular_hops(tables, factors, order, split, i, work, t, p)
+        work.hops[s, p, 0] = (hops * work.accesses[s, p, 0]) / float(apart)
+
+
+@kernel
+def _enter_sizes(
+    tables: Tables,
+    work: Workspace,
+    s: int,
+    p: int,
+    most: int,
+    shared: int,
+    apart: int,
+    rest: int,
+    left: int,
+    passed: int,
+) -> None:
+    """Entries by the size of the groups; or, if some groups were served, one without them and one of all."""
+    reduce_pair(tables, work, p)
+    apart_each = apart // (work.pair[0] * work.pair[1])
+    if sums(work, most + 1) != 0:
+        work.irregular[0] = True
+    split = passed != 0
+    for e in range(most):
+        scatter = groups_of(work, e + 1) * apart_each
+        words, multicast = rest, (e + 1) * shared
+        if e == 0:
+            scatter, words = left if split else scatter, passed if split else rest
+        if e == 1:
+            scatter, multicast = apart if split else scatter, shared if split else multicast
+        _enter(work, s, p, e, multicast, scatter, words)

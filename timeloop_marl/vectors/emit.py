@@ -6,8 +6,10 @@ values give the same ``Vec``; what is known is folded, as long as every lane kee
 
 from __future__ import annotations
 
+import hashlib
 import math
 import struct
+from collections.abc import Sequence
 
 INT, FLOAT, BOOL = "i64", "double", "i1"
 
@@ -55,11 +57,14 @@ class Emitter:
         """An operand of a kind, converted if need be."""
         if isinstance(value, Vec):
             return self.convert(value, kind).name
-        if kind == FLOAT:
-            return f"splat (double 0x{struct.unpack('<Q', struct.pack('<d', float(value)))[0]:016X})"
         if kind == BOOL:
             return f"splat (i1 {'true' if value else 'false'})"
-        return f"splat (i64 {int(value)})"
+        return f"splat ({ {INT: 'i64', FLOAT: 'double'}[kind]} {self._literal(value, kind)})"
+
+    def _literal(self, value: float, kind: str) -> str:
+        if kind == FLOAT:
+            return f"0x{struct.unpack('<Q', struct.pack('<d', float(value)))[0]:016X}"
+        return str(int(value))
 
     def convert(self, value: Value, kind: str) -> Vec:
         """As a vector of a kind."""
@@ -204,6 +209,28 @@ class Emitter:
         if _is(b, 0):
             return a
         return self.raw(INT, f"or {self.type(INT)} {self.text(a, INT)}, {self.text(b, INT)}")
+
+    def bit_and(self, a: Value, b: Value) -> Value:
+        """Bits of both."""
+        return self.raw(INT, f"and {self.type(INT)} {self.text(a, INT)}, {self.text(b, INT)}")
+
+    def shifted(self, name: str, a: Value, by: Value) -> Value:
+        """``shl`` or ``lshr``: by less than 64 bits, which are unsigned."""
+        return self.raw(INT, f"{name} {self.type(INT)} {self.text(a, INT)}, {self.text(by, INT)}")
+
+    def lookup(self, table: Sequence[float], kind: str, index: Value) -> Vec:
+        """Elements of a constant table, ints or doubles, at indices within it."""
+        element = {INT: "i64", FLOAT: "double"}[kind]
+        cells = ", ".join(f"{element} {self._literal(cell, kind)}" for cell in table)
+        name = f"@table.{hashlib.sha256(cells.encode()).hexdigest()[:16]}"
+        self.declared.add(f"{name} = internal constant [{len(table)} x {element}] [{cells}], align 64")
+        place = f"getelementptr {element}, ptr {name}, {self.type(INT)} {self.text(index, INT)}"
+        short = {INT: "i64", FLOAT: "f64"}[kind]
+        full = f"@llvm.masked.gather.v{self.width}{short}.v{self.width}p0"
+        mask, addresses = self.type(BOOL), self.type("ptr")
+        self.declared.add(f"declare {self.type(kind)} {full}({addresses}, {mask}, {self.type(kind)})")
+        given = f"{addresses} align 8 {self.raw('ptr', place).name}, {mask} splat (i1 true), {self.type(kind)} poison"
+        return self.raw(kind, f"call {self.type(kind)} {full}({given})")
 
     def select(self, condition: Value, a: Value, b: Value) -> Value:
         """``a`` in the lanes of the condition, ``b`` in the others."""

@@ -285,13 +285,13 @@ class Interpreter:
         if isinstance(operator, ast.BitOr):
             return a | b if static else self.emit.bit_or(a, b)
         if isinstance(operator, ast.BitAnd):
+            return a & b if static else self.emit.bit_and(a, b)
+        if isinstance(operator, ast.LShift):
+            return a << b if static else self.emit.shifted("shl", a, b)
+        if isinstance(operator, ast.RShift):
             if not static:
-                raise NotStraightError("&")
-            return a & b
-        if isinstance(operator, (ast.LShift, ast.RShift)):
-            if not static:
-                raise NotStraightError("shift")
-            return a << b if isinstance(operator, ast.LShift) else a >> b
+                raise NotStraightError("shift of what may be negative")
+            return a >> b
         if isinstance(operator, ast.Pow):
             return a**b
         return self.emit.arithmetic(_OPERATORS[type(operator)], a, b)
