@@ -31,7 +31,8 @@ NO_LIMIT = -1
 OF_VECTORS = (
     "inside", "step", "lead", "weight", "start", "outside", "first_dim", "motion", "motion_dim", "motion_stride",
     "again", "visits", "near_motion", "near_dim", "near_stride", "near_again", "near_visits", "apart", "span",
-    "packed", "first_bound", "first_weight", "same", "none", "held_words", "passed_words", "pair", "irregular",
+    "packed", "first_bound", "first_weight", "same", "none", "held_words", "passed_words", "met_words", "meetings", "met_way", "way",
+    "whole", "part", "pair", "shared_rank", "irregular",
 )  # fmt: skip
 """Arrays of ``Workspace`` that only the closed form over vectors of mappings uses (``regular``)."""
 
@@ -235,7 +236,14 @@ class Workspace:
     none: Int64[ndarray, "1"]  # .. and how often it stays where it is
     held_words: Int64[ndarray, "1"]  # words that a neighbour may have held while the box stayed ..
     passed_words: Int64[ndarray, "1"]  # .. or before it moved as it did first
-    pair: Int64[ndarray, "4"]  # two loops of a block that move one rank: bounds, steps
+    met_words: Int64[ndarray, "1"]  # words that some held before it moved otherwise
+    meetings: Int64[ndarray, "1"]  # how often it did so ..
+    met_way: Int64[ndarray, "1"]  # .. and by which way neighbours are reached
+    way: Int64[ndarray, "D"]  # by place in a block: the loop as a way to neighbours ..
+    whole: Int64[ndarray, "D"]  # .. ``apart`` if it serves whole groups ..
+    part: Int64[ndarray, "D"]  # .. and if it does not
+    pair: Int64[ndarray, "4"]  # two loops of a block that move one rank: bounds, steps ..
+    shared_rank: Int64[ndarray, "1"]  # .. and the bit of that rank
     irregular: Bool[ndarray, "1"]
     # children of one spatial block and their groups (section 5)
     child_offset: Int64[ndarray, "C R"]

@@ -82,10 +82,10 @@ def _fill_level(
         list_neighbours(tables, factors, order, split, i, work, t)
     for p in range(tables.spaces):
         links = t >= 0 and tables.link_transfers and not tables.no_link_transfer[s, p]
-        words = fetch_regular(tables, order, i, work, s, p, links)
         if t >= 0:
-            fill_regular_block(tables, factors, order, split, i, work, t, p, words, links)
+            fill_regular_block(tables, factors, order, split, i, work, t, p, links)
         else:
+            words = fetch_regular(tables, factors, order, i, work, s, p, False, False)
             work.entries[s, p] = 1
             work.links[s, p] = 0.0
             work.unicast[s, p, 0] = 0.0

@@ -9,7 +9,8 @@ from ..compiling import kernel
 from .layout import Tables, Workspace
 from .regular_groups import find_pair, groups_of, most_groups, passes_groups, reduce_pair, sums
 from .regular_hops import regular_hops
-from .regular_links import count_served, meets, rows_meet
+from .regular_links import WAY, find_way, list_ways, meets, rows_meet
+from .regular_loops import fetch_regular
 
 
 @kernel
@@ -37,7 +38,6 @@ def _serve_groups(
     tables: Tables,
     factors: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
-    split: Int8[ndarray, "m T"],
     i: int,
     work: Workspace,
     t: int,
@@ -45,24 +45,34 @@ def _serve_groups(
     groups: int,
     paired: bool,
 ) -> int:
-    """Groups that find what they fetch where a neighbour was before the first motion."""
+    """Groups that find what they fetch where a neighbour was; ``passed_words`` becomes what each child of them finds."""
     s = tables.tile_storage[t]
     motion = work.motion[s, p]
-    served, matches = count_served(tables, factors, order, split, i, work, t, p, motion, groups)
+    way, others = find_way(tables, work, motion)
     wanted = work.passed_words[0] != 0
-    near = matches != 0
+    near = way != 0 or others != 0
+    hard = way == 0 and others > 1
+    strict = paired or work.packed[0] or tables.no_multicast[s, p] != 0
+    rows = False
     if tables.fanout_x[s] > 1:
-        several = paired or tables.no_multicast[s, p] != 0
+        several = tables.no_multicast[s, p] != 0
         for d in range(tables.dims):
             if tables.used[p, d] and tables.rank_bit[p, d] == 0:
                 several = several or work.motion_dim[s, p] == d
-        rows = several or rows_meet(tables, factors, order, i, work, t, p, motion)
-        near = near or (work.packed[0] and rows)
-    if wanted and near and (work.packed[0] or paired or matches > 1 or tables.no_multicast[s, p]):
+        shared = work.shared_rank[0] if paired else 0
+        meets_row = several or rows_meet(tables, factors, order, i, work, t, p, motion, shared)
+        rows = work.packed[0] and meets_row
+    if wanted and (hard or rows or (strict and near)):
         work.irregular[0] = True
-    if wanted and served != 0 and not passes_groups(tables, s, p):
+    first = way if wanted else 0
+    met = work.met_way[0] if work.met_words[0] != 0 else 0
+    if first != 0 and met != 0 and first != met:
         work.irregular[0] = True
-    return served if wanted else 0
+    taken = first if first != 0 else met
+    if taken != 0 and not passes_groups(tables, s, p):
+        work.irregular[0] = True
+    work.passed_words[0] = (work.passed_words[0] if first != 0 else 0) + work.met_words[0]
+    return groups * (taken // WAY) // (taken % WAY) if taken != 0 else 0
 
 
 @kernel
@@ -75,10 +85,9 @@ def fill_regular_block(
     work: Workspace,
     t: int,
     p: int,
-    words: int,
     links: bool,
 ) -> None:
-    """The entries of a block each of whose children fetches ``words`` words, and its link transfers."""
+    """The entries of a spatial block and its link transfers."""
     s = tables.tile_storage[t]
     shared, apart = 1, 1
     for d in range(tables.dims):
@@ -90,25 +99,17 @@ def fill_regular_block(
     paired = False
     if not tables.no_multicast[s, p]:
         paired = find_pair(tables, factors, i, work, t, p, most)
+    if links and tables.coupled[p]:
+        list_ways(tables, factors, order, split, i, work, t, p)
+    words = fetch_regular(tables, factors, order, i, work, s, p, links, paired)
     held, passed, served = 0, 0, 0
     if links:
         held = _serve_all(tables, work, s, p, paired)
     if links and tables.coupled[p]:
-        served = _serve_groups(tables, factors, order, split, i, work, t, p, apart, paired)
-        passed = work.passed_words[0] if served != 0 else 0
+        served = _serve_groups(tables, factors, order, i, work, t, p, apart, paired)
+        passed = work.passed_words[0]
     work.links[s, p] = float(apart * shared * held + served * shared * passed)
-    rest = words - held - passed
-    if most > 1:
-        work.entries[s, p] = most
-        _enter_sizes(tables, work, s, p, most, shared, apart, rest, apart - served, passed)
-        return
-    if passes_groups(tables, s, p):
-        work.entries[s, p] = 2
-        _enter(work, s, p, 0, shared, apart - served, passed)
-        _enter(work, s, p, 1, shared, apart, rest)
-        return
-    work.entries[s, p] = 1
-    _enter(work, s, p, 0, shared, apart, rest)
+    _enter_all(tables, work, s, p, shared, apart, words - held - passed, apart - served, passed)
     if tables.hops_needed:
         if tables.no_multicast[s, p]:
             work.irregular[0] = True
@@ -117,19 +118,24 @@ def fill_regular_block(
 
 
 @kernel
-def _enter_sizes(
-    tables: Tables,
-    work: Workspace,
-    s: int,
-    p: int,
-    most: int,
-    shared: int,
-    apart: int,
-    rest: int,
-    left: int,
-    passed: int,
+def _enter_all(
+    tables: Tables, work: Workspace, s: int, p: int, shared: int, apart: int, rest: int, left: int, passed: int
 ) -> None:
-    """Entries by the size of the groups; or, if some groups were served, one without them and one of all."""
+    """Entries by the size of the groups; or, if some groups are served, one without them and one of all.
+
+    Empty ones make up the number that all mappings have; they come first where only the last one counts.
+    """
+    most = most_groups(tables, s, p)
+    if most == 1 and not passes_groups(tables, s, p):
+        work.entries[s, p] = 1
+        _enter(work, s, p, 0, shared, apart, rest)
+        return
+    if most == 1:
+        work.entries[s, p] = 2
+        _enter(work, s, p, 0, shared, left, passed)
+        _enter(work, s, p, 1, shared, apart, rest)
+        return
+    work.entries[s, p] = most
     reduce_pair(tables, work, p)
     apart_each = apart // (work.pair[0] * work.pair[1])
     if sums(work, most + 1) != 0:

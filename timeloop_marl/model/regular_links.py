@@ -11,6 +11,10 @@ from .layout import Tables, Workspace
 NO_MOTION = 2**62
 """Motion of a child whose box never moves: no difference of motions is as large."""
 
+WAY = 2**30
+"""A way to neighbours is one integer: the bound less 1 of the loop that leads there, times this, plus the product of
+the bounds of that loop and of those inside it which move the box."""
+
 
 @kernel
 def most_rows(tables: Tables, s: int) -> int:
@@ -52,33 +56,124 @@ def list_neighbours(
 
 @kernel
 def meets(tables: Tables, work: Workspace, p: int, motion: int) -> bool:
-    """Whether some children next to each other lie ``motion`` apart; in a packed block only if not further."""
+    """Whether some children whose ids follow each other, in one row or column, lie ``motion`` apart."""
     size = abs(motion)
-    found = work.packed[0] and size <= work.span[p]
+    found = False
     for k in range(tables.dims):
         found = found or work.apart[k, p] == size
     return found
 
 
 @kernel
-def any_meets(
-    tables: Tables, order: Int8[ndarray, "m T D"], i: int, work: Workspace, s: int, p: int
-) -> bool:
-    """Whether a motion other than the first, or none, may bring the box of a child to where a neighbour's was.
+def list_ways(
+    tables: Tables,
+    factors: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    split: Int8[ndarray, "m T"],
+    i: int,
+    work: Workspace,
+    t: int,
+    p: int,
+) -> None:
+    """By loop that leads to a neighbour: whether it serves whole groups, and which share of them (5.6)."""
+    s = tables.tile_storage[t]
+    one_row = work.width[s] != max(tables.fanout_x[s], work.width[s])
+    inside, idle = 1, False
+    for k in range(tables.dims):
+        d = order[i, t, k]
+        n = factors[i, t, d]
+        if not one_row and k == split[i, t]:
+            inside, idle = 1, False
+        moves = tables.used[p, d] != 0
+        whole = moves and not idle
+        inside = inside * n if moves else inside
+        work.way[k] = (n - 1) * WAY + inside
+        work.whole[k] = work.apart[k, p] if whole else NO_MOTION
+        work.part[k] = NO_MOTION if whole else work.apart[k, p]
+        idle = idle or (n > 1 and not moves)
 
-    Not if a loop up to the one that advances moves a rank alone: the box is then further off in that rank than any
+
+@kernel
+def find_way(tables: Tables, work: Workspace, motion: int) -> tuple[int, int]:
+    """The way to a neighbour ``motion`` apart that serves whole groups, 0 if there is none; and how many do not.
+
+    Two that do serve the same groups, and so do those that do not, as far as they do.
+    """
+    size = abs(motion)
+    way, others = 0, 0
+    for k in range(tables.dims):
+        way = work.way[k] if work.whole[k] == size else way
+        others += 1 if work.part[k] == size else 0
+    return way, others
+
+
+@kernel
+def count_meetings(
+    tables: Tables,
+    factors: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    i: int,
+    work: Workspace,
+    s: int,
+    p: int,
+    paired: bool,
+) -> bool:
+    """How often a motion other than the first, or none, leads a child to where a neighbour was; true if irregular.
+
+    Never if a loop up to the one that advances moves a rank alone: the box is then further off in that rank than any
     neighbour's.
     """
-    found, alone = False, False
+    rows = False
+    for t in range(tables.tiles):
+        if tables.tile_storage[t] == s and tables.tile_spatial[t] and tables.fanout_x[s] > 1:
+            rows = work.packed[0] and (paired or rows_stay(tables, factors, order, i, work, t, p))
+    strict = paired or work.packed[0] or tables.no_multicast[s, p] != 0
+    total, taken, alone, crowded = 0, 0, False, False
     for t in range(tables.tiles):
         if tables.tile_storage[t] >= s and not tables.tile_spatial[t]:
             for k in range(tables.dims):
-                alone = alone or (work.weight[t, k] != 0 and tables.lone[p, order[i, t, k]])
+                weight = work.weight[t, k]
+                alone = alone or (weight != 0 and tables.lone[p, order[i, t, k]])
                 leap = work.lead[t, k, p] + work.start[s, p]
-                other = leap != 0 and leap != work.motion[s, p]
-                moves = work.weight[t, k] != 0 and other and not alone
-                found = found or (moves and meets(tables, work, p, leap))
-    return found
+                other = weight != 0 and leap != 0 and leap != work.motion[s, p] and not alone
+                way, others = find_way(tables, work, leap)
+                served = other and way != 0
+                total += weight if served else 0
+                hard = way == 0 and others > 1
+                hard = hard or (strict and (way != 0 or others != 0))
+                hard = hard or (rows and abs(leap) <= work.span[p])
+                crowded = crowded or (other and hard) or (served and taken != 0 and taken != way)
+                taken = way if served else taken
+    work.meetings[0] = total
+    work.met_way[0] = taken
+    return crowded
+
+
+@kernel
+def rows_stay(
+    tables: Tables,
+    factors: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    i: int,
+    work: Workspace,
+    t: int,
+    p: int,
+) -> bool:
+    """Whether children one row apart in a packed block may be in the same place in all ranks that a dim moves alone."""
+    left = tables.fanout_x[tables.tile_storage[t]]
+    still, carry = True, False
+    for k in range(tables.dims):
+        d = order[i, t, k]
+        n = factors[i, t, d]
+        digit = left % n
+        left = left // n
+        first, last = digit == 0, digit == n - 1
+        idle = work.step[t, d, p] == 0 or not tables.lone[p, d]
+        still, carry = (
+            (still and (idle or first)) or (carry and idle and not last),
+            (carry and (idle or last)) or (still and idle and not first),
+        )
+    return still
 
 
 @kernel
@@ -91,11 +186,13 @@ def rows_meet(
     t: int,
     p: int,
     motion: int,
+    shared: int,
 ) -> bool:
     """Whether children one row apart in a packed block may lie ``motion`` apart, which moves one rank.
 
     Ids grow by the columns of the grid: digit by digit in the mixed radix of the bounds, with a carry or without.
-    Each loop moves a rank of its own, so one has to move by the motion and the others not at all.
+    Each loop moves a rank of its own, so one has to move by the motion and the others not at all; but two may move
+    the rank with the bit ``shared``, and these may do anything.
     """
     size = abs(motion)
     left = tables.fanout_x[tables.tile_storage[t]]
@@ -105,7 +202,7 @@ def rows_meet(
         n, step = factors[i, t, d], work.step[t, d, p]
         digit = left % n
         left = left // n
-        first, last, idle = digit == 0, digit == n - 1, step == 0
+        first, last, idle = digit == 0, digit == n - 1, step == 0 or tables.rank_bit[p, d] == shared
         keeps, wraps = idle or first, idle or last  # the box stays where it is: no carry, or one in and out
         climbs, falls = idle and not first, idle and not last  # a carry out only, in only
         up = digit * step
@@ -120,40 +217,4 @@ def rows_meet(
             (still and keeps) or (still_carry and falls),
             (still_carry and wraps) or (still and climbs),
         )
-    return moved
-
-
-@kernel
-def count_served(
-    tables: Tables,
-    factors: Int64[ndarray, "m T D"],
-    order: Int8[ndarray, "m T D"],
-    split: Int8[ndarray, "m T"],
-    i: int,
-    work: Workspace,
-    t: int,
-    p: int,
-    motion: int,
-    groups: int,
-) -> tuple[int, int]:
-    """How many groups of children find all that they fetch at a neighbour (5.6), and how many loops lead there."""
-    size = abs(motion)
-    columns = max(tables.fanout_x[tables.tile_storage[t]], work.width[tables.tile_storage[t]])
-    one_row = work.width[tables.tile_storage[t]] != columns
-    inside, idle = 1, False
-    matches, bound, part = 0, 1, 1
-    for k in range(tables.dims):
-        d = order[i, t, k]
-        n = factors[i, t, d]
-        if not one_row and k == split[i, t]:
-            inside, idle = 1, False
-        moves = tables.used[p, d] != 0
-        hit = work.apart[k, p] == size
-        matches += 1 if hit else 0
-        whole = hit and moves and not idle
-        longer = inside * n if moves else inside
-        bound = n if whole else bound
-        part = longer if whole else part
-        inside = longer
-        idle = idle or (n > 1 and not moves)
-    return groups * (bound - 1) // part, matches
+    return moved or (shared != 0 and still and tables.rank_bit[p, work.motion_dim[tables.tile_storage[t], p]] == shared)

@@ -7,7 +7,7 @@ from numpy import ndarray
 
 from ..compiling import kernel
 from .layout import Tables, Workspace
-from .regular_links import NO_MOTION, any_meets, meets
+from .regular_links import NO_MOTION, count_meetings
 
 
 @kernel
@@ -164,15 +164,24 @@ def _count_motions(tables: Tables, order: Int8[ndarray, "m T D"], i: int, work: 
 
 @kernel
 def fetch_regular(
-    tables: Tables, order: Int8[ndarray, "m T D"], i: int, work: Workspace, s: int, p: int, links: bool
+    tables: Tables,
+    factors: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    i: int,
+    work: Workspace,
+    s: int,
+    p: int,
+    links: bool,
+    paired: bool,
 ) -> int:
     """Words that one child of level s fetches over the whole run.
 
-    ``held_words`` of them neighbours may have held where the box stayed in place, ``passed_words`` where it moved as
-    it did first.
+    Neighbours may have held ``held_words`` of them, for which the box stayed in place, and ``passed_words``, for which
+    it moved as it did first; they did hold ``met_words``, for which it moved otherwise.
     """
     work.held_words[0] = 0
     work.passed_words[0] = 0
+    work.met_words[0] = 0
     words = 1 if s == 0 else work.tile[s - 1, p]
     coupled = tables.coupled[p] != 0
     if s == 0 or tables.no_temporal_reuse[s - 1, p]:
@@ -182,39 +191,35 @@ def fetch_regular(
             _count_motions(tables, order, i, work, s, p)
             work.held_words[0] = words * work.none[0]
             work.passed_words[0] = words * work.same[0] if work.motion[s, p] != NO_MOTION else 0
-            if any_meets(tables, order, i, work, s, p):
+            if count_meetings(tables, factors, order, i, work, s, p, paired):
                 work.irregular[0] = True
+            work.met_words[0] = words * work.meetings[0]
         return words * work.outside[s]
     partial = words - _overlap(tables, work, s, p)
     if not coupled:
         again = work.again[s, p]
         return words + again * partial + (work.visits[s, p] - 1 - again) * words
     _count_motions(tables, order, i, work, s, p)
-    same, none = work.same[0], work.none[0]
     if links:
-        _pass_first_motion(tables, order, i, work, s, p, words, partial)
+        crowded = count_meetings(tables, factors, order, i, work, s, p, paired)
+        _link_events(tables, work, s, p, words, partial, crowded)
+    same, none = work.same[0], work.none[0]
     return words + same * partial + (work.outside[s] - 1 - same - none) * words
 
 
 @kernel
-def _pass_first_motion(
-    tables: Tables,
-    order: Int8[ndarray, "m T D"],
-    i: int,
-    work: Workspace,
-    s: int,
-    p: int,
-    words: int,
-    partial: int,
+def _link_events(
+    tables: Tables, work: Workspace, s: int, p: int, words: int, partial: int, crowded: bool
 ) -> None:
     """Words of the events that may be linked (5.3): none unless the innermost loop moves the box."""
     bound, advances = work.first_bound[s], work.first_weight[s]
     same, none = work.same[0], work.none[0]
     moves = work.motion[s, p] != NO_MOTION and tables.used[p, work.first_dim[s]] != 0
-    if partial == words:
-        if moves and any_meets(tables, order, i, work, s, p):
-            work.irregular[0] = True
-        linked = (bound - 1) * (work.outside[s] - advances - none) + same - advances
-    else:
-        linked = bound * (same - advances)
+    whole = moves and partial == words
+    linked = bound * (same - advances)
+    after_whole = (bound - 1) * (work.outside[s] - advances - none) + same - advances
+    linked = after_whole if whole else linked
     work.passed_words[0] = linked * partial if moves else 0
+    work.met_words[0] = words * work.meetings[0] if whole else 0
+    if whole and crowded:
+        work.irregular[0] = True
