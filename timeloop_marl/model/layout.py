@@ -30,7 +30,7 @@ NO_LIMIT = -1
 
 OF_VECTORS = (
     "inside", "step", "lead", "weight", "start", "outside", "first_dim", "motion", "motion_dim", "motion_stride",
-    "again", "visits", "near_motion", "near_dim", "near_stride", "near_again", "near_visits", "apart", "span",
+    "again", "visits", "near_motion", "near_dim", "near_stride", "near_again", "near_visits", "apart", "span", "holds_same",
     "packed", "first_bound", "first_weight", "same", "none", "held_words", "passed_words", "met_words", "meetings", "met_way", "way",
     "whole", "part", "pair", "shared_rank", "irregular",
 )  # fmt: skip
@@ -231,6 +231,7 @@ class Workspace:
     near_visits: Int64[ndarray, "P"]
     apart: Int64[ndarray, "D P"]  # by place in a block: how far children next to each other lie apart
     span: Int64[ndarray, "P"]  # .. and all children of the block at most
+    holds_same: Bool[ndarray, "P"]  # whether children next to each other may hold the same
     packed: Bool[ndarray, "1"]  # a block that fills its last row only in part
     same: Int64[ndarray, "1"]  # how often a box moves as it did first ..
     none: Int64[ndarray, "1"]  # .. and how often it stays where it is

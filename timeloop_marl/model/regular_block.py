@@ -9,7 +9,7 @@ from ..compiling import kernel
 from .layout import Tables, Workspace
 from .regular_groups import find_pair, groups_of, most_groups, passes_groups, reduce_pair, sums
 from .regular_hops import regular_hops
-from .regular_links import WAY, find_way, list_ways, meets, rows_meet
+from .regular_links import WAY, find_way, list_ways, rows_meet
 from .regular_loops import fetch_regular
 
 
@@ -27,7 +27,7 @@ def _enter(work: Workspace, s: int, p: int, e: int, multicast: int, scatter: int
 def _serve_all(tables: Tables, work: Workspace, s: int, p: int, paired: bool) -> int:
     """Words that each child finds at a neighbour that holds the same: all find it, or none."""
     held = work.held_words[0]
-    same = held != 0 and meets(tables, work, p, 0)
+    same = held != 0 and work.holds_same[p] != 0
     if same and (work.packed[0] or paired or tables.no_multicast[s, p]):
         work.irregular[0] = True
     return held if same else 0
@@ -54,7 +54,7 @@ def _serve_groups(
     hard = way == 0 and others > 1
     strict = paired or work.packed[0] or tables.no_multicast[s, p] != 0
     rows = False
-    if tables.fanout_x[s] > 1:
+    if tables.fanout_x[s] > 1 and (tables.fanout_y[s] > 1 or not tables.hops_needed):
         several = tables.no_multicast[s, p] != 0
         for d in range(tables.dims):
             if tables.used[p, d] and tables.rank_bit[p, d] == 0:

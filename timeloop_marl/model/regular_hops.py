@@ -64,7 +64,7 @@ def _unpacked_hops(
     one_row = work.width[s] != max(tables.fanout_x[s], work.width[s])
     columns, rows = 1, 1
     x_groups, y_groups, x_members = 1, 1, 1
-    column_sum, row_span = 0.0, 0
+    columns_twice, row_span = 0, 0
     for k in range(tables.dims):
         d = order[i, t, k]
         n = factors[i, t, d]
@@ -74,13 +74,13 @@ def _unpacked_hops(
         x_groups *= across if moves else 1
         x_members *= 1 if moves else across
         y_groups *= down if moves else 1
-        column_sum += (across - 1) * columns / 2 if moves else float((across - 1) * columns)
+        columns_twice += (across - 1) * columns * (1 if moves else 2)
         row_span += 0 if moves else (down - 1) * rows
         columns *= across
         rows *= down
     starts = _first_rows(tables, factors, order, split, i, t, p)
     vertical = _vertical(tables, work, s, row_span, one_row, starts)
-    return y_groups * (x_groups * column_sum) + x_groups * x_members * vertical
+    return y_groups * (x_groups * (columns_twice / 2)) + x_groups * x_members * vertical
 
 
 @kernel

@@ -16,6 +16,10 @@ WAY = 2**30
 the bounds of that loop and of those inside it which move the box."""
 
 
+MOST_EXACT = 32
+"""Most motions that are compared with where neighbours lie; more are compared with how far these lie apart."""
+
+
 @kernel
 def most_rows(tables: Tables, s: int) -> int:
     """Rows that a block of level s can use."""
@@ -40,18 +44,63 @@ def list_neighbours(
     if tables.fanout_x[s] > 1 and most_rows(tables, s) > 1:
         work.packed[0] = one_row and work.width[s] * work.height[s] > columns
     for p in range(tables.spaces):
-        back, span = 0, 0
-        for k in range(tables.dims):
-            d = order[i, t, k]
-            if not one_row and k == split[i, t]:
-                back = 0
-            step = work.step[t, d, p]
-            apart = abs(step - back)
-            work.apart[k, p] = apart if factors[i, t, d] > 1 else NO_MOTION
-            advance = (factors[i, t, d] - 1) * step
-            back += advance
-            span += abs(advance)
-        work.span[p] = span
+        if tables.coupled[p]:
+            _list_apart(tables, factors, order, split, i, work, t, p, one_row)
+        else:
+            _find_same(tables, factors, order, split, i, work, t, p, one_row)
+
+
+@kernel
+def _list_apart(
+    tables: Tables,
+    factors: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    split: Int8[ndarray, "m T"],
+    i: int,
+    work: Workspace,
+    t: int,
+    p: int,
+    one_row: bool,
+) -> None:
+    """Distances as coded motions, without sign."""
+    back, span, same = 0, 0, False
+    for k in range(tables.dims):
+        d = order[i, t, k]
+        if not one_row and k == split[i, t]:
+            back = 0
+        step = work.step[t, d, p]
+        apart = abs(step - back)
+        work.apart[k, p] = apart if factors[i, t, d] > 1 else NO_MOTION
+        same = same or (factors[i, t, d] > 1 and apart == 0)
+        advance = (factors[i, t, d] - 1) * step
+        back += advance
+        span += abs(advance)
+    work.span[p] = span
+    work.holds_same[p] = same or work.packed[0]
+
+
+@kernel
+def _find_same(
+    tables: Tables,
+    factors: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    split: Int8[ndarray, "m T"],
+    i: int,
+    work: Workspace,
+    t: int,
+    p: int,
+    one_row: bool,
+) -> None:
+    """Where no two dims share a rank, neighbours hold the same along an innermost loop that does not move the box."""
+    same, inside = False, False
+    for k in range(tables.dims):
+        d = order[i, t, k]
+        if not one_row and k == split[i, t]:
+            inside = False
+        loops = factors[i, t, d] > 1
+        same = same or (loops and not inside and not tables.used[p, d])
+        inside = inside or loops
+    work.holds_same[p] = same or work.packed[0]
 
 
 @kernel
@@ -108,6 +157,33 @@ def find_way(tables: Tables, work: Workspace, motion: int) -> tuple[int, int]:
 
 
 @kernel
+def any_near(tables: Tables, order: Int8[ndarray, "m T D"], i: int, work: Workspace, s: int, p: int) -> bool:
+    """Whether a motion other than the first, or none, may lead to a neighbour of a child of level s.
+
+    Motions no longer than the children lie apart are enough where many would have to be compared.
+    """
+    start, motion, span = work.start[s, p], work.motion[s, p], work.span[p]
+    exact = 0
+    for t in range(tables.tiles):
+        exact += tables.dims if tables.tile_storage[t] >= s and not tables.tile_spatial[t] else 0
+    alone, found = False, False
+    for t in range(tables.tiles):
+        if tables.tile_storage[t] >= s and not tables.tile_spatial[t]:
+            for k in range(tables.dims):
+                lead, moves = work.lead[t, k, p], work.weight[t, k] != 0
+                alone = alone or (moves and tables.lone[p, order[i, t, k]])
+                other = moves and not alone and not lead == -start and not lead == motion - start
+                if exact > MOST_EXACT:
+                    found = found or (other and -span - start <= lead and lead <= span - start)
+                elif tables.fanout_x[s] > 1:
+                    short = abs(lead + start) <= span
+                    found = found or (other and (work.packed[0] and short or meets(tables, work, p, lead + start)))
+                else:
+                    found = found or (other and meets(tables, work, p, lead + start))
+    return found
+
+
+@kernel
 def count_meetings(
     tables: Tables,
     factors: Int64[ndarray, "m T D"],
@@ -127,7 +203,7 @@ def count_meetings(
     for t in range(tables.tiles):
         if tables.tile_storage[t] == s and tables.tile_spatial[t] and tables.fanout_x[s] > 1:
             rows = work.packed[0] and (paired or rows_stay(tables, factors, order, i, work, t, p))
-    strict = paired or work.packed[0] or tables.no_multicast[s, p] != 0
+    strict = paired or work.packed[0]
     total, taken, alone, crowded = 0, 0, False, False
     for t in range(tables.tiles):
         if tables.tile_storage[t] >= s and not tables.tile_spatial[t]:

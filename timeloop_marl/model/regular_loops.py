@@ -7,7 +7,8 @@ from numpy import ndarray
 
 from ..compiling import kernel
 from .layout import Tables, Workspace
-from .regular_links import NO_MOTION, count_meetings
+from .regular_groups import passes_groups
+from .regular_links import NO_MOTION, any_near, count_meetings
 
 
 @kernel
@@ -191,7 +192,7 @@ def fetch_regular(
             _count_motions(tables, order, i, work, s, p)
             work.held_words[0] = words * work.none[0]
             work.passed_words[0] = words * work.same[0] if work.motion[s, p] != NO_MOTION else 0
-            if count_meetings(tables, factors, order, i, work, s, p, paired):
+            if _list_meetings(tables, factors, order, i, work, s, p, paired):
                 work.irregular[0] = True
             work.met_words[0] = words * work.meetings[0]
         return words * work.outside[s]
@@ -201,10 +202,29 @@ def fetch_regular(
         return words + again * partial + (work.visits[s, p] - 1 - again) * words
     _count_motions(tables, order, i, work, s, p)
     if links:
-        crowded = count_meetings(tables, factors, order, i, work, s, p, paired)
+        crowded = _list_meetings(tables, factors, order, i, work, s, p, paired)
         _link_events(tables, work, s, p, words, partial, crowded)
     same, none = work.same[0], work.none[0]
     return words + same * partial + (work.outside[s] - 1 - same - none) * words
+
+
+@kernel
+def _list_meetings(
+    tables: Tables,
+    factors: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    i: int,
+    work: Workspace,
+    s: int,
+    p: int,
+    paired: bool,
+) -> bool:
+    """``count_meetings`` where groups may be served apart; elsewhere any chance that some are is irregular."""
+    if passes_groups(tables, s, p):
+        return count_meetings(tables, factors, order, i, work, s, p, paired)
+    work.meetings[0] = 0
+    work.met_way[0] = 0
+    return any_near(tables, order, i, work, s, p)
 
 
 @kernel

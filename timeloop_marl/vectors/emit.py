@@ -113,6 +113,8 @@ class Emitter:
     def _divide(self, a: Value, b: Value) -> Value:
         if _is(b, 1):
             return self.convert(a, FLOAT)
+        if _is(b, 2):
+            return self.arithmetic("*", self.convert(a, FLOAT), 0.5)
         return self.raw(FLOAT, f"fdiv {self.type(FLOAT)} {self.text(a, FLOAT)}, {self.text(b, FLOAT)}")
 
     def _ints(self, operation: str, a: Value, b: Value) -> Value:
@@ -217,6 +219,12 @@ class Emitter:
     def shifted(self, name: str, a: Value, by: Value) -> Value:
         """``shl`` or ``lshr``: by less than 64 bits, which are unsigned."""
         return self.raw(INT, f"{name} {self.type(INT)} {self.text(a, INT)}, {self.text(by, INT)}")
+
+    def bit_of(self, bits: int, index: Value) -> Value:
+        """Whether a constant has the bit of that number."""
+        if bits == 0:
+            return False
+        return self.compare("!=", self.bit_and(self.shifted("lshr", bits, index), 1), 0)
 
     def lookup(self, table: Sequence[float], kind: str, index: Value) -> Vec:
         """Elements of a constant table, ints or doubles, at indices within it."""

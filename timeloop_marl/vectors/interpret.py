@@ -266,6 +266,10 @@ class Interpreter:
     def _table(self, array: np.ndarray, index: tuple[Any, ...]) -> Value:
         """A constant that lanes choose."""
         free = [k for k, part in enumerate(index) if isinstance(part, Vec)]
+        if len(free) == 1 and array.shape[free[0]] < 64:
+            row = array[tuple(slice(None) if k in free else part for k, part in enumerate(index))]
+            if row.dtype in (np.uint8, np.bool_):  # how records hold truth values
+                return self.emit.bit_of(sum(1 << k for k, true in enumerate(row) if true), index[free[0]])
         shape = [array.shape[k] for k in free]
         cells = {}
         for at in np.ndindex(*shape):
