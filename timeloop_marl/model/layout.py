@@ -32,7 +32,7 @@ OF_VECTORS = (
     "inside", "step", "lead", "weight", "start", "outside", "first_dim", "motion", "motion_dim", "motion_stride",
     "again", "visits", "near_motion", "near_dim", "near_stride", "near_again", "near_visits", "apart", "span", "holds_same",
     "packed", "first_bound", "first_weight", "same", "none", "held_words", "passed_words", "met_words", "meetings", "met_way", "way",
-    "whole", "part", "pair", "shared_rank", "irregular",
+    "digit_bound", "digit_step", "row_apart", "pair", "irregular",
 )  # fmt: skip
 """Arrays of ``Workspace`` that only the closed form over vectors of mappings uses (``regular``)."""
 
@@ -240,11 +240,11 @@ class Workspace:
     met_words: Int64[ndarray, "1"]  # words that some held before it moved otherwise
     meetings: Int64[ndarray, "1"]  # how often it did so ..
     met_way: Int64[ndarray, "1"]  # .. and by which way neighbours are reached
-    way: Int64[ndarray, "D"]  # by place in a block: the loop as a way to neighbours ..
-    whole: Int64[ndarray, "D"]  # .. ``apart`` if it serves whole groups ..
-    part: Int64[ndarray, "D"]  # .. and if it does not
-    pair: Int64[ndarray, "4"]  # two loops of a block that move one rank: bounds, steps ..
-    shared_rank: Int64[ndarray, "1"]  # .. and the bit of that rank
+    way: Int64[ndarray, "D"]  # by place in a block: the loop as a way to neighbours
+    digit_bound: Int64[ndarray, "4"]  # loops of a packed block ..
+    digit_step: Int64[ndarray, "4"]
+    row_apart: Int64[ndarray, "8"]  # .. and how far children one row apart lie apart, by which digits carry
+    pair: Int64[ndarray, "4"]  # two loops of a block that move one rank: bounds, steps
     irregular: Bool[ndarray, "1"]
     # children of one spatial block and their groups (section 5)
     child_offset: Int64[ndarray, "C R"]

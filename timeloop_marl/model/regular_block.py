@@ -9,7 +9,7 @@ from ..compiling import kernel
 from .layout import Tables, Workspace
 from .regular_groups import find_pair, groups_of, most_groups, passes_groups, reduce_pair, sums
 from .regular_hops import regular_hops
-from .regular_links import WAY, find_way, list_ways, rows_meet
+from .regular_links import WAY, can_pack, find_way, list_rows, list_ways, rows_meet
 from .regular_loops import fetch_regular
 
 
@@ -35,33 +35,18 @@ def _serve_all(tables: Tables, work: Workspace, s: int, p: int, paired: bool) ->
 
 @kernel
 def _serve_groups(
-    tables: Tables,
-    factors: Int64[ndarray, "m T D"],
-    order: Int8[ndarray, "m T D"],
-    i: int,
-    work: Workspace,
-    t: int,
-    p: int,
-    groups: int,
-    paired: bool,
+    tables: Tables, work: Workspace, s: int, p: int, groups: int, paired: bool
 ) -> int:
     """Groups that find what they fetch where a neighbour was; ``passed_words`` becomes what each child of them finds."""
-    s = tables.tile_storage[t]
     motion = work.motion[s, p]
-    way, others = find_way(tables, work, motion)
+    way, others = find_way(tables, work, p, motion)
     wanted = work.passed_words[0] != 0
     near = way != 0 or others != 0
     hard = way == 0 and others > 1
     strict = paired or work.packed[0] or tables.no_multicast[s, p] != 0
     rows = False
-    if tables.fanout_x[s] > 1 and (tables.fanout_y[s] > 1 or not tables.hops_needed):
-        several = tables.no_multicast[s, p] != 0
-        for d in range(tables.dims):
-            if tables.used[p, d] and tables.rank_bit[p, d] == 0:
-                several = several or work.motion_dim[s, p] == d
-        shared = work.shared_rank[0] if paired else 0
-        meets_row = several or rows_meet(tables, factors, order, i, work, t, p, motion, shared)
-        rows = work.packed[0] and meets_row
+    if can_pack(tables, s):
+        rows = work.packed[0] and rows_meet(work, motion)
     if wanted and (hard or rows or (strict and near)):
         work.irregular[0] = True
     first = way if wanted else 0
@@ -101,12 +86,14 @@ def fill_regular_block(
         paired = find_pair(tables, factors, i, work, t, p, most)
     if links and tables.coupled[p]:
         list_ways(tables, factors, order, split, i, work, t, p)
+        if can_pack(tables, s):
+            list_rows(tables, factors, order, i, work, t, p)
     words = fetch_regular(tables, factors, order, i, work, s, p, links, paired)
     held, passed, served = 0, 0, 0
     if links:
         held = _serve_all(tables, work, s, p, paired)
     if links and tables.coupled[p]:
-        served = _serve_groups(tables, factors, order, i, work, t, p, apart, paired)
+        served = _serve_groups(tables, work, s, p, apart, paired)
         passed = work.passed_words[0]
     work.links[s, p] = float(apart * shared * held + served * shared * passed)
     _enter_all(tables, work, s, p, shared, apart, words - held - passed, apart - served, passed)

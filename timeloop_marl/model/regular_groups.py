@@ -62,13 +62,11 @@ def find_pair(
 
     Irregular: more than two, two pairs, a loop that moves several ranks, or a pair where ``most`` is 1.
     """
-    n, m, a, b, pairs, shared = 1, 1, 1, 1, 0, 0
+    n, m, a, b, pairs = 1, 1, 1, 1, 0
     for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
         loops, n1, n2, step1, step2 = 0, 1, 1, 1, 1
-        bit = 0
         for d in range(tables.dims):
             if tables.rank_step[r, d] != 0:
-                bit = max(bit, tables.rank_bit[p, d])
                 bound, step = factors[i, t, d], tables.rank_step[r, d] * work.inside[t, d]
                 n2, step2 = bound if loops == 1 else n2, step if loops == 1 else step2
                 n1, step1 = bound if loops == 0 else n1, step if loops == 0 else step1
@@ -76,7 +74,6 @@ def find_pair(
         if loops > 2:
             work.irregular[0] = True
         pairs += 1 if loops > 1 else 0
-        shared = bit if loops > 1 else shared
         n, m = n1 if loops > 1 else n, n2 if loops > 1 else m
         a, b = step1 if loops > 1 else a, step2 if loops > 1 else b
     for d in range(tables.dims):
@@ -84,7 +81,6 @@ def find_pair(
             work.irregular[0] = True
     if pairs > 1 or (pairs == 1 and most == 1):
         work.irregular[0] = True
-    work.shared_rank[0] = shared
     work.pair[0] = n
     work.pair[1] = m
     work.pair[2] = a

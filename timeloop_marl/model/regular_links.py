@@ -15,15 +15,28 @@ WAY = 2**30
 """A way to neighbours is one integer: the bound less 1 of the loop that leads there, times this, plus the product of
 the bounds of that loop and of those inside it which move the box."""
 
+PART = 2**56
+"""Stands for a way that serves groups in part only."""
+
 
 MOST_EXACT = 32
 """Most motions that are compared with where neighbours lie; more are compared with how far these lie apart."""
+
+
+DIGITS = 4
+"""Most loops of a packed block whose carries are told apart."""
 
 
 @kernel
 def most_rows(tables: Tables, s: int) -> int:
     """Rows that a block of level s can use."""
     return tables.compute[2] if s == 0 else tables.mesh_y[s - 1]
+
+
+@kernel
+def can_pack(tables: Tables, s: int) -> bool:
+    """Whether a block of level s may be packed."""
+    return tables.fanout_x[s] > 1 and most_rows(tables, s) > 1
 
 
 @kernel
@@ -41,7 +54,7 @@ def list_neighbours(
     columns = max(tables.fanout_x[s], work.width[s])
     one_row = work.width[s] != columns
     work.packed[0] = False
-    if tables.fanout_x[s] > 1 and most_rows(tables, s) > 1:
+    if can_pack(tables, s):
         work.packed[0] = one_row and work.width[s] * work.height[s] > columns
     for p in range(tables.spaces):
         if tables.coupled[p]:
@@ -134,26 +147,23 @@ def list_ways(
         if not one_row and k == split[i, t]:
             inside, idle = 1, False
         moves = tables.used[p, d] != 0
-        whole = moves and not idle
         inside = inside * n if moves else inside
-        work.way[k] = (n - 1) * WAY + inside
-        work.whole[k] = work.apart[k, p] if whole else NO_MOTION
-        work.part[k] = NO_MOTION if whole else work.apart[k, p]
+        work.way[k] = (n - 1) * WAY + inside if moves and not idle else PART
         idle = idle or (n > 1 and not moves)
 
 
 @kernel
-def find_way(tables: Tables, work: Workspace, motion: int) -> tuple[int, int]:
+def find_way(tables: Tables, work: Workspace, p: int, motion: int) -> tuple[int, int]:
     """The way to a neighbour ``motion`` apart that serves whole groups, 0 if there is none; and how many do not.
 
-    Two that do serve the same groups, and so do those that do not, as far as they do.
+    There is one at most: how far a loop that moves the box leads is more than none in its own rank, and not in any
+    that only loops outside it move.
     """
     size = abs(motion)
-    way, others = 0, 0
+    ways = 0
     for k in range(tables.dims):
-        way = work.way[k] if work.whole[k] == size else way
-        others += 1 if work.part[k] == size else 0
-    return way, others
+        ways += work.way[k] if work.apart[k, p] == size else 0
+    return ways % PART, ways // PART
 
 
 @kernel
@@ -175,11 +185,11 @@ def any_near(tables: Tables, order: Int8[ndarray, "m T D"], i: int, work: Worksp
                 other = moves and not alone and not lead == -start and not lead == motion - start
                 if exact > MOST_EXACT:
                     found = found or (other and -span - start <= lead and lead <= span - start)
-                elif tables.fanout_x[s] > 1:
-                    short = abs(lead + start) <= span
-                    found = found or (other and (work.packed[0] and short or meets(tables, work, p, lead + start)))
                 else:
-                    found = found or (other and meets(tables, work, p, lead + start))
+                    near = meets(tables, work, p, lead + start)
+                    if can_pack(tables, s):
+                        near = near or (work.packed[0] and rows_meet(work, lead + start))
+                    found = found or (other and near)
     return found
 
 
@@ -199,10 +209,6 @@ def count_meetings(
     Never if a loop up to the one that advances moves a rank alone: the box is then further off in that rank than any
     neighbour's.
     """
-    rows = False
-    for t in range(tables.tiles):
-        if tables.tile_storage[t] == s and tables.tile_spatial[t] and tables.fanout_x[s] > 1:
-            rows = work.packed[0] and (paired or rows_stay(tables, factors, order, i, work, t, p))
     strict = paired or work.packed[0]
     total, taken, alone, crowded = 0, 0, False, False
     for t in range(tables.tiles):
@@ -212,12 +218,13 @@ def count_meetings(
                 alone = alone or (weight != 0 and tables.lone[p, order[i, t, k]])
                 leap = work.lead[t, k, p] + work.start[s, p]
                 other = weight != 0 and leap != 0 and leap != work.motion[s, p] and not alone
-                way, others = find_way(tables, work, leap)
+                way, others = find_way(tables, work, p, leap)
                 served = other and way != 0
                 total += weight if served else 0
                 hard = way == 0 and others > 1
                 hard = hard or (strict and (way != 0 or others != 0))
-                hard = hard or (rows and abs(leap) <= work.span[p])
+                if can_pack(tables, s):
+                    hard = hard or (work.packed[0] and rows_meet(work, leap))
                 crowded = crowded or (other and hard) or (served and taken != 0 and taken != way)
                 taken = way if served else taken
     work.meetings[0] = total
@@ -226,7 +233,7 @@ def count_meetings(
 
 
 @kernel
-def rows_stay(
+def list_rows(
     tables: Tables,
     factors: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
@@ -234,63 +241,44 @@ def rows_stay(
     work: Workspace,
     t: int,
     p: int,
-) -> bool:
-    """Whether children one row apart in a packed block may be in the same place in all ranks that a dim moves alone."""
-    left = tables.fanout_x[tables.tile_storage[t]]
-    still, carry = True, False
+) -> None:
+    """How far children one row apart in a packed block may lie apart, by which digits of their ids carry.
+
+    The number of columns is added to an id in the mixed radix of the loop bounds. Irregular with more than ``DIGITS``
+    loops.
+    """
+    for j in range(DIGITS):
+        work.digit_bound[j] = 1
+        work.digit_step[j] = 0
+    loops = 0
     for k in range(tables.dims):
         d = order[i, t, k]
         n = factors[i, t, d]
-        digit = left % n
-        left = left // n
-        first, last = digit == 0, digit == n - 1
-        idle = work.step[t, d, p] == 0 or not tables.lone[p, d]
-        still, carry = (
-            (still and (idle or first)) or (carry and idle and not last),
-            (carry and (idle or last)) or (still and idle and not first),
-        )
-    return still
+        for j in range(min(k + 1, DIGITS)):
+            here = n > 1 and loops == j
+            work.digit_bound[j] = n if here else work.digit_bound[j]
+            work.digit_step[j] = work.step[t, d, p] if here else work.digit_step[j]
+        loops += 1 if n > 1 else 0
+    if work.packed[0] and loops > DIGITS:
+        work.irregular[0] = True
+    for carries in range(1 << (DIGITS - 1)):
+        left, moved, there = tables.fanout_x[tables.tile_storage[t]], 0, True
+        for j in range(DIGITS):
+            bound = work.digit_bound[j]
+            before, carry = (carries << 1 >> j) & 1, (carries >> j) & 1
+            added = left % bound + before
+            left = left // bound
+            # A digit carries if it can reach the bound, and need not if it can stay below.
+            there = there and added != (0 if carry else bound)
+            moved += (added - carry * bound) * work.digit_step[j]
+        work.row_apart[carries] = abs(moved) if there else NO_MOTION
 
 
 @kernel
-def rows_meet(
-    tables: Tables,
-    factors: Int64[ndarray, "m T D"],
-    order: Int8[ndarray, "m T D"],
-    i: int,
-    work: Workspace,
-    t: int,
-    p: int,
-    motion: int,
-    shared: int,
-) -> bool:
-    """Whether children one row apart in a packed block may lie ``motion`` apart, which moves one rank.
-
-    Ids grow by the columns of the grid: digit by digit in the mixed radix of the bounds, with a carry or without.
-    Each loop moves a rank of its own, so one has to move by the motion and the others not at all; but two may move
-    the rank with the bit ``shared``, and these may do anything.
-    """
+def rows_meet(work: Workspace, motion: int) -> bool:
+    """Whether some children one row apart in a packed block lie ``motion`` apart."""
     size = abs(motion)
-    left = tables.fanout_x[tables.tile_storage[t]]
-    still, still_carry, moved, moved_carry = True, False, False, False
-    for k in range(tables.dims):
-        d = order[i, t, k]
-        n, step = factors[i, t, d], work.step[t, d, p]
-        digit = left % n
-        left = left // n
-        first, last, idle = digit == 0, digit == n - 1, step == 0 or tables.rank_bit[p, d] == shared
-        keeps, wraps = idle or first, idle or last  # the box stays where it is: no carry, or one in and out
-        climbs, falls = idle and not first, idle and not last  # a carry out only, in only
-        up = digit * step
-        over = (digit - n) * step
-        moved, moved_carry = (
-            (moved and keeps) or (moved_carry and falls)
-            or (still and abs(up) == size) or (still_carry and not last and abs(up + step) == size),
-            (moved_carry and wraps) or (moved and climbs)
-            or (still_carry and abs(over + step) == size) or (still and not first and abs(over) == size),
-        )  # fmt: skip
-        still, still_carry = (
-            (still and keeps) or (still_carry and falls),
-            (still_carry and wraps) or (still and climbs),
-        )
-    return moved or (shared != 0 and still and tables.rank_bit[p, work.motion_dim[tables.tile_storage[t], p]] == shared)
+    found = False
+    for carries in range(1 << (DIGITS - 1)):
+        found = found or work.row_apart[carries] == size
+    return found
