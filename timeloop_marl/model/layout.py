@@ -250,6 +250,11 @@ class Workspace:
     child_offset: Int64[ndarray, "C R"]
     child_served: Bool[ndarray, "C"]
     child_order: Int64[ndarray, "C"]
+    child_code: Int64[ndarray, "C"]  # the offset as one integer ..
+    child_group: Int64[ndarray, "C"]  # .. and the group of children that share it
+    slots: Int64[ndarray, "H"]  # hash table of the groups: number + 1, 0 where nothing is
+    slot_code: Int64[ndarray, "H"]
+    group_left: Int64[ndarray, "C"]  # by group: children that no neighbour serves
     groups: Int64[ndarray, "1"]  # number of different group sizes
     group_multicast: Int64[ndarray, "G"]
     group_scatter: Int64[ndarray, "G"]
@@ -283,6 +288,7 @@ def workspace_sizes(tables: Tables, entry_capacity: int = ENTRY_CAPACITY) -> dic
         "L": tables.tile_storage.shape[0] * dims + tables.instances.shape[0],
         "R": tables.term_start.shape[0] - 1,
         "C": children,
+        "H": 2 * children,
         "G": math.isqrt(2 * children) + 2,  # k different sizes need at least k (k + 1) / 2 children
         "E": entry_capacity,
     }
