@@ -1,3 +1,4 @@
+# ruff: noqa: SIM110  (compiled code has no generators)
 """Spatial blocks by walking the children, with offsets as single integers: groups and link transfers without hops."""
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..vectors.emit import BOOL, FLOAT, INT, Emitter, Value, Vec
-from ..vectors.interpret import Interpreter, Lanes
+from ..vectors.interpret import Interpreter, Lanes, NotStraightError
 from ..vectors.memory import RUN, WIDTH, Memory, starts
 from .collapse import CYCLES
 from .evaluate import total_energy, utilization
@@ -70,7 +70,9 @@ def _size(axis: str, used: dict[str, int], whole: int) -> int:
 class _Interpreter(Interpreter):
     def _store_cell(self, array: Lanes, index: tuple[Any, ...], value: Value) -> None:
         if isinstance(array, Entries) and self.mask is not True:
-            for e in range(array.cells[index]):
+            count = array.cells[index]
+            assert isinstance(count, int)
+            for e in range(count):
                 super()._store_cell(array.accesses, (*index, e), 0.0)
             return
         super()._store_cell(array, index, value)
@@ -266,8 +268,9 @@ class Maker:
         product = self.emit.arithmetic("*", work.partition.cells[c + 1, p], work.tile.cells[c, p])
         return self.emit.arithmetic("//", product, work.block_tile.cells[c + 1, p])
 
-
-    def _packed_hops(self, tables: Any, factors: Batch, order: Batch, i: Rows, _: Any, t: int, p: int) -> Value:
+    def _packed_hops(
+        self, tables: Any, factors: Batch, order: Batch, i: Rows, _: Any, t: int, p: int
+    ) -> Value:
         """A look-up by shape instead of a walk over the children."""
         emit, s = self.emit, tables.tile_storage[t].item()
         table = hop_table(tables.fanout_x[s].item(), tables.fanout_y[s].item())

@@ -30,9 +30,9 @@ NO_LIMIT = -1
 
 OF_VECTORS = (
     "inside", "step", "lead", "weight", "start", "outside", "first_dim", "motion", "motion_dim", "motion_stride",
-    "again", "visits", "near_motion", "near_dim", "near_stride", "near_again", "near_visits", "apart", "span", "holds_same",
-    "packed", "first_bound", "first_weight", "same", "none", "held_words", "passed_words", "met_words", "meetings", "met_way", "way",
-    "digit_bound", "digit_step", "row_apart", "pair", "irregular",
+    "again", "visits", "near_motion", "near_dim", "near_stride", "near_again", "near_visits", "apart", "span",
+    "holds_same", "packed", "first_bound", "first_weight", "same", "none", "held_words", "passed_words", "met_words",
+    "meetings", "met_way", "way", "digit_bound", "digit_step", "row_apart", "pair", "irregular",
 )  # fmt: skip
 """Arrays of ``Workspace`` that only the closed form over vectors of mappings uses (``regular``)."""
 

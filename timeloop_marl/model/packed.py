@@ -75,9 +75,7 @@ def packed_hops(
     for k in range(tables.dims):
         work.event_bound[k] = factors[i, t, order[i, t, k]]
         work.event_kind[k] = tables.used[p, order[i, t, k]]
-    return group_hops(
-        work.event_bound, work.event_kind, tables.dims, tables.fanout_x[s], tables.fanout_y[s]
-    )
+    return group_hops(work.event_bound, work.event_kind, tables.dims, tables.fanout_x[s], tables.fanout_y[s])
 
 
 @kernel
@@ -125,7 +123,10 @@ def hop_table(columns: int, rows: int) -> HopTable | None:
     """Hops of all packed shapes on a grid; ``None`` if two shapes had one key or no place was found."""
     found: dict[int, float] = {}
     for bounds, moves in _shapes(columns, columns * rows):
-        key, hops = _key(bounds, moves), group_hops(np.array(bounds), np.array(moves), len(bounds), columns, rows)
+        key, hops = (
+            _key(bounds, moves),
+            group_hops(np.array(bounds), np.array(moves), len(bounds), columns, rows),
+        )
         if found.setdefault(key, hops) != hops:
             return None
     bits = max(4, (2 * len(found)).bit_length())

@@ -1,7 +1,7 @@
 """The closed form (sections 2 to 5) with loops that are as long for all mappings: what runs over vectors of them.
 
-Covers perfect mappings but for rare blocks; ``work.irregular`` says whether a mapping has one. Same numbers as ``nest`` and ``accesses``, which list
-the loops that there are: fewer steps for one mapping, but different ones for each.
+Covers perfect mappings but for rare blocks; ``work.irregular`` says whether a mapping has one. Same numbers as ``nest``
+and ``accesses``, which list the loops that there are: fewer steps for one mapping, but different ones for each.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ from ..compiling import kernel
 from .layout import Tables, Workspace
 from .regular_groups import find_pair, groups_of, most_groups, passes_groups, reduce_pair, sums
 from .regular_hops import regular_hops
-from .regular_links import WAY, can_pack, find_way, list_rows, list_ways, rows_meet
+from .regular_links import can_pack, list_rows, rows_meet
 from .regular_loops import fetch_regular
+from .regular_passing import WAY, find_way, list_ways
 
 
 @kernel
@@ -34,10 +35,8 @@ def _serve_all(tables: Tables, work: Workspace, s: int, p: int, paired: bool) ->
 
 
 @kernel
-def _serve_groups(
-    tables: Tables, work: Workspace, s: int, p: int, groups: int, paired: bool
-) -> int:
-    """Groups that find what they fetch where a neighbour was; ``passed_words`` becomes what each child of them finds."""
+def _serve_groups(tables: Tables, work: Workspace, s: int, p: int, groups: int, paired: bool) -> int:
+    """Groups served by neighbours that were where they are now; ``passed_words`` becomes what each child finds."""
     motion = work.motion[s, p]
     way, others = find_way(tables, work, p, motion)
     wanted = work.passed_words[0] != 0
@@ -106,7 +105,15 @@ def fill_regular_block(
 
 @kernel
 def _enter_all(
-    tables: Tables, work: Workspace, s: int, p: int, shared: int, apart: int, rest: int, left: int, passed: int
+    tables: Tables,
+    work: Workspace,
+    s: int,
+    p: int,
+    shared: int,
+    apart: int,
+    rest: int,
+    left: int,
+    passed: int,
 ) -> None:
     """Entries by the size of the groups; or, if some groups are served, one without them and one of all.
 

@@ -97,9 +97,9 @@ def regular_hops(
     """Sum over the groups of the hops of one packet to each; large packed blocks are irregular."""
     s = tables.tile_storage[t]
     hops = _unpacked_hops(tables, factors, order, split, i, work, t, p)
-    if work.packed[0]:
-        if tables.fanout_x[s] * tables.fanout_y[s] > MOST_PACKED or work.height[s] > tables.fanout_y[s]:
-            work.irregular[0] = True
-        else:
-            hops = packed_hops(tables, factors, order, i, work, t, p)
+    listed = tables.fanout_y[s] > 1 and tables.fanout_x[s] * tables.fanout_y[s] <= MOST_PACKED
+    if work.packed[0] and (not listed or work.height[s] > tables.fanout_y[s]):
+        work.irregular[0] = True
+    elif work.packed[0] and listed:
+        hops = packed_hops(tables, factors, order, i, work, t, p)
     return 0.0 if work.width[s] * work.height[s] == 1 else hops

@@ -8,7 +8,8 @@ from numpy import ndarray
 from ..compiling import kernel
 from .layout import Tables, Workspace
 from .regular_groups import passes_groups
-from .regular_links import NO_MOTION, any_near, count_meetings
+from .regular_links import NO_MOTION
+from .regular_passing import any_near, count_meetings
 
 
 @kernel
@@ -149,7 +150,9 @@ def _overlap(tables: Tables, work: Workspace, s: int, p: int) -> int:
 
 
 @kernel
-def _count_motions(tables: Tables, order: Int8[ndarray, "m T D"], i: int, work: Workspace, s: int, p: int) -> None:
+def _count_motions(
+    tables: Tables, order: Int8[ndarray, "m T D"], i: int, work: Workspace, s: int, p: int
+) -> None:
     """How often the box of a child of level s moves as it did first, and how often it stays where it is."""
     motion = work.motion[s, p] - work.start[s, p]
     still = -work.start[s, p]

@@ -59,12 +59,7 @@ class Emitter:
             return self.convert(value, kind).name
         if kind == BOOL:
             return f"splat (i1 {'true' if value else 'false'})"
-        return f"splat ({ {INT: 'i64', FLOAT: 'double'}[kind]} {self._literal(value, kind)})"
-
-    def _literal(self, value: float, kind: str) -> str:
-        if kind == FLOAT:
-            return f"0x{struct.unpack('<Q', struct.pack('<d', float(value)))[0]:016X}"
-        return str(int(value))
+        return f"splat ({kind} {_literal(value, kind)})"
 
     def convert(self, value: Value, kind: str) -> Vec:
         """As a vector of a kind."""
@@ -228,11 +223,10 @@ class Emitter:
 
     def lookup(self, table: Sequence[float], kind: str, index: Value) -> Vec:
         """Elements of a constant table, ints or doubles, at indices within it."""
-        element = {INT: "i64", FLOAT: "double"}[kind]
-        cells = ", ".join(f"{element} {self._literal(cell, kind)}" for cell in table)
+        cells = ", ".join(f"{kind} {_literal(cell, kind)}" for cell in table)
         name = f"@table.{hashlib.sha256(cells.encode()).hexdigest()[:16]}"
-        self.declared.add(f"{name} = internal constant [{len(table)} x {element}] [{cells}], align 64")
-        place = f"getelementptr {element}, ptr {name}, {self.type(INT)} {self.text(index, INT)}"
+        self.declared.add(f"{name} = internal constant [{len(table)} x {kind}] [{cells}], align 64")
+        place = f"getelementptr {kind}, ptr {name}, {self.type(INT)} {self.text(index, INT)}"
         short = {INT: "i64", FLOAT: "f64"}[kind]
         full = f"@llvm.masked.gather.v{self.width}{short}.v{self.width}p0"
         mask, addresses = self.type(BOOL), self.type("ptr")
@@ -298,6 +292,12 @@ class Emitter:
         if a.kind == FLOAT:
             return self.call("fabs", FLOAT, a)
         return self.extreme("max", a, self.arithmetic("-", 0, a))
+
+
+def _literal(value: float, kind: str) -> str:
+    if kind == FLOAT:
+        return f"0x{struct.unpack('<Q', struct.pack('<d', float(value)))[0]:016X}"
+    return str(int(value))
 
 
 def _is(value: Value, number: float) -> bool:
