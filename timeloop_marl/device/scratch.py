@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..model.layout import OF_VECTORS, Tables, Workspace
-from ..model.record import record_type
+from ..model.record import record_type, rounded
 
 ENTRIES = 4
 """Access entries for each (level, data space); rows that need more go to the deep kernel."""
@@ -26,7 +26,7 @@ DEEP_BYTES = 1 << 31
 
 UNUSED = (
     "event_motion", "child_offset", "child_served", "child_order", "group_multicast", "group_scatter", "group_hops",
-    "group_unicast",
+    "group_unicast", "child_code", "child_group", "slots", "slot_code", "group_left",
 )  # fmt: skip
 """What only explicitly walked blocks use. Every byte counts: numba clears the scratch when a thread begins."""
 
@@ -52,6 +52,7 @@ def _sizes(tables: Tables, entries: int, children: int) -> dict[str, int]:
         "L": tiles * dims + levels,
         "R": int(tables.rank_start[tables.spaces]),
         "C": children,
+        "H": 2 * rounded(children, 1),
         "G": math.isqrt(2 * children) + 2,  # as in model.layout
         "E": entries,
     }

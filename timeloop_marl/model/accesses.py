@@ -7,9 +7,10 @@ than two spatial loops in one rank, packed children where hops cost, most blocks
 from __future__ import annotations
 
 from ..compiling import kernel
+from .coded_events import overlap
 from .explicit import fill_explicit
 from .layout import TEMPORAL, Tables, Workspace
-from .passing import fill_linked, overlap
+from .passing import fill_linked
 from .spatial import fill_block, neighbours_differ
 
 

@@ -6,9 +6,10 @@ Serves projections for which the fast version (``accesses``) has no formula, and
 from __future__ import annotations
 
 from ..compiling import kernel
+from .coded_children import fill_coded
 from .entries import add_entry
 from .layout import Tables, Workspace
-from .motions import EMPTY, WHOLE, list_events, weigh_events
+from .motions import linked_words, list_events, weigh_events
 from .multicast import enter_groups, group_children, place_children, serve_children
 
 
@@ -33,6 +34,9 @@ def fetch(tables: Tables, work: Workspace, s: int, p: int) -> int:
 @kernel
 def fill_explicit(tables: Tables, work: Workspace, s: int, p: int) -> None:
     """Entries and link transfers of the traffic from level s to its children."""
+    if tables.coded and not tables.hops_needed and not tables.explicit_blocks:
+        fill_coded(tables, work, s, p)
+        return
     total = fetch(tables, work, s, p)
     if work.block_first[s] == work.block_end[s]:
         add_entry(work, s, p, 1, 1, float(total), 0.0, 0.0)
@@ -66,23 +70,3 @@ def _enter_served(
     enter_groups(work, s, p, float(words))
     work.links[s, p] += float(served * words)
     return words
-
-
-@kernel
-def linked_words(work: Workspace, event: int) -> int:
-    """Words fetched in visits that move as ``event`` and follow a visit with a delta of the same shape.
-
-    The visit before any event is one of event 0 (or the very first, which fetches the whole tile). So an event above 0
-    can be linked if it fetches what event 0 does. Event 0 can after the first visit if it fetches the whole tile, and
-    after each event that fetches what it does itself.
-    """
-    kind = work.event_kind[event]
-    if kind == EMPTY or work.event_kind[0] == EMPTY:
-        return 0
-    if event > 0:
-        return work.event_weight[event] * work.event_words[event] if kind == work.event_kind[0] else 0
-    visits = 1 if kind == WHOLE else 0
-    for j in range(1, work.events[0]):
-        if work.event_kind[j] == kind:
-            visits += work.event_weight[j]
-    return (work.event_bound[0] - 1) * visits * work.event_words[0]

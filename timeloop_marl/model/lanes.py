@@ -10,12 +10,13 @@ import numpy as np
 from numpy import ndarray
 
 from ..vectors.emit import BOOL, FLOAT, INT, Emitter, Value, Vec
-from ..vectors.interpret import Interpreter, Lanes
+from ..vectors.interpret import Interpreter, Lanes, NotStraightError
 from ..vectors.memory import RUN, WIDTH, Memory, starts
 from .collapse import CYCLES
 from .evaluate import total_energy, utilization
 from .layout import Tables, Workspace
 from .networks import REDUCTION_TREE
+from .packed import hop_table, shape_key
 from .regular import figures, first_look
 
 CHUNK = 512
@@ -34,7 +35,7 @@ class Batch(Lanes):
 
 
 class Entries(Lanes):
-    """How many entries there are: one; taking it away in some lanes leaves one of no accesses."""
+    """How many entries there are, the same for all lanes; taking them away in some leaves entries of no accesses."""
 
     accesses: Lanes
 
@@ -69,7 +70,11 @@ def _size(axis: str, used: dict[str, int], whole: int) -> int:
 class _Interpreter(Interpreter):
     def _store_cell(self, array: Lanes, index: tuple[Any, ...], value: Value) -> None:
         if isinstance(array, Entries) and self.mask is not True:
-            array, index, value = array.accesses, (*index, 0), 0.0
+            count = array.cells[index]
+            assert isinstance(count, int)
+            for e in range(count):
+                super()._store_cell(array.accesses, (*index, e), 0.0)
+            return
         super()._store_cell(array, index, value)
 
     def _index(self, node: Any, frame: Any) -> tuple[Any, ...]:
@@ -127,6 +132,7 @@ class Maker:
         special: dict[str, Callable[..., Any]] = {
             "divided": self._divided, "from_unsigned": self._from_unsigned, "to_unsigned": self._to_unsigned,
             "_partition": self._partition, "is_imperfect": self._is_imperfect,
+            "packed_hops": self._packed_hops,
         }  # fmt: skip
         self.work = SimpleNamespace()
         for name, annotation in Workspace.__annotations__.items():
@@ -139,7 +145,8 @@ class Maker:
             self.work.block_first.cells[s,], self.work.block_end.cells[s,] = 0, int(block)
             if not block:
                 continue
-        return _Interpreter(emit, special), inputs
+        self.run = _Interpreter(emit, special)
+        return self.run, inputs
 
     def _factors(self) -> list[Value]:
         """Loop bounds; those of a dim of one step are 1, or else the mapping is left out (``_is_imperfect``)."""
@@ -260,6 +267,25 @@ class Maker:
             return work.partition.cells[c + 1, p]
         product = self.emit.arithmetic("*", work.partition.cells[c + 1, p], work.tile.cells[c, p])
         return self.emit.arithmetic("//", product, work.block_tile.cells[c + 1, p])
+
+    def _packed_hops(
+        self, tables: Any, factors: Batch, order: Batch, i: Rows, _: Any, t: int, p: int
+    ) -> Value:
+        """A look-up by shape instead of a walk over the children."""
+        emit, s = self.emit, tables.tile_storage[t].item()
+        table = hop_table(tables.fanout_x[s].item(), tables.fanout_y[s].item())
+        if table is None:
+            raise NotStraightError("hops of packed blocks")
+        key = self.run.run(shape_key, tables, factors, order, i, t, p)
+        bucket = emit.bit_and(key, len(table.moved) - 1)
+        start = emit.shifted("lshr", emit.arithmetic("*", key, signed(table.factor)), table.shift)
+        slot = emit.xor(start, emit.lookup(table.moved, INT, bucket))
+        return emit.lookup(table.hops, FLOAT, slot)
+
+
+def signed(word: int) -> int:
+    """The same 64 bits as a signed integer."""
+    return word - 2**64 if word >= 2**63 else word
 
 
 def module_text(tables: Tables) -> str:

@@ -30,8 +30,9 @@ NO_LIMIT = -1
 
 OF_VECTORS = (
     "inside", "step", "lead", "weight", "start", "outside", "first_dim", "motion", "motion_dim", "motion_stride",
-    "again", "visits", "near_motion", "near_dim", "near_stride", "near_again", "near_visits", "apart", "block_reach",
-    "packed", "irregular",
+    "again", "visits", "near_motion", "near_dim", "near_stride", "near_again", "near_visits", "apart", "span",
+    "holds_same", "packed", "first_bound", "first_weight", "same", "none", "held_words", "passed_words", "met_words",
+    "meetings", "met_way", "way", "digit_bound", "digit_step", "row_apart", "pair", "irregular",
 )  # fmt: skip
 """Arrays of ``Workspace`` that only the closed form over vectors of mappings uses (``regular``)."""
 
@@ -215,7 +216,9 @@ class Workspace:
     weight: Int64[ndarray, "T D"]  # by place: how often it advances
     start: Int64[ndarray, "S P"]  # steps of all temporal loops inside level s
     outside: Int64[ndarray, "S"]  # product of the temporal bounds of level s and further out
-    first_dim: Int64[ndarray, "S"]  # dim of the first temporal loop of level s or further out
+    first_dim: Int64[ndarray, "S"]  # dim of the first temporal loop of level s or further out ..
+    first_bound: Int64[ndarray, "S"]  # .. its bound ..
+    first_weight: Int64[ndarray, "S"]  # .. and how often it advances
     motion: Int64[ndarray, "S P"]  # of the first of them that moves the box ..
     motion_dim: Int64[ndarray, "S P"]  # .. its dim ..
     motion_stride: Int64[ndarray, "S P"]  # .. and stride
@@ -227,13 +230,31 @@ class Workspace:
     near_again: Int64[ndarray, "P"]
     near_visits: Int64[ndarray, "P"]
     apart: Int64[ndarray, "D P"]  # by place in a block: how far children next to each other lie apart
-    block_reach: Int64[ndarray, "S R"]  # how far the children of level s lie apart
+    span: Int64[ndarray, "P"]  # .. and all children of the block at most
+    holds_same: Bool[ndarray, "P"]  # whether children next to each other may hold the same
     packed: Bool[ndarray, "1"]  # a block that fills its last row only in part
+    same: Int64[ndarray, "1"]  # how often a box moves as it did first ..
+    none: Int64[ndarray, "1"]  # .. and how often it stays where it is
+    held_words: Int64[ndarray, "1"]  # words that a neighbour may have held while the box stayed ..
+    passed_words: Int64[ndarray, "1"]  # .. or before it moved as it did first
+    met_words: Int64[ndarray, "1"]  # words that some held before it moved otherwise
+    meetings: Int64[ndarray, "1"]  # how often it did so ..
+    met_way: Int64[ndarray, "1"]  # .. and by which way neighbours are reached
+    way: Int64[ndarray, "D"]  # by place in a block: the loop as a way to neighbours
+    digit_bound: Int64[ndarray, "4"]  # loops of a packed block ..
+    digit_step: Int64[ndarray, "4"]
+    row_apart: Int64[ndarray, "8"]  # .. and how far children one row apart lie apart, by which digits carry
+    pair: Int64[ndarray, "4"]  # two loops of a block that move one rank: bounds, steps
     irregular: Bool[ndarray, "1"]
     # children of one spatial block and their groups (section 5)
     child_offset: Int64[ndarray, "C R"]
     child_served: Bool[ndarray, "C"]
     child_order: Int64[ndarray, "C"]
+    child_code: Int64[ndarray, "C"]  # the offset as one integer ..
+    child_group: Int64[ndarray, "C"]  # .. and the group of children that share it
+    slots: Int64[ndarray, "H"]  # hash table of the groups: number + 1, 0 where nothing is
+    slot_code: Int64[ndarray, "H"]
+    group_left: Int64[ndarray, "C"]  # by group: children that no neighbour serves
     groups: Int64[ndarray, "1"]  # number of different group sizes
     group_multicast: Int64[ndarray, "G"]
     group_scatter: Int64[ndarray, "G"]
@@ -267,6 +288,7 @@ def workspace_sizes(tables: Tables, entry_capacity: int = ENTRY_CAPACITY) -> dic
         "L": tables.tile_storage.shape[0] * dims + tables.instances.shape[0],
         "R": tables.term_start.shape[0] - 1,
         "C": children,
+        "H": 2 * children,
         "G": math.isqrt(2 * children) + 2,  # k different sizes need at least k (k + 1) / 2 children
         "E": entry_capacity,
     }

@@ -109,3 +109,23 @@ def weigh_events(tables: Tables, work: Workspace, p: int, words: int, reuse: boo
         work.event_words[j] = fetched
         total += work.event_weight[j] * fetched
     return total
+
+
+@kernel
+def linked_words(work: Workspace, event: int) -> int:
+    """Words fetched in visits that move as ``event`` and follow a visit with a delta of the same shape.
+
+    The visit before any event is one of event 0 (or the very first, which fetches the whole tile). So an event above 0
+    can be linked if it fetches what event 0 does. Event 0 can after the first visit if it fetches the whole tile, and
+    after each event that fetches what it does itself.
+    """
+    kind = work.event_kind[event]
+    if kind == EMPTY or work.event_kind[0] == EMPTY:
+        return 0
+    if event > 0:
+        return work.event_weight[event] * work.event_words[event] if kind == work.event_kind[0] else 0
+    visits = 1 if kind == WHOLE else 0
+    for j in range(1, work.events[0]):
+        if work.event_kind[j] == kind:
+            visits += work.event_weight[j]
+    return (work.event_bound[0] - 1) * visits * work.event_words[0]

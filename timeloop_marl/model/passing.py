@@ -6,10 +6,11 @@ Covers blocks without two loops in one rank, with full rows, multicast, and hops
 from __future__ import annotations
 
 from ..compiling import kernel
+from .coded_events import list_coded_events
 from .entries import add_entry
-from .explicit import fill_explicit, linked_words
+from .explicit import fill_explicit
 from .layout import SPATIAL_X, Tables, Workspace
-from .motions import EMPTY, PARTIAL, WHOLE
+from .motions import linked_words
 from .multicast import grid_width
 from .spatial import unpacked
 
@@ -25,7 +26,7 @@ def fill_linked(tables: Tables, work: Workspace, s: int, p: int) -> None:
         fill_explicit(tables, work, s, p)
         return
     children = work.width[s] * work.height[s]
-    plain = _list_events(tables, work, s, p)
+    plain = list_coded_events(tables, work, s, p)
     for j in range(work.events[0]):
         words = linked_words(work, j)
         if words == 0:
@@ -65,41 +66,6 @@ def _independent_groups(tables: Tables, work: Workspace, s: int, p: int) -> int:
 
 
 @kernel
-def _list_events(tables: Tables, work: Workspace, s: int, p: int) -> int:
-    """Events of a child of level s with motions as codes; returns the words that it fetches over the whole run."""
-    first = work.outer_start[s]
-    count = work.outers[0] - first
-    words = 1 if s == 0 else work.tile[s - 1, p]
-    reuse = s > 0 and tables.no_temporal_reuse[s - 1, p] == 0
-    # Links need a first loop that moves the box, so that the remembered motion is that of the first loop.
-    reference, partial = 0, words
-    if reuse:
-        d, stride = work.outer_dim[first], work.outer_stride[first]
-        reference = tables.motion[p, d] * stride
-        partial = words - overlap(tables, work, s - 1, p, d, stride)
-    jump = 0
-    total = words
-    for j in range(count):
-        outer = first + j
-        step = tables.motion[p, work.outer_dim[outer]] * work.outer_stride[outer]
-        leap = step - jump
-        jump += step
-        fetched = words
-        if reuse and leap == reference:
-            fetched = partial
-        elif reuse and leap == 0 and not tables.rules_2022:
-            fetched = 0
-        work.event_kind[j] = EMPTY if fetched == 0 else WHOLE if fetched == words else PARTIAL
-        work.event_words[j] = fetched
-        work.event_weight[j] = work.outer_weight[outer]
-        work.event_bound[j] = work.outer_bound[outer]
-        work.event_code[j] = leap
-        total += work.outer_weight[outer] * fetched
-    work.events[0] = count
-    return total
-
-
-@kernel
 def _groups_served(tables: Tables, work: Workspace, s: int, p: int, motion: int) -> int:
     """How many groups find all they fetch at a neighbour.
 
@@ -128,17 +94,4 @@ def _groups_served(tables: Tables, work: Workspace, s: int, p: int, motion: int)
         back += (bound - 1) * step
         inside *= bound if moves else 1
         idle = idle or not moves
-    return result if matches <= 1 else HARD
-
-
-@kernel
-def overlap(tables: Tables, work: Workspace, c: int, p: int, d: int, stride: int) -> int:
-    """Words that the tile of level c shares with itself ``stride`` steps further in dim d."""
-    words = work.tile[c, p]
-    for o in range(tables.occurrence_start[p, d], tables.occurrence_end[p, d]):
-        size = work.tile_extent[c, tables.occurrence_rank[o]]
-        left = size - tables.occurrence_distance[o] * stride
-        if left <= 0:
-            return 0
-        words = words // size * left
-    return words
+    return result if matches <= 1 or result != NOTHING_SAVED else HARD

@@ -1,8 +1,7 @@
 """The closed form (sections 2 to 5) with loops that are as long for all mappings: what runs over vectors of them.
 
-Covers perfect mappings in which nothing is passed on between neighbours and no two loops of a block move one rank;
-``work.irregular`` says whether a mapping is one of the others. Same numbers as ``nest`` and ``accesses``, which list
-the loops that there are: fewer steps for one mapping, but different ones for each.
+Covers perfect mappings but for rare blocks; ``work.irregular`` says whether a mapping has one. Same numbers as ``nest``
+and ``accesses``, which list the loops that there are: fewer steps for one mapping, but different ones for each.
 """
 
 from __future__ import annotations
@@ -82,14 +81,14 @@ def _fill_level(
     if t >= 0:
         list_neighbours(tables, factors, order, split, i, work, t)
     for p in range(tables.spaces):
-        work.entries[s, p] = 1
-        work.links[s, p] = 0.0
-        work.unicast[s, p, 0] = 0.0
         links = t >= 0 and tables.link_transfers and not tables.no_link_transfer[s, p]
-        words = fetch_regular(tables, order, i, work, s, p, links)
         if t >= 0:
-            fill_regular_block(tables, factors, order, split, i, work, t, p, words)
+            fill_regular_block(tables, factors, order, split, i, work, t, p, links)
         else:
+            words = fetch_regular(tables, factors, order, i, work, s, p, False, False)
+            work.entries[s, p] = 1
+            work.links[s, p] = 0.0
+            work.unicast[s, p, 0] = 0.0
             work.multicast[s, p, 0] = 1
             work.scatter[s, p, 0] = 1
             work.accesses[s, p, 0] = float(words)

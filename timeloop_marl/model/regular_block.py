@@ -1,4 +1,4 @@
-"""The entry of a spatial block whose children pass nothing on (section 5), for ``regular``."""
+"""The entries of a spatial block and what its children pass on (section 5), for ``regular``."""
 
 from __future__ import annotations
 
@@ -7,88 +7,56 @@ from numpy import ndarray
 
 from ..compiling import kernel
 from .layout import Tables, Workspace
+from .regular_groups import find_pair, groups_of, most_groups, passes_groups, reduce_pair, sums
+from .regular_hops import regular_hops
+from .regular_links import can_pack, list_rows, rows_meet
+from .regular_loops import fetch_regular
+from .regular_passing import WAY, find_way, list_ways
 
 
 @kernel
-def _vertical(
-    tables: Tables,
-    factors: Int64[ndarray, "m T D"],
-    order: Int8[ndarray, "m T D"],
-    split: Int8[ndarray, "m T"],
-    i: int,
-    work: Workspace,
-    t: int,
-    p: int,
-    span: int,
-    one_row: bool,
-) -> float:
-    """Hops along the columns of one packet to each group of rows."""
-    s = tables.tile_storage[t]
-    centre = (max(tables.fanout_y[s], work.height[s]) - 1) / 2
-    total = 0.0
-    for row in range(tables.compute[2] if s == 0 else tables.mesh_y[s - 1]):
-        starts = True
-        radix = 1
-        for k in range(tables.dims):
-            d = order[i, t, k]
-            n = factors[i, t, d] if k >= split[i, t] else 1
-            starts = starts and (tables.used[p, d] or row // radix % n == 0)
-            radix *= n
-        there = row == 0 if one_row else (starts and row < radix)
-        part = max(0.0, centre - row) + max(0.0, row + float(span) - centre)
-        total += part if there else 0.0
-    return total
+def _enter(work: Workspace, s: int, p: int, e: int, multicast: int, scatter: int, words: int) -> None:
+    """Write entry e, without hops."""
+    work.multicast[s, p, e] = multicast
+    work.scatter[s, p, e] = scatter
+    work.accesses[s, p, e] = float(scatter) * float(words)
+    work.hops[s, p, e] = 0.0
+    work.unicast[s, p, e] = 0.0
 
 
 @kernel
-def _hops(
-    tables: Tables,
-    factors: Int64[ndarray, "m T D"],
-    order: Int8[ndarray, "m T D"],
-    split: Int8[ndarray, "m T"],
-    i: int,
-    work: Workspace,
-    t: int,
-    p: int,
-) -> float:
-    """Sum over the groups of the hops of one packet to each (5.5)."""
-    s = tables.tile_storage[t]
-    one_row = work.width[s] != max(tables.fanout_x[s], work.width[s])
-    columns, rows = 1, 1
-    x_groups, y_groups, x_members = 1, 1, 1
-    column_sum, row_span = 0.0, 0
-    for k in range(tables.dims):
-        d = order[i, t, k]
-        n = factors[i, t, d]
-        moves = tables.used[p, d] != 0
-        along = one_row or k < split[i, t]
-        across, down = n if along else 1, 1 if along else n
-        x_groups *= across if moves else 1
-        x_members *= 1 if moves else across
-        y_groups *= down if moves else 1
-        column_sum += (across - 1) * columns / 2 if moves else float((across - 1) * columns)
-        row_span += 0 if moves else (down - 1) * rows
-        columns *= across
-        rows *= down
-    vertical = _vertical(tables, factors, order, split, i, work, t, p, row_span, one_row)
-    return y_groups * (x_groups * column_sum) + x_groups * x_members * vertical
+def _serve_all(tables: Tables, work: Workspace, s: int, p: int, paired: bool) -> int:
+    """Words that each child finds at a neighbour that holds the same: all find it, or none."""
+    held = work.held_words[0]
+    same = held != 0 and work.holds_same[p] != 0
+    if same and (work.packed[0] or paired or tables.no_multicast[s, p]):
+        work.irregular[0] = True
+    return held if same else 0
 
 
 @kernel
-def _refuse_coupled(
-    tables: Tables, factors: Int64[ndarray, "m T D"], i: int, work: Workspace, t: int, p: int
-) -> None:
-    """Two loops of a block in one rank, or one in several, are irregular."""
-    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
-        loops = 0
-        for d in range(tables.dims):
-            if tables.rank_step[r, d] != 0:
-                loops += 1 if factors[i, t, d] > 1 else 0
-        if loops > 1:
-            work.irregular[0] = True
-    for d in range(tables.dims):
-        if tables.used[p, d] and tables.rank_bit[p, d] == 0 and factors[i, t, d] > 1:
-            work.irregular[0] = True
+def _serve_groups(tables: Tables, work: Workspace, s: int, p: int, groups: int, paired: bool) -> int:
+    """Groups served by neighbours that were where they are now; ``passed_words`` becomes what each child finds."""
+    motion = work.motion[s, p]
+    way, others = find_way(tables, work, p, motion)
+    wanted = work.passed_words[0] != 0
+    near = way != 0 or others != 0
+    hard = way == 0 and others > 1
+    strict = paired or work.packed[0] or tables.no_multicast[s, p] != 0
+    rows = False
+    if can_pack(tables, s):
+        rows = work.packed[0] and rows_meet(work, motion)
+    if wanted and (hard or rows or (strict and near)):
+        work.irregular[0] = True
+    first = way if wanted else 0
+    met = work.met_way[0] if work.met_words[0] != 0 else 0
+    if first != 0 and met != 0 and first != met:
+        work.irregular[0] = True
+    taken = first if first != 0 else met
+    if taken != 0 and not passes_groups(tables, s, p):
+        work.irregular[0] = True
+    work.passed_words[0] = (work.passed_words[0] if first != 0 else 0) + work.met_words[0]
+    return groups * (taken // WAY) // (taken % WAY) if taken != 0 else 0
 
 
 @kernel
@@ -101,9 +69,9 @@ def fill_regular_block(
     work: Workspace,
     t: int,
     p: int,
-    words: int,
+    links: bool,
 ) -> None:
-    """The entry of a block whose children pass nothing on."""
+    """The entries of a spatial block and its link transfers."""
     s = tables.tile_storage[t]
     shared, apart = 1, 1
     for d in range(tables.dims):
@@ -111,16 +79,67 @@ def fill_regular_block(
             apart *= factors[i, t, d]
         else:
             shared *= factors[i, t, d]
+    most = most_groups(tables, s, p)
+    paired = False
     if not tables.no_multicast[s, p]:
-        _refuse_coupled(tables, factors, i, work, t, p)
-    hops = 0.0
+        paired = find_pair(tables, factors, i, work, t, p, most)
+    if links and tables.coupled[p]:
+        list_ways(tables, factors, order, split, i, work, t, p)
+        if can_pack(tables, s):
+            list_rows(tables, factors, order, i, work, t, p)
+    words = fetch_regular(tables, factors, order, i, work, s, p, links, paired)
+    held, passed, served = 0, 0, 0
+    if links:
+        held = _serve_all(tables, work, s, p, paired)
+    if links and tables.coupled[p]:
+        served = _serve_groups(tables, work, s, p, apart, paired)
+        passed = work.passed_words[0]
+    work.links[s, p] = float(apart * shared * held + served * shared * passed)
+    _enter_all(tables, work, s, p, shared, apart, words - held - passed, apart - served, passed)
     if tables.hops_needed:
-        if work.packed[0] or tables.no_multicast[s, p]:
+        if tables.no_multicast[s, p]:
             work.irregular[0] = True
-        hops = _hops(tables, factors, order, split, i, work, t, p)
-        hops = 0.0 if work.width[s] * work.height[s] == 1 else hops
-    accesses = float(apart) * float(words)
-    work.multicast[s, p, 0] = shared
-    work.scatter[s, p, 0] = apart
-    work.accesses[s, p, 0] = accesses
-    work.hops[s, p, 0] = (hops * accesses) / float(apart)
+        hops = regular_hops(tables, factors, order, split, i, work, t, p)
+        work.hops[s, p, 0] = (hops * work.accesses[s, p, 0]) / float(apart)
+
+
+@kernel
+def _enter_all(
+    tables: Tables,
+    work: Workspace,
+    s: int,
+    p: int,
+    shared: int,
+    apart: int,
+    rest: int,
+    left: int,
+    passed: int,
+) -> None:
+    """Entries by the size of the groups; or, if some groups are served, one without them and one of all.
+
+    Empty ones make up the number that all mappings have; they come first where only the last one counts.
+    """
+    most = most_groups(tables, s, p)
+    if most == 1 and not passes_groups(tables, s, p):
+        work.entries[s, p] = 1
+        _enter(work, s, p, 0, shared, apart, rest)
+        return
+    if most == 1:
+        work.entries[s, p] = 2
+        _enter(work, s, p, 0, shared, left, passed)
+        _enter(work, s, p, 1, shared, apart, rest)
+        return
+    work.entries[s, p] = most
+    reduce_pair(tables, work, p)
+    apart_each = apart // (work.pair[0] * work.pair[1])
+    if sums(work, most + 1) != 0:
+        work.irregular[0] = True
+    split = passed != 0
+    for e in range(most):
+        scatter = groups_of(work, e + 1) * apart_each
+        words, multicast = rest, (e + 1) * shared
+        if e == 0:
+            scatter, words = left if split else scatter, passed if split else rest
+        if e == 1:
+            scatter, multicast = apart if split else scatter, shared if split else multicast
+        _enter(work, s, p, e, multicast, scatter, words)

@@ -1,4 +1,4 @@
-"""Whether children of a regular block may pass data on to their neighbours (section 5), for ``regular``."""
+"""How far the boxes of neighbours in a regular block lie apart (section 5), for ``regular``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,21 @@ from .layout import Tables, Workspace
 
 NO_MOTION = 2**62
 """Motion of a child whose box never moves: no difference of motions is as large."""
+
+DIGITS = 4
+"""Most loops of a packed block whose carries are told apart."""
+
+
+@kernel
+def most_rows(tables: Tables, s: int) -> int:
+    """Rows that a block of level s can use."""
+    return tables.compute[2] if s == 0 else tables.mesh_y[s - 1]
+
+
+@kernel
+def can_pack(tables: Tables, s: int) -> bool:
+    """Whether a block of level s may be packed."""
+    return tables.fanout_x[s] > 1 and most_rows(tables, s) > 1
 
 
 @kernel
@@ -25,55 +40,127 @@ def list_neighbours(
     """How far the boxes of children next to each other lie apart, by the loop that advances between them."""
     s = tables.tile_storage[t]
     columns = max(tables.fanout_x[s], work.width[s])
-    work.packed[0] = work.width[s] != columns and work.width[s] * work.height[s] > columns
     one_row = work.width[s] != columns
+    work.packed[0] = False
+    if can_pack(tables, s):
+        work.packed[0] = one_row and work.width[s] * work.height[s] > columns
     for p in range(tables.spaces):
-        back = 0
-        for k in range(tables.dims):
-            d = order[i, t, k]
-            if not one_row and k == split[i, t]:
-                back = 0
-            step = work.step[t, d, p]
-            apart = abs(step - back)
-            work.apart[k, p] = apart if factors[i, t, d] > 1 else NO_MOTION
-            back += (factors[i, t, d] - 1) * step
+        if tables.coupled[p]:
+            _list_apart(tables, factors, order, split, i, work, t, p, one_row)
+        else:
+            _find_same(tables, factors, order, split, i, work, t, p, one_row)
+
+
+@kernel
+def _list_apart(
+    tables: Tables,
+    factors: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    split: Int8[ndarray, "m T"],
+    i: int,
+    work: Workspace,
+    t: int,
+    p: int,
+    one_row: bool,
+) -> None:
+    """Distances as coded motions, without sign."""
+    back, span, same = 0, 0, False
+    for k in range(tables.dims):
+        d = order[i, t, k]
+        if not one_row and k == split[i, t]:
+            back = 0
+        step = work.step[t, d, p]
+        apart = abs(step - back)
+        work.apart[k, p] = apart if factors[i, t, d] > 1 else NO_MOTION
+        same = same or (factors[i, t, d] > 1 and apart == 0)
+        advance = (factors[i, t, d] - 1) * step
+        back += advance
+        span += abs(advance)
+    work.span[p] = span
+    work.holds_same[p] = same or work.packed[0]
+
+
+@kernel
+def _find_same(
+    tables: Tables,
+    factors: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    split: Int8[ndarray, "m T"],
+    i: int,
+    work: Workspace,
+    t: int,
+    p: int,
+    one_row: bool,
+) -> None:
+    """Where no two dims share a rank, neighbours hold the same along an innermost loop that does not move the box."""
+    same, inside = False, False
+    for k in range(tables.dims):
+        d = order[i, t, k]
+        if not one_row and k == split[i, t]:
+            inside = False
+        loops = factors[i, t, d] > 1
+        same = same or (loops and not inside and not tables.used[p, d])
+        inside = inside or loops
+    work.holds_same[p] = same or work.packed[0]
 
 
 @kernel
 def meets(tables: Tables, work: Workspace, p: int, motion: int) -> bool:
-    """Whether some neighbours may lie ``motion`` apart; in a packed block they always may."""
+    """Whether some children whose ids follow each other, in one row or column, lie ``motion`` apart."""
     size = abs(motion)
-    found = work.packed[0] != 0
+    found = False
     for k in range(tables.dims):
         found = found or work.apart[k, p] == size
     return found
 
 
 @kernel
-def leaves(tables: Tables, work: Workspace, s: int, p: int) -> bool:
-    """Whether the first motion goes further in some rank than the children of level s reach."""
-    d, stride = work.motion_dim[s, p], work.motion_stride[s, p]
-    found = False
-    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
-        found = found or tables.rank_step[r, d] * stride > work.block_reach[s, r]
-    return found
+def list_rows(
+    tables: Tables,
+    factors: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    i: int,
+    work: Workspace,
+    t: int,
+    p: int,
+) -> None:
+    """How far children one row apart in a packed block may lie apart, by which digits of their ids carry.
+
+    The number of columns is added to an id in the mixed radix of the loop bounds. Irregular with more than ``DIGITS``
+    loops.
+    """
+    for j in range(DIGITS):
+        work.digit_bound[j] = 1
+        work.digit_step[j] = 0
+    loops = 0
+    for k in range(tables.dims):
+        d = order[i, t, k]
+        n = factors[i, t, d]
+        for j in range(min(k + 1, DIGITS)):
+            here = n > 1 and loops == j
+            work.digit_bound[j] = n if here else work.digit_bound[j]
+            work.digit_step[j] = work.step[t, d, p] if here else work.digit_step[j]
+        loops += 1 if n > 1 else 0
+    if work.packed[0] and loops > DIGITS:
+        work.irregular[0] = True
+    for carries in range(1 << (DIGITS - 1)):
+        left, moved, there = tables.fanout_x[tables.tile_storage[t]], 0, True
+        for j in range(DIGITS):
+            bound = work.digit_bound[j]
+            before, carry = (carries << 1 >> j) & 1, (carries >> j) & 1
+            added = left % bound + before
+            left = left // bound
+            # A digit carries if it can reach the bound, and need not if it can stay below.
+            there = there and added != (0 if carry else bound)
+            moved += (added - carry * bound) * work.digit_step[j]
+        work.row_apart[carries] = abs(moved) if there else NO_MOTION
 
 
 @kernel
-def any_meets(
-    tables: Tables, order: Int8[ndarray, "m T D"], i: int, work: Workspace, s: int, p: int, still: bool
-) -> bool:
-    """Whether any motion of the box of a child of level s may bring it to where a neighbour's was.
-
-    ``still``: even where it does not move. Not if a loop up to the one that advances moves a rank alone: the box is
-    then further off in that rank than any neighbour's.
-    """
-    found, alone = False, False
-    for t in range(tables.tiles):
-        if tables.tile_storage[t] >= s and not tables.tile_spatial[t]:
-            for k in range(tables.dims):
-                alone = alone or (work.weight[t, k] != 0 and tables.lone[p, order[i, t, k]])
-                leap = work.lead[t, k, p] + work.start[s, p]
-                moves = work.weight[t, k] != 0 and (still or leap != 0) and not alone
-                found = found or (moves and meets(tables, work, p, leap))
+def rows_meet(work: Workspace, motion: int) -> bool:
+    """Whether some children one row apart in a packed block lie ``motion`` apart."""
+    size = abs(motion)
+    found = False
+    for carries in range(1 << (DIGITS - 1)):
+        found = found or work.row_apart[carries] == size
     return found

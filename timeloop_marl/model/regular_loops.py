@@ -7,7 +7,9 @@ from numpy import ndarray
 
 from ..compiling import kernel
 from .layout import Tables, Workspace
-from .regular_links import NO_MOTION, any_meets, leaves, meets
+from .regular_groups import passes_groups
+from .regular_links import NO_MOTION
+from .regular_passing import any_near, count_meetings
 
 
 @kernel
@@ -33,11 +35,8 @@ def measure_boxes(tables: Tables, factors: Int64[ndarray, "m T D"], i: int, work
                 work.block_tile[s, p] = words
             else:
                 work.tile[s, p] = words
-        for r in range(tables.rank_start[tables.spaces]):
-            if tables.tile_spatial[t]:
-                # A spatial level comes right after the level inside it.
-                work.block_reach[s, r] = work.hull[r] - (work.tile_extent[s - 1, r] if s > 0 else 1)
-            else:
+        if not tables.tile_spatial[t]:
+            for r in range(tables.rank_start[tables.spaces]):
                 work.tile_extent[s, r] = work.hull[r]
 
 
@@ -88,7 +87,7 @@ def weigh_loops(
         work.near_stride[p] = 0
         work.near_again[p] = 0
         work.near_visits[p] = 1
-    first = -1  # dim of the innermost loop so far
+    first, bound, advances = -1, 1, 0  # the innermost loop so far
     for back in range(tables.tiles):
         t = tables.tiles - 1 - back
         if tables.tile_spatial[t]:
@@ -103,9 +102,13 @@ def weigh_loops(
                 _come_nearer(tables, work, p, d, n, longer, t, k)
             steps = longer
             first = d if n > 1 else first
+            bound = n if n > 1 else bound
+            advances = work.weight[t, k] if n > 1 else advances
         s = tables.tile_storage[t]
         work.outside[s] = steps
         work.first_dim[s] = first
+        work.first_bound[s] = bound
+        work.first_weight[s] = advances
         for p in range(tables.spaces):
             work.motion[s, p] = work.near_motion[p]
             work.motion_dim[s, p] = work.near_dim[p]
@@ -147,29 +150,10 @@ def _overlap(tables: Tables, work: Workspace, s: int, p: int) -> int:
 
 
 @kernel
-def fetch_regular(
-    tables: Tables, order: Int8[ndarray, "m T D"], i: int, work: Workspace, s: int, p: int, links: bool
-) -> int:
-    """Words that one child of level s fetches over the whole run."""
-    if s == 0 or tables.no_temporal_reuse[s - 1, p]:
-        words = 1 if s == 0 else work.tile[s - 1, p]
-        if links:
-            idle = work.outside[s] != 1 and not tables.used[p, work.first_dim[s]]
-            if idle and meets(tables, work, p, 0):
-                work.irregular[0] = True
-            if tables.coupled[p] and any_meets(tables, order, i, work, s, p, True):
-                work.irregular[0] = True
-        return words * work.outside[s]
-    words = work.tile[s - 1, p]
-    partial = words - _overlap(tables, work, s, p)
-    if not tables.coupled[p]:
-        again = work.again[s, p]
-        return words + again * partial + (work.visits[s, p] - 1 - again) * words
-    if links:
-        idle = work.motion[s, p] == NO_MOTION or partial == 0 or not tables.used[p, work.first_dim[s]]
-        near = not leaves(tables, work, s, p) and meets(tables, work, p, work.motion[s, p])
-        if not idle and (near or (partial == words and any_meets(tables, order, i, work, s, p, False))):
-            work.irregular[0] = True
+def _count_motions(
+    tables: Tables, order: Int8[ndarray, "m T D"], i: int, work: Workspace, s: int, p: int
+) -> None:
+    """How often the box of a child of level s moves as it did first, and how often it stays where it is."""
     motion = work.motion[s, p] - work.start[s, p]
     still = -work.start[s, p]
     same, none = 0, 0
@@ -178,4 +162,87 @@ def fetch_regular(
             for k in range(tables.dims):
                 same += work.weight[t, k] if work.lead[t, k, p] == motion else 0
                 none += work.weight[t, k] if work.lead[t, k, p] == still else 0
+    work.same[0] = same
+    work.none[0] = none
+
+
+@kernel
+def fetch_regular(
+    tables: Tables,
+    factors: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    i: int,
+    work: Workspace,
+    s: int,
+    p: int,
+    links: bool,
+    paired: bool,
+) -> int:
+    """Words that one child of level s fetches over the whole run.
+
+    Neighbours may have held ``held_words`` of them, for which the box stayed in place, and ``passed_words``, for which
+    it moved as it did first; they did hold ``met_words``, for which it moved otherwise.
+    """
+    work.held_words[0] = 0
+    work.passed_words[0] = 0
+    work.met_words[0] = 0
+    words = 1 if s == 0 else work.tile[s - 1, p]
+    coupled = tables.coupled[p] != 0
+    if s == 0 or tables.no_temporal_reuse[s - 1, p]:
+        if links and not coupled:
+            work.held_words[0] = words * (work.outside[s] - work.visits[s, p])
+        if links and coupled:
+            _count_motions(tables, order, i, work, s, p)
+            work.held_words[0] = words * work.none[0]
+            work.passed_words[0] = words * work.same[0] if work.motion[s, p] != NO_MOTION else 0
+            if _list_meetings(tables, factors, order, i, work, s, p, paired):
+                work.irregular[0] = True
+            work.met_words[0] = words * work.meetings[0]
+        return words * work.outside[s]
+    partial = words - _overlap(tables, work, s, p)
+    if not coupled:
+        again = work.again[s, p]
+        return words + again * partial + (work.visits[s, p] - 1 - again) * words
+    _count_motions(tables, order, i, work, s, p)
+    if links:
+        crowded = _list_meetings(tables, factors, order, i, work, s, p, paired)
+        _link_events(tables, work, s, p, words, partial, crowded)
+    same, none = work.same[0], work.none[0]
     return words + same * partial + (work.outside[s] - 1 - same - none) * words
+
+
+@kernel
+def _list_meetings(
+    tables: Tables,
+    factors: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    i: int,
+    work: Workspace,
+    s: int,
+    p: int,
+    paired: bool,
+) -> bool:
+    """``count_meetings`` where groups may be served apart; elsewhere any chance that some are is irregular."""
+    if passes_groups(tables, s, p):
+        return count_meetings(tables, factors, order, i, work, s, p, paired)
+    work.meetings[0] = 0
+    work.met_way[0] = 0
+    return any_near(tables, order, i, work, s, p)
+
+
+@kernel
+def _link_events(
+    tables: Tables, work: Workspace, s: int, p: int, words: int, partial: int, crowded: bool
+) -> None:
+    """Words of the events that may be linked (5.3): none unless the innermost loop moves the box."""
+    bound, advances = work.first_bound[s], work.first_weight[s]
+    same, none = work.same[0], work.none[0]
+    moves = work.motion[s, p] != NO_MOTION and tables.used[p, work.first_dim[s]] != 0
+    whole = moves and partial == words
+    linked = bound * (same - advances)
+    after_whole = (bound - 1) * (work.outside[s] - advances - none) + same - advances
+    linked = after_whole if whole else linked
+    work.passed_words[0] = linked * partial if moves else 0
+    work.met_words[0] = words * work.meetings[0] if whole else 0
+    if whole and crowded:
+        work.irregular[0] = True

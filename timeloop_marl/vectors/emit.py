@@ -6,8 +6,10 @@ values give the same ``Vec``; what is known is folded, as long as every lane kee
 
 from __future__ import annotations
 
+import hashlib
 import math
 import struct
+from collections.abc import Sequence
 
 INT, FLOAT, BOOL = "i64", "double", "i1"
 
@@ -55,11 +57,9 @@ class Emitter:
         """An operand of a kind, converted if need be."""
         if isinstance(value, Vec):
             return self.convert(value, kind).name
-        if kind == FLOAT:
-            return f"splat (double 0x{struct.unpack('<Q', struct.pack('<d', float(value)))[0]:016X})"
         if kind == BOOL:
             return f"splat (i1 {'true' if value else 'false'})"
-        return f"splat (i64 {int(value)})"
+        return f"splat ({kind} {_literal(value, kind)})"
 
     def convert(self, value: Value, kind: str) -> Vec:
         """As a vector of a kind."""
@@ -108,6 +108,8 @@ class Emitter:
     def _divide(self, a: Value, b: Value) -> Value:
         if _is(b, 1):
             return self.convert(a, FLOAT)
+        if _is(b, 2):
+            return self.arithmetic("*", self.convert(a, FLOAT), 0.5)
         return self.raw(FLOAT, f"fdiv {self.type(FLOAT)} {self.text(a, FLOAT)}, {self.text(b, FLOAT)}")
 
     def _ints(self, operation: str, a: Value, b: Value) -> Value:
@@ -205,6 +207,33 @@ class Emitter:
             return a
         return self.raw(INT, f"or {self.type(INT)} {self.text(a, INT)}, {self.text(b, INT)}")
 
+    def bit_and(self, a: Value, b: Value) -> Value:
+        """Bits of both."""
+        return self.raw(INT, f"and {self.type(INT)} {self.text(a, INT)}, {self.text(b, INT)}")
+
+    def shifted(self, name: str, a: Value, by: Value) -> Value:
+        """``shl`` or ``lshr``: by less than 64 bits, which are unsigned."""
+        return self.raw(INT, f"{name} {self.type(INT)} {self.text(a, INT)}, {self.text(by, INT)}")
+
+    def bit_of(self, bits: int, index: Value) -> Value:
+        """Whether a constant has the bit of that number."""
+        if bits == 0:
+            return False
+        return self.compare("!=", self.bit_and(self.shifted("lshr", bits, index), 1), 0)
+
+    def lookup(self, table: Sequence[float], kind: str, index: Value) -> Vec:
+        """Elements of a constant table, ints or doubles, at indices within it."""
+        cells = ", ".join(f"{kind} {_literal(cell, kind)}" for cell in table)
+        name = f"@table.{hashlib.sha256(cells.encode()).hexdigest()[:16]}"
+        self.declared.add(f"{name} = internal constant [{len(table)} x {kind}] [{cells}], align 64")
+        place = f"getelementptr {kind}, ptr {name}, {self.type(INT)} {self.text(index, INT)}"
+        short = {INT: "i64", FLOAT: "f64"}[kind]
+        full = f"@llvm.masked.gather.v{self.width}{short}.v{self.width}p0"
+        mask, addresses = self.type(BOOL), self.type("ptr")
+        self.declared.add(f"declare {self.type(kind)} {full}({addresses}, {mask}, {self.type(kind)})")
+        given = f"{addresses} align 8 {self.raw('ptr', place).name}, {mask} splat (i1 true), {self.type(kind)} poison"
+        return self.raw(kind, f"call {self.type(kind)} {full}({given})")
+
     def select(self, condition: Value, a: Value, b: Value) -> Value:
         """``a`` in the lanes of the condition, ``b`` in the others."""
         if condition is True or a is b:
@@ -263,6 +292,12 @@ class Emitter:
         if a.kind == FLOAT:
             return self.call("fabs", FLOAT, a)
         return self.extreme("max", a, self.arithmetic("-", 0, a))
+
+
+def _literal(value: float, kind: str) -> str:
+    if kind == FLOAT:
+        return f"0x{struct.unpack('<Q', struct.pack('<d', float(value)))[0]:016X}"
+    return str(int(value))
 
 
 def _is(value: Value, number: float) -> bool:

@@ -266,6 +266,10 @@ class Interpreter:
     def _table(self, array: np.ndarray, index: tuple[Any, ...]) -> Value:
         """A constant that lanes choose."""
         free = [k for k, part in enumerate(index) if isinstance(part, Vec)]
+        if len(free) == 1 and array.shape[free[0]] < 64:
+            row = array[tuple(slice(None) if k in free else part for k, part in enumerate(index))]
+            if row.dtype in (np.uint8, np.bool_):  # how records hold truth values
+                return self.emit.bit_of(sum(1 << k for k, true in enumerate(row) if true), index[free[0]])
         shape = [array.shape[k] for k in free]
         cells = {}
         for at in np.ndindex(*shape):
@@ -285,13 +289,13 @@ class Interpreter:
         if isinstance(operator, ast.BitOr):
             return a | b if static else self.emit.bit_or(a, b)
         if isinstance(operator, ast.BitAnd):
+            return a & b if static else self.emit.bit_and(a, b)
+        if isinstance(operator, ast.LShift):
+            return a << b if static else self.emit.shifted("shl", a, b)
+        if isinstance(operator, ast.RShift):
             if not static:
-                raise NotStraightError("&")
-            return a & b
-        if isinstance(operator, (ast.LShift, ast.RShift)):
-            if not static:
-                raise NotStraightError("shift")
-            return a << b if isinstance(operator, ast.LShift) else a >> b
+                raise NotStraightError("shift of what may be negative")
+            return a >> b
         if isinstance(operator, ast.Pow):
             return a**b
         return self.emit.arithmetic(_OPERATORS[type(operator)], a, b)
