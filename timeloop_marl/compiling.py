@@ -147,8 +147,8 @@ def _sources(room: str) -> tuple[tuple[str, int, int], ...]:
 def _merge_into_callers(dispatcher: Any, part: Any) -> None:
     """Kernels that call this one are given ``part``: code that is neither optimised nor translated by itself.
 
-    Its callers are, with it. numba would do both for every kernel, each time with all that it calls, and keep all of it on
-    disk: two thirds of the time of compiling. It would also compile another version for every argument that is a
+    Its callers are, with it. numba would do both for every kernel, each time with all that it calls, and keep all of it
+    on disk: two thirds of the time of compiling. It would also compile another version for every argument that is a
     constant; here, one serves for all integers.
     """
     unliteral, made = cast(Any, types).unliteral, part._compiler
