@@ -6,6 +6,7 @@ import numpy as np
 
 from ...mapspace.axes import LearnersMapspace
 from .agent import Learning
+from .candidates import traced
 from .clustering import SIGNALS, strengths
 from .critic import Critic
 from .grouping import by_dimension
@@ -42,3 +43,4 @@ def warm_critic(space: LearnersMapspace) -> None:
     imagination = Imagination(critic, rng, lambda n: space.sample(n, rng), known, 0.5)
     imagination.rehearse(rows[:2], rows, np.zeros(space.axes, np.int64), 1, 1)
     known.add(rows)
+    traced(rows, rows, np.log(costs))
