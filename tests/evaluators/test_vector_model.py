@@ -37,6 +37,8 @@ SLOW = (
 def spec_of(machine: str, problem: str) -> Spec:
     folder = INPUTS / "arch" / machine
     files = [folder / f"{name}.yaml" for name in ("arch_v03", "ERT", "ART")]
+    if machine == "simba_like":
+        files.append(folder / "constraints_v03.yaml")  # few mappings are valid without
     return load([*files, INPUTS / "problems" / f"{problem}.yaml"])
 
 

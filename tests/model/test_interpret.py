@@ -50,6 +50,10 @@ def divided(a, b):
     return (a + 70) // (b + 1) * 1000 + (a + 70) % (b + 3) + abs(a - b) + int(float(a + 70) / (b + 1))
 
 
+def bits(a, b):
+    return (1 << a) * ((1 << (b + 1)) - 1) & 0b1110101
+
+
 def table(a, b):
     cells = CELLS
     cells[0] = a
@@ -90,10 +94,33 @@ def lanes_of(function, a, b):
     return memory[2 * WIDTH :].tolist()
 
 
-@pytest.mark.parametrize("function", [early, skipping, nested, divided, table])
+@pytest.mark.parametrize("function", [early, skipping, nested, divided, bits, table])
 def test_lanes_take_their_own_ways(function) -> None:
     a, b = np.array([0, 1, 2, 3, 4, 5, 1, 0]), np.array([3, 1, 4, 0, 4, 2, 2, 0])
     assert lanes_of(function, a, b) == [function(int(x), int(y)) for x, y in zip(a, b)]
+
+
+def test_tables_by_lane() -> None:
+    """Truth values as the bits of one constant, numbers and doubles from memory."""
+    emit = Emitter(WIDTH)
+    emit.lines.append("%at = getelementptr i64, ptr %given, i64 0")
+    index = emit.raw(INT, f"load {emit.type(INT)}, ptr %at, align 8")
+    true = emit.convert(emit.bit_of(0b10110, index), INT)
+    whole = emit.lookup([5, -7, 2**62, 0, 1, 9], INT, index)
+    double = emit.convert(
+        emit.arithmetic("*", emit.lookup([0.5, 1.5, 2.5, 3.5, 4.5, 5.5], FLOAT, index), 2.0), INT
+    )
+    for k, value in enumerate((true, whole, double)):
+        emit.lines.append(f"%out{k} = getelementptr i64, ptr %given, i64 {8 * k + 8}")
+        emit.lines.append(f"store {emit.type(INT)} {value.name}, ptr %out{k}, align 8")
+    head = [*sorted(emit.declared), "define i64 @f(ptr %given, i64 %none) {"]
+    code = Code(compiled("\n".join([*head, *emit.lines, "ret i64 0", "}"])))
+    chosen = np.array([0, 1, 2, 3, 4, 5, 1, 2])
+    memory = np.concatenate([chosen, np.zeros(3 * WIDTH, np.int64)]).astype(np.int64)
+    code.function("f")(ctypes.c_void_p(memory.ctypes.data), 0)
+    assert memory[8:16].tolist() == [0b10110 >> k & 1 for k in chosen]
+    assert memory[16:24].tolist() == [[5, -7, 2**62, 0, 1, 9][k] for k in chosen]
+    assert memory[24:].tolist() == [1 + 2 * k for k in chosen]
 
 
 def test_what_is_known_is_folded() -> None:
