@@ -66,7 +66,7 @@ def ptx_of(kernel: Any, arguments: tuple[Any, ...], capability: tuple[int, int] 
 
 
 def resources_of(ptx: str, capability: tuple[int, int] = CAPABILITY) -> Resources | None:
-    """What ptxas says of the only kernel of a PTX text; ``None`` where there is no ptxas."""
+    """What ptxas says of the only kernel of a PTX text; ``None`` where there is none, or one too old for the text."""
     program = find_ptxas()
     if program is None:
         return None
@@ -81,7 +81,10 @@ def resources_of(ptx: str, capability: tuple[int, int] = CAPABILITY) -> Resource
             "-o",
             f"{source}.cubin",
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if "Unsupported .version" in done.stderr:
+            return None
+        done.check_returncode()
         code = _code_bytes(Path(f"{source}.cubin").read_bytes())
     text = done.stderr + done.stdout
     # Functions that are called, not merged, come first; the kernel is the last one.
