@@ -11,7 +11,7 @@ from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.searchers.marl.critic import Critic
 from timeloop_marl.searchers.marl.features import FeatureMaker
-from timeloop_marl.searchers.marl.trend import nonnegative
+from timeloop_marl.searchers.marl.prices import nonnegative
 
 SPACE = LearnersMapspace(three_level(gemm(4, 6, 8)))  # A[M, K], B[K, N], Z[M, N]; 4 RFs under BUF, DRAM
 TILINGS, DIMS, STORES, SPACES = 4, 3, 3, 3
