@@ -24,14 +24,16 @@ class Trend:
 
     Args:
         metric: ``edp`` (energy x cycles), ``energy``, ``delay``, or another name for a cost that words explain.
-        levels, parts: storage levels; parts of ``Features.words``, of which the first 2 levels + 1 are shared by all
-            data spaces: a word of a level costs much the same whatever it belongs to.
+        levels, parts: storage levels; parts of ``Features.words``, of which the first 2 levels + 1 and the last
+            levels are shared by all data spaces: a word of a level costs much the same whatever it belongs to.
     """
 
     def __init__(self, metric: str, levels: int, parts: int) -> None:
         self.metric = metric
         self.words_matter, self.steps_matter = metric != "delay", metric in ("edp", "delay")
-        self._shrinkage = np.where(np.arange(parts) <= 2 * levels, *_SHRINKAGE)
+        self._shrinkage = np.where(
+            (np.arange(parts) <= 2 * levels) | (np.arange(parts) >= parts - levels), *_SHRINKAGE
+        )
         self._prices: Float64[ndarray, "parts"] = np.zeros(0)
         self._even_prices: Float64[ndarray, "parts"] = np.zeros(0)
         self._bottlenecks = Bottlenecks()
@@ -58,7 +60,7 @@ class Trend:
         delay[self._bottlenecks.paths] = self._bottlenecks.delay
         prices = self._prices_of(even)
         if not len(prices):
-            prices = np.zeros(2 * levels + 1 + 2 * levels * spaces)
+            prices = np.zeros(3 * levels + 1 + 2 * levels * spaces)
         return Foresight.of(prices, delay, levels, spaces, self.words_matter, self.steps_matter)
 
     @property
