@@ -61,12 +61,12 @@ def test_words_by_hand() -> None:
 
 
 def test_words_times_hops_by_hand() -> None:
-    """The array, 4 columns and one row: N=2 goes to columns 0 and 1."""
+    """The array has two columns and two rows: N=2 goes to the columns of the first row, half a row from the middle."""
     M, N, K = 0, 1, 2
     mapping = batch({0: {M: 2, K: 2}, 1: {N: 2}, 2: {K: 4}, 3: {N: 3, M: 2}}, {3: (N, M, K)})
     hops = FeatureMaker(SPACE).of(mapping).words[0, -STORES:] * (4 * 6 * 8)
     # 96 words of A go to both, as far as column 1; 96 of B and 24 of Z to one, half a column away on average.
-    np.testing.assert_allclose(hops, [0.0, 96 * 1 + 96 * 0.5 + 24 * 0.5, 0.0])
+    np.testing.assert_allclose(hops, [0.0, 96 * (1 + 2 * 0.5) + (96 + 24) * (0.5 + 0.5), 0.0])
 
 
 def test_steps_are_the_temporal_iterations() -> None:

@@ -103,7 +103,7 @@ def _settle(gram: ndarray, aim: ndarray, active: Bool[ndarray, "parts"], prices:
 
 @allocating
 def _solve(gram: ndarray, aim: ndarray, active: ndarray, solution: ndarray) -> None:
-    """Solve for the active parts by Cholesky's decomposition; others and those without a pivot of their own become 0."""
+    """Solve for the active parts by Cholesky's decomposition; others and those without a pivot become 0."""
     index = np.flatnonzero(active)
     n = len(index)
     lower, half = np.zeros((n, n)), np.zeros(n)

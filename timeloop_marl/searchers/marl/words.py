@@ -129,7 +129,7 @@ def walk(shape: Shape, loops: Loops, p: int, child: int, parent: int) -> tuple[f
 
 @kernel
 def hop_words(shape: Shape, loops: Loops, p: int, s: int) -> float:
-    """Words that storage level s would hand to the level inside it if both kept data space p, times the hops each takes.
+    """Words that storage level s would hand to the next one inside if both kept data space p, times hops of each.
 
     A packet enters an array at the middle of its rows, goes along to the last column that wants it, and up and down
     from there in each of these.
