@@ -77,7 +77,7 @@ def test_steps_are_the_temporal_iterations() -> None:
 def test_bypassed_levels_move_no_words() -> None:
     mapping = batch({0: {0: 4}, 3: {1: 6, 2: 8}}, {})
     mapping.keep[0, 1, 0] = False
-    words = FeatureMaker(SPACE).of(mapping).words[0, 2 * STORES + 1 :].reshape(2, STORES, SPACES)
+    words = FeatureMaker(SPACE).of(mapping).words[0, 2 * STORES + 1 : -STORES].reshape(2, STORES, SPACES)
     assert (words[:, 1, 0] == 0).all()
     assert words[1, 2, 0] > 0  # the outermost level serves RF directly
 
