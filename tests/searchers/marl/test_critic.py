@@ -11,7 +11,7 @@ from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.searchers.marl.critic import Critic
 from timeloop_marl.searchers.marl.features import FeatureMaker
-from timeloop_marl.searchers.marl.trend import nonnegative
+from timeloop_marl.searchers.marl.prices import nonnegative
 
 SPACE = LearnersMapspace(three_level(gemm(4, 6, 8)))  # A[M, K], B[K, N], Z[M, N]; 4 RFs under BUF, DRAM
 TILINGS, DIMS, STORES, SPACES = 4, 3, 3, 3
@@ -60,6 +60,15 @@ def test_words_by_hand() -> None:
     assert found["fill"][1, B] == pytest.approx(16 * 6)
 
 
+def test_words_times_hops_by_hand() -> None:
+    """The array has two columns and two rows: N=2 goes to the columns of the first row, half a row from the middle."""
+    M, N, K = 0, 1, 2
+    mapping = batch({0: {M: 2, K: 2}, 1: {N: 2}, 2: {K: 4}, 3: {N: 3, M: 2}}, {3: (N, M, K)})
+    hops = FeatureMaker(SPACE).of(mapping).words[0, -STORES:] * (4 * 6 * 8)
+    # 96 words of A go to both, as far as column 1; 96 of B and 24 of Z to one, half a column away on average.
+    np.testing.assert_allclose(hops, [0.0, 96 * (1 + 2 * 0.5) + (96 + 24) * (0.5 + 0.5), 0.0])
+
+
 def test_steps_are_the_temporal_iterations() -> None:
     mapping = batch({0: {0: 2, 2: 2}, 1: {1: 2}, 2: {2: 4}, 3: {1: 3, 0: 2}}, {})
     assert FeatureMaker(SPACE).of(mapping).steps[0] == pytest.approx(np.log(2 * 2 * 4 * 3 * 2))
@@ -68,7 +77,7 @@ def test_steps_are_the_temporal_iterations() -> None:
 def test_bypassed_levels_move_no_words() -> None:
     mapping = batch({0: {0: 4}, 3: {1: 6, 2: 8}}, {})
     mapping.keep[0, 1, 0] = False
-    words = FeatureMaker(SPACE).of(mapping).words[0, 2 * STORES + 1 :].reshape(2, STORES, SPACES)
+    words = FeatureMaker(SPACE).of(mapping).words[0, 2 * STORES + 1 : -STORES].reshape(2, STORES, SPACES)
     assert (words[:, 1, 0] == 0).all()
     assert words[1, 2, 0] > 0  # the outermost level serves RF directly
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from fakes import FakeEvaluator
 from machines import gemm, three_level
 
+from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.searchers.marl.candidates import joined, traced, whole
 from timeloop_marl.searchers.marl.critic import Critic
 from timeloop_marl.searchers.marl.imagination import Imagination, Island, Known
+from timeloop_marl.specs import load
 
+ROOT = Path(__file__).resolve().parents[3]
 SPACE = LearnersMapspace(three_level(gemm(16, 24, 32)))
 OWNER = np.arange(SPACE.axes) % 5
 
@@ -36,6 +41,22 @@ def test_compiled_predictions_are_those_of_the_critic(metric: str, trend: bool) 
     np.testing.assert_array_equal(critic.deviations(rows), critic.predict(rows)[1])
     other = Island(critic, Known(), even=True, heated=True)
     np.testing.assert_allclose(other._assessed(rows), critic.foresee(rows), atol=1e-9)
+
+
+def test_compiled_predictions_have_the_hops_of_the_critic() -> None:
+    files = [
+        *sorted((ROOT / "arch" / "deep_hierarchy").glob("*.yaml")),
+        ROOT / "problems" / "resnet18" / "conv4_3x3.yaml",
+    ]
+    spec = load(files)
+    space, evaluator = LearnersMapspace(spec), NativeEvaluator(spec)
+    critic, rows = Critic(space, "edp", 60, True), space.sample(100, np.random.default_rng(1))
+    outcome = evaluator(space.decode(rows))
+    cycles = outcome.cycles.astype(float)
+    critic.learn(rows[:60], (outcome.energy_pj * cycles)[:60], outcome.energy_pj[:60], cycles[:60])
+    assert (critic.foresight(False).hops > 0).any()
+    island = Island(critic, Known(), even=False, heated=True)
+    np.testing.assert_allclose(island._assessed(rows), critic.predict(rows, False)[0], atol=1e-9)
 
 
 def test_what_was_asked_is_forgotten_when_the_critic_learns() -> None:

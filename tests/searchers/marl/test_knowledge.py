@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -262,10 +263,15 @@ def test_damaged_numbers_are_refused(known: Knowledge) -> None:
     for name, value in (("words", np.full((3, 7), 1.0)), ("energy", np.array([1.0, np.nan]))):
         with pytest.raises(UsageError, match="damaged"):
             from_bytes(to_bytes(Knowledge((replace(known.layers[0], **{name: value}),))), "k.npz")
-    data = bytearray(to_bytes(known))
-    data[len(data) // 2] ^= 0xFF
+    for place in range(0, len(data := to_bytes(known)), max(1, len(data) // 400)):
+        damaged = bytearray(data)
+        damaged[place] ^= 0xFF
+        with suppress(UsageError):  # never anything else; some bytes do not matter
+            from_bytes(bytes(damaged), "k.npz")
+    damaged = bytearray(data)
+    damaged[len(data) // 2] ^= 0xFF
     with pytest.raises(UsageError):
-        from_bytes(bytes(data), "k.npz")
+        from_bytes(bytes(damaged), "k.npz")
 
 
 def test_other_searchers_say_that_they_do_not_learn_from_others(known: Knowledge) -> None:

@@ -15,7 +15,8 @@ from numpy import ndarray
 from ...compiling import allocating, inlined
 from ...mapping import MappingBatch
 from ...mapspace.axes import LearnersMapspace
-from .words import Loops, Shape, add_loop, fresh_loops, note_tile, volume, walk
+from ...mapspace.learners.tables import X, Y
+from .words import Loops, Shape, add_loop, fresh_loops, hop_words, note_tile, volume, walk
 
 KEPT = 4.0  # of the flag of a bypass, which counts as much as a factor of 16
 
@@ -58,6 +59,7 @@ class FeatureMaker:
             relevant[p, list(spaces[p].dims)] = True
         self.shape = Shape(
             spatial=np.array([level.spatial for level in levels], np.bool_),
+            grid=np.ascontiguousarray(tables.fan[:, [X, Y]]),
             temporal_of=tables.temporal_of,
             relevant=relevant,
             written=np.array([space.read_write for space in spaces], np.bool_),
@@ -71,7 +73,7 @@ class FeatureMaker:
     def parts(self) -> int:
         """Number of parts of ``words``."""
         levels = len(self.shape.temporal_of)
-        return 2 * levels + 1 + 2 * levels * len(self.shape.relevant)
+        return 3 * levels + 1 + 2 * levels * len(self.shape.relevant)
 
     def __call__(self, rows: Int64[ndarray, "m axes"]) -> Features:
         """Features of canonical rows."""
@@ -81,10 +83,10 @@ class FeatureMaker:
         """Features of mappings."""
         m, S, P = batch.keep.shape
         T = len(self.shape.spatial)
-        words = np.zeros((m, 2 * S + 1 + 2 * S * P))
+        words = np.zeros((m, self.parts))
         logs = np.empty((m, 4 * S * P + 2 * T))
         flows, steps = np.zeros((m, 3 * S)), np.empty(m)
-        describe(self.shape, batch.factors, batch.order, batch.keep, words, flows, logs, steps)
+        describe(self.shape, batch.factors, batch.order, batch.split, batch.keep, words, flows, logs, steps)
         return Features(words, flows, logs, steps)
 
 
@@ -93,6 +95,7 @@ def describe(
     shape: Shape,
     factors: ndarray,
     order: ndarray,
+    split: ndarray,
     keep: ndarray,
     words: ndarray,
     flows: ndarray,
@@ -101,13 +104,13 @@ def describe(
 ) -> None:
     """Fill the features of m mappings.
 
-    Parts of ``words``: reads (S), writes (S), one constant, fills (S P), reads (S P).
+    Parts of ``words``: reads (S), writes (S), one constant, fills (S P), reads (S P), words times hops (S).
     """
     m, S, P = keep.shape
     T, D = factors.shape[1], factors.shape[2]
     loops = fresh_loops(T, D, S)
     for i in range(m):
-        total = _collect(shape, factors[i], order[i], loops)
+        total = _collect(shape, factors[i], order[i], split[i], loops)
         steps[i] = _level_logs(shape, factors[i], logs[i, 4 * S * P :])
         for p in range(P):
             child = -1  # nearest inner level that keeps the data space, -1 = compute
@@ -117,6 +120,7 @@ def describe(
                 fill, _, instances, copies = walk(shape, loops, p, s, s)
                 # Reads of s: what the child takes from s, copies over the array made on the way counted once.
                 _, read, _, _ = walk(shape, loops, p, child, s)
+                words[i, 2 * S + 1 + 2 * S * P + s] += hop_words(shape, loops, p, s) / total
                 kept = keep[i, s, p]
                 logs[i, own] = np.log2(fill)
                 logs[i, S * P + own] = np.log2(read)
@@ -141,7 +145,7 @@ def describe(
 
 
 @inlined
-def _collect(shape: Shape, factors: ndarray, order: ndarray, loops: Loops) -> float:
+def _collect(shape: Shape, factors: ndarray, order: ndarray, split: ndarray, loops: Loops) -> float:
     """Loops and tiles of one mapping; returns the iterations of the whole problem."""
     T, D = factors.shape
     count, s = 0, 0
@@ -151,7 +155,7 @@ def _collect(shape: Shape, factors: ndarray, order: ndarray, loops: Loops) -> fl
         for k in range(D):
             d = order[t, k]
             if factors[t, d] > 1:
-                add_loop(shape, loops, count, t, d, float(factors[t, d]))
+                add_loop(shape, loops, count, t, d, float(factors[t, d]), k >= split[t])
                 count += 1
         note_tile(shape, loops, s, t)
         if t == shape.temporal_of[s]:

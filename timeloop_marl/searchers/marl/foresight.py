@@ -14,8 +14,8 @@ from numpy import ndarray
 
 from ...compiling import inlined, kernel
 from ...mapspace.learners.decoding import bounds, order_key
-from ...mapspace.learners.tables import Tables, Work
-from .words import Loops, Shape, add_loop, note_tile, volume, walk
+from ...mapspace.learners.tables import Tables, Work, Y
+from .words import Loops, Shape, add_loop, hop_words, note_tile, volume, walk
 
 _TINY = 1e-300
 
@@ -32,6 +32,7 @@ class Foresight(NamedTuple):
     constant: Float64[ndarray, "1"]
     fills: Float64[ndarray, "S P"]
     taken: Float64[ndarray, "S P"]
+    hops: Float64[ndarray, "S"]
     delay: Float64[ndarray, "3*S"]
     matter: Int64[ndarray, "2"]
 
@@ -46,13 +47,15 @@ class Foresight(NamedTuple):
         steps: bool,
     ) -> Foresight:
         """From prices by part, in the order of ``features.describe``."""
-        reads, writes, constant, fills, taken = np.split(prices, [S, 2 * S, 2 * S + 1, 2 * S + 1 + S * P])
+        ends = np.cumsum([S, S, 1, S * P, S * P])
+        reads, writes, constant, fills, taken, hops = np.split(prices, ends)
         return cls(
             reads.copy(),
             writes.copy(),
             constant.copy(),
             fills.reshape(S, P).copy(),
             taken.reshape(S, P).copy(),
+            hops.copy(),
             delay,
             np.array([words, steps], np.int64),
         )
@@ -80,7 +83,7 @@ def _collect(tables: Tables, shape: Shape, work: Work, row: ndarray, loops: Loop
         for k in range(loops.first[t], count):
             d = loops.dim[k]
             f = float(loops.factors[t, d])
-            add_loop(shape, loops, k, t, d, f)
+            add_loop(shape, loops, k, t, d, f, work.side[t, d] == Y)
             if not shape.spatial[t]:
                 time *= f
         note_tile(shape, loops, tables.storage_of[t], t)
@@ -99,6 +102,9 @@ def log_cost(tables: Tables, shape: Shape, known: Foresight, work: Work, row: nd
     loops.flows[:] = 0.0
     energy = 0.0
     for p in range(P):
+        for s in range(S):
+            if known.hops[s] > 0.0:
+                energy += known.hops[s] * hop_words(shape, loops, p, s)
         whole = volume(shape, loops.extent, p, S - 1)
         s = 0
         while s < S and work.keep[s, p] != 1:

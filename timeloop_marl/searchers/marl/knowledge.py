@@ -82,13 +82,14 @@ def parts_of(levels: Sequence[str], tensors: Sequence[str]) -> tuple[tuple[str, 
         *(("write", level) for level in levels),
         ("computation",),
     )
-    return (*shared, *(("fill", *pair) for pair in pairs), *(("read", *pair) for pair in pairs))
+    hops = (("hop", level) for level in levels)
+    return (*shared, *(("fill", *pair) for pair in pairs), *(("read", *pair) for pair in pairs), *hops)
 
 
 def machine_of(spec: Spec) -> str:
     """Fingerprint of what the price of a word depends on."""
     storage = [
-        (level.name, level.size, level.instances, level.mesh_x, level.mesh_y)
+        (level.name, level.size, level.instances, level.mesh_x, level.mesh_y, repr(level.network))
         for level in spec.architecture.storage
     ]
     text = json.dumps([storage, repr(spec.energies.storage), repr(spec.energies.compute)])

@@ -20,7 +20,7 @@ from .knowledge import Choice, Knowledge, LayerKnowledge, parts_of
 from .nests import TIME, Loop, Nest
 
 SCHEMA = "timeloop-marl/knowledge"
-VERSION = 1
+VERSION = 2  # 2: words times hops
 _SIDES = (TIME, "X", "Y")
 _LARGEST = 256 << 20  # bytes
 
@@ -69,16 +69,9 @@ def from_bytes(data: bytes, source: object) -> Knowledge:
                 _layer(entry, archive[f"words_{k}"], archive[f"energy_{k}"])
                 for k, entry in enumerate(text["layers"])
             ]
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        IndexError,
-        zipfile.BadZipFile,
-        EOFError,
-    ) as error:
+    except UsageError:
+        raise
+    except Exception as error:  # readers of zip, npy and JSON raise a dozen kinds on damaged bytes
         raise UsageError(f"{source}: not a knowledge file of timeloop-marl, or damaged: {error}") from None
     return Knowledge(tuple(layers))
 

@@ -10,6 +10,7 @@ from ...compiling import allocating
 from .bottlenecks import Bottlenecks
 from .features import Features
 from .foresight import Foresight
+from .prices import nonnegative
 
 _TINY = 1e-300
 _EXPECTED = 16.0  # what the samples of all other layers weigh together in the prices, in samples of this one
@@ -23,14 +24,16 @@ class Trend:
 
     Args:
         metric: ``edp`` (energy x cycles), ``energy``, ``delay``, or another name for a cost that words explain.
-        levels, parts: storage levels; parts of ``Features.words``, of which the first 2 levels + 1 are shared by all
-            data spaces: a word of a level costs much the same whatever it belongs to.
+        levels, parts: storage levels; parts of ``Features.words``, of which the first 2 levels + 1 and the last
+            levels are shared by all data spaces: a word of a level costs much the same whatever it belongs to.
     """
 
     def __init__(self, metric: str, levels: int, parts: int) -> None:
         self.metric = metric
         self.words_matter, self.steps_matter = metric != "delay", metric in ("edp", "delay")
-        self._shrinkage = np.where(np.arange(parts) <= 2 * levels, *_SHRINKAGE)
+        self._shrinkage = np.where(
+            (np.arange(parts) <= 2 * levels) | (np.arange(parts) >= parts - levels), *_SHRINKAGE
+        )
         self._prices: Float64[ndarray, "parts"] = np.zeros(0)
         self._even_prices: Float64[ndarray, "parts"] = np.zeros(0)
         self._bottlenecks = Bottlenecks()
@@ -57,7 +60,7 @@ class Trend:
         delay[self._bottlenecks.paths] = self._bottlenecks.delay
         prices = self._prices_of(even)
         if not len(prices):
-            prices = np.zeros(2 * levels + 1 + 2 * levels * spaces)
+            prices = np.zeros(3 * levels + 1 + 2 * levels * spaces)
         return Foresight.of(prices, delay, levels, spaces, self.words_matter, self.steps_matter)
 
     @property
@@ -154,30 +157,3 @@ def weighted(words: ndarray, prices: ndarray) -> ndarray:
         for k in range(words.shape[1]):
             out[i] += words[i, k] * prices[k]
     return out
-
-
-@allocating
-def nonnegative(columns: ndarray, weight: ndarray, start: ndarray, shrinkage: ndarray) -> ndarray:
-    """Non-negative prices that bring ``columns @ prices`` close to 1, by coordinate descent from ``start``."""
-    n, parts = columns.shape
-    gram = np.zeros((parts, parts))
-    aim = np.zeros(parts)
-    for i in range(n):
-        for a in range(parts):
-            value = weight[i] * columns[i, a]
-            if value != 0.0:
-                aim[a] += value
-                for b in range(parts):
-                    gram[a, b] += value * columns[i, b]
-    prices = start.copy()
-    for _ in range(60):
-        for a in range(parts):
-            if gram[a, a] <= 0.0:
-                continue
-            slope = aim[a]
-            for b in range(parts):
-                if prices[b] != 0.0:  # most are 0, and each sum waits for the one before
-                    slope -= gram[a, b] * prices[b]
-            # Shrinkage keeps parts that move together from growing against each other.
-            prices[a] = max(0.0, (slope + gram[a, a] * prices[a]) / ((1.0 + shrinkage[a]) * gram[a, a]))
-    return prices

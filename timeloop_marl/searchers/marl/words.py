@@ -13,13 +13,14 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
-from ...compiling import allocating, inlined
+from ...compiling import allocating, inlined, kernel
 
 
 class Shape(NamedTuple):
     """The machine and the data spaces as the kernels read them. T tiling levels, S storage levels, P data spaces."""
 
     spatial: Bool[ndarray, "T"]
+    grid: Int64[ndarray, "T 2"]  # columns and rows of the array of a spatial tiling level
     temporal_of: Int64[ndarray, "S"]
     relevant: Bool[ndarray, "P D"]  # the data space depends on the dim
     written: Bool[ndarray, "P"]  # the data space is read and written
@@ -37,6 +38,7 @@ class Loops(NamedTuple):
     dim: Int64[ndarray, "loops"]
     key: Int64[ndarray, "loops"]
     spatial: Bool[ndarray, "loops"]
+    vertical: Bool[ndarray, "loops"]  # along the rows of an array
     level: Int64[ndarray, "loops"]
     size: Float64[ndarray, "loops"]
     step: Float64[ndarray, "loops"]  # by which one iteration moves in its dim
@@ -55,6 +57,7 @@ def fresh_loops(T: int, D: int, S: int) -> Loops:
         dim=np.zeros(T * D, np.int64),
         key=np.zeros(T * D, np.int64),
         spatial=np.zeros(T * D, np.bool_),
+        vertical=np.zeros(T * D, np.bool_),
         level=np.zeros(T * D, np.int64),
         size=np.zeros(T * D),
         step=np.zeros(T * D),
@@ -124,11 +127,80 @@ def walk(shape: Shape, loops: Loops, p: int, child: int, parent: int) -> tuple[f
     return arriving, leaving, instances, copies
 
 
+@kernel
+def hop_words(shape: Shape, loops: Loops, p: int, s: int) -> float:
+    """Words that storage level s would hand to the next one inside if both kept data space p, times hops of each.
+
+    A packet enters an array at the middle of its rows, goes along to the last column that wants it, and up and down
+    from there in each of these.
+    """
+    hops = 0.0
+    for t in range(shape.temporal_of[s - 1] + 1 if s > 0 else 0, shape.temporal_of[s]):
+        if shape.spatial[t] and loops.first[t + 1] > loops.first[t]:
+            hops += _hops(shape, loops, p, t)
+    if hops == 0.0:
+        return 0.0
+    _, leaving, _, _ = walk(shape, loops, p, s - 1, s)
+    return leaving * hops
+
+
+@kernel
+def _hops(shape: Shape, loops: Loops, p: int, t: int) -> float:
+    """Hops of a packet of data space p in the array of tiling level t, on average over those that hold different words.
+
+    Children that fill only some columns of a row lie row after row in fact; here each row begins anew.
+    """
+    used, all_used = 1.0, 1.0
+    for k in range(loops.first[t], loops.first[t + 1]):
+        all_used *= loops.size[k]
+        if not loops.vertical[k]:
+            used *= loops.size[k]
+    columns, rows = float(shape.grid[t, 0]), shape.grid[t, 1]
+    in_a_row = used < columns and all_used <= columns
+    stride, last, copies = 1.0, 0.0, 1.0
+    for k in range(loops.first[t], loops.first[t + 1]):
+        if in_a_row or not loops.vertical[k]:
+            f = loops.size[k]
+            relevant = shape.relevant[p, loops.dim[k]]
+            last += (f - 1.0) * stride * (0.5 if relevant else 1.0)
+            copies *= 1.0 if relevant else f
+            stride *= f
+    middle = (rows - 1) / 2.0
+    if in_a_row or all_used == used:
+        return last + copies * middle
+    return last + copies * _rise(shape, loops, p, t, middle)
+
+
 @inlined
-def add_loop(shape: Shape, loops: Loops, k: int, t: int, d: int, size: float) -> None:
+def _rise(shape: Shape, loops: Loops, p: int, t: int, middle: float) -> float:
+    """Hops up and down one column, on average over the first rows of those that hold different words."""
+    height = 1
+    span, stride = 0.0, 1.0
+    for k in range(loops.first[t], loops.first[t + 1]):
+        if loops.vertical[k]:
+            if not shape.relevant[p, loops.dim[k]]:
+                span += (loops.size[k] - 1.0) * stride
+            stride *= loops.size[k]
+            height *= int(loops.size[k])
+    total, count = 0.0, 0
+    for row in range(height):
+        rest, first = row, True
+        for k in range(loops.first[t], loops.first[t + 1]):
+            if loops.vertical[k]:
+                f = int(loops.size[k])
+                first = first and (shape.relevant[p, loops.dim[k]] or rest % f == 0)
+                rest //= f
+        if first:
+            count += 1
+            total += max(0.0, middle - row) + max(0.0, row + span - middle)
+    return total / count
+
+
+@inlined
+def add_loop(shape: Shape, loops: Loops, k: int, t: int, d: int, size: float, vertical: bool) -> None:
     """Loop number k, outside of those before."""
     loops.level[k], loops.dim[k], loops.size[k], loops.step[k] = t, d, size, loops.inside[d]
-    loops.spatial[k] = shape.spatial[t]
+    loops.spatial[k], loops.vertical[k] = shape.spatial[t], vertical
     loops.inside[d] *= size
 
 
