@@ -13,11 +13,11 @@ COMMON = "single-agent:form=penalised"  # single-agent RL as commonly set up, wi
 COMMON_TUNED = "single-agent:form=penalised@tuned"
 COMMON_LIBRARY = "sb3-ppo:form=one-step,infeasible=penalise,memory=false"  # the same by Stable-Baselines3
 PENALISED = (COMMON, COMMON_TUNED, COMMON_LIBRARY)
-SINGLE = ("single-agent@tuned", "sb3-maskable-ppo@tuned", "sb3-ppo", "sb3-a2c")
+SINGLE = ("single-agent@tuned", "sb3-maskable-ppo@tuned", "sb3-ppo@tuned", "sb3-a2c@tuned")
 OTHERS = (
     "genetic@tuned",
     "cma-es@tuned",
-    "optuna-tpe",
+    "optuna-tpe@tuned",
     "cross-entropy@tuned",
     "annealing@tuned",
     "random",
@@ -53,8 +53,7 @@ _OF_BASELINES = (
     Part((*_COMPARED[1:], "random"), 10, 10_000),
     Part((*_COMPARED[1:], "random", "annealing@tuned"), 3, 100_000),
     Part(_LENGTHY, 3, 10_000),
-    Part(("sb3-maskable-ppo@tuned",), 3, 1000),
-    Part(("sb3-ppo", "sb3-a2c", "optuna-tpe"), 1, 500),
+    Part(("sb3-maskable-ppo@tuned", "sb3-ppo@tuned", "sb3-a2c@tuned", "optuna-tpe@tuned"), 3, 1000),
     Part((COMMON_LIBRARY,), 2, 1000),
     *(Part(_COMPARED[1:], 3, 3000, objective) for objective in ("energy", "delay")),
 )
