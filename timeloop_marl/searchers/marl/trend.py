@@ -15,7 +15,11 @@ from .prices import nonnegative
 _TINY = 1e-300
 _EXPECTED = 16.0  # what the samples of all other layers weigh together in the prices, in samples of this one
 _FOCUS = 0.5  # weight of a sample in the prices: exp(-0.5 log cost), for they have to be right where the search goes
-_SHRINKAGE = (1e-6, 0.1)  # of prices that all data spaces share, and of those of their own
+_SHRINKAGE = (1e-8, 1e-3)  # of prices that all data spaces share, and of those of their own
+_SIMPLER, _EXACT = (
+    1.05,
+    1e-9,
+)  # squared error, relative and absolute, that prices without networks may have more
 _KEPT = 256  # samples of earlier epochs that still tell prices
 
 
@@ -25,15 +29,16 @@ class Trend:
     Args:
         metric: ``edp`` (energy x cycles), ``energy``, ``delay``, or another name for a cost that words explain.
         levels, parts: storage levels; parts of ``Features.words``, of which the first 2 levels + 1 and the last
-            levels are shared by all data spaces: a word of a level costs much the same whatever it belongs to.
+            2 levels are shared by all data spaces: a word of a level costs much the same whatever it belongs to.
     """
 
     def __init__(self, metric: str, levels: int, parts: int) -> None:
         self.metric = metric
         self.words_matter, self.steps_matter = metric != "delay", metric in ("edp", "delay")
         self._shrinkage = np.where(
-            (np.arange(parts) <= 2 * levels) | (np.arange(parts) >= parts - levels), *_SHRINKAGE
+            (np.arange(parts) <= 2 * levels) | (np.arange(parts) >= parts - 2 * levels), *_SHRINKAGE
         )
+        self._networks = 2 * levels  # parts that networks cost
         self._prices: Float64[ndarray, "parts"] = np.zeros(0)
         self._even_prices: Float64[ndarray, "parts"] = np.zeros(0)
         self._bottlenecks = Bottlenecks()
@@ -60,7 +65,7 @@ class Trend:
         delay[self._bottlenecks.paths] = self._bottlenecks.delay
         prices = self._prices_of(even)
         if not len(prices):
-            prices = np.zeros(3 * levels + 1 + 2 * levels * spaces)
+            prices = np.zeros(4 * levels + 1 + 2 * levels * spaces)
         return Foresight.of(prices, delay, levels, spaces, self.words_matter, self.steps_matter)
 
     @property
@@ -112,7 +117,41 @@ class Trend:
             others = np.full(len(self._expected), _EXPECTED / len(self._expected))
             weight = np.concatenate([weight, others])
         start = before if len(before) else np.zeros(data.words.shape[1])
-        return nonnegative(scaled, weight, start, self._shrinkage)
+        return self._simplest(scaled, weight, start)
+
+    def _simplest(
+        self,
+        columns: Float64[ndarray, "n parts"],
+        weight: Float64[ndarray, "n"],
+        start: Float64[ndarray, "parts"],
+    ) -> Float64[ndarray, "parts"]:
+        """Prices without networks, unless these explain something."""
+        whole = nonnegative(columns, weight, start, self._shrinkage)
+        networks = np.arange(len(start)) >= len(start) - self._networks
+        plain = np.where(networks, 0.0, columns)
+        prices = nonnegative(plain, weight, np.where(networks, 0.0, start), self._shrinkage)
+        error, least = (_error(columns, weight, p) for p in (prices, whole))
+        return prices if error <= _SIMPLER * least + _EXACT * weight.sum() else whole
+
+
+@allocating
+def weighted(words: ndarray, prices: ndarray) -> ndarray:
+    """words @ prices in one fixed order."""
+    out = np.zeros(words.shape[0])
+    for i in range(words.shape[0]):
+        for k in range(words.shape[1]):
+            out[i] += words[i, k] * prices[k]
+    return out
+
+
+@allocating
+def _error(columns: ndarray, weight: ndarray, prices: ndarray) -> float:
+    """Weighted squared error of ``columns @ prices`` against 1."""
+    sums = weighted(columns, prices)
+    total = 0.0
+    for i in range(len(sums)):
+        total += weight[i] * (sums[i] - 1.0) ** 2
+    return total
 
 
 class Samples:
@@ -147,13 +186,3 @@ class Samples:
             np.concatenate([self.energies, more.energies]),
             np.concatenate([self.cycles, more.cycles]),
         )
-
-
-@allocating
-def weighted(words: ndarray, prices: ndarray) -> ndarray:
-    """words @ prices in one fixed order."""
-    out = np.zeros(words.shape[0])
-    for i in range(words.shape[0]):
-        for k in range(words.shape[1]):
-            out[i] += words[i, k] * prices[k]
-    return out
