@@ -105,7 +105,7 @@ def test_unseen_mappings_are_ranked(metric: str, trend: bool) -> None:
     costs = {"edp": outcome.energy_pj * cycles, "energy": outcome.energy_pj, "delay": cycles}.get(
         metric, 1.0 + outcome.energy_pj
     )
-    critic = Critic(SPACE, metric, 400, trend)
+    critic = Critic(SPACE, [metric], 400, trend)
     for start in range(0, 200, 25):
         some = slice(start, start + 25)
         critic.learn(rows[some], costs[some], outcome.energy_pj[some], cycles[some])
@@ -121,7 +121,7 @@ def test_memory_is_bounded_and_keeps_the_best() -> None:
     rows = SPACE.sample(120, rng)
     costs = rng.random(120) + 1.0
     costs[0] = 0.1
-    critic = Critic(SPACE, "cost", 40, True)
+    critic = Critic(SPACE, ["cost"], 40, True)
     for start in range(0, 120, 10):
         some = slice(start, start + 10)
         critic.learn(rows[some], costs[some], costs[some], costs[some])
@@ -130,7 +130,7 @@ def test_memory_is_bounded_and_keeps_the_best() -> None:
 
 
 def test_nothing_valid_is_no_accident() -> None:
-    critic = Critic(SPACE, "edp", 40, True)
+    critic = Critic(SPACE, ["edp"], 40, True)
     critic.learn(SPACE.sample(10, np.random.default_rng(3)), np.full(10, np.inf), np.zeros(10), np.zeros(10))
     assert not critic.ready
 
@@ -167,7 +167,7 @@ def test_energy_is_words_times_prices(machine: str) -> None:
     rows = space.sample(600, np.random.default_rng(7))
     outcome = NativeEvaluator(designed)(space.decode(rows))
     rows, energy = rows[valid := outcome.failure == 0], outcome.energy_pj[valid]
-    critic = Critic(space, "energy", 1000, True)
+    critic = Critic(space, ["energy"], 1000, True)
     critic.learn(rows[:400], energy[:400], energy[:400], outcome.cycles[valid][:400].astype(float))
     found = np.abs(critic.foresee(rows[400:]) - np.log(energy[400:]))
     assert np.median(found) < 0.002

@@ -6,6 +6,7 @@ if anything does.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,16 +38,17 @@ class Critic:
     """Regression of log cost on features of the mapping.
 
     Args:
-        metric: ``edp``, ``energy``, ``delay``, or any other name for a cost taken as it is.
+        metrics: ``edp``, ``energy``, ``delay``, or any other name for a cost taken as it is; costs told have later ones
+            at a small weight (``trend.LESSER``).
         points: most samples kept; beyond it the best half and the newest quarter stay.
         trend: whether the trend is used (else the process alone).
     """
 
-    def __init__(self, space: LearnersMapspace, metric: str, points: int, trend: bool) -> None:
+    def __init__(self, space: LearnersMapspace, metrics: Sequence[str], points: int, trend: bool) -> None:
         self.make = FeatureMaker(space)
         self.capacity = points
         levels = len(space.tables.temporal_of)
-        self.trend = Trend(metric, levels, self.make.parts) if trend else None
+        self.trend = Trend(metrics, levels, self.make.parts) if trend else None
         self._samples = Samples()
         self._process: GaussianProcess | None = None
         self._centre = 0.0
@@ -144,7 +146,7 @@ class Critic:
     def _foresight(self, even: bool) -> Foresight:
         levels, spaces = self.make.space.tables.keep.shape
         if self.trend is None:
-            return Foresight.of(np.zeros(self.make.parts), np.zeros(3 * levels), levels, spaces, False, False)
+            return Foresight.of(np.zeros(self.make.parts), np.zeros(3 * levels), levels, spaces, 0.0, 0.0)
         return self.trend.foresight(levels, spaces, even)
 
     def residual(self, asked: bool) -> Residual:

@@ -26,7 +26,7 @@ class Foresight(NamedTuple):
     """Prices of a word per computation, and of the limiting paths. S storage levels, P data spaces.
 
     ``constant[0]`` is the price of the computations themselves; ``delay`` the cycles per word, 0 where a path never
-    limits; ``matter`` whether words and whether iterations count.
+    limits; ``matter`` the weights of log words and of log iterations.
     """
 
     reads: Float64[ndarray, "S"]
@@ -38,7 +38,7 @@ class Foresight(NamedTuple):
     routers: Float64[ndarray, "S"]
     networks: Int64[ndarray, "1"]  # levels up to the last one below which hops or routers have a price
     delay: Float64[ndarray, "3*S"]
-    matter: Int64[ndarray, "2"]
+    matter: Float64[ndarray, "2"]
 
     @classmethod
     def of(
@@ -47,8 +47,8 @@ class Foresight(NamedTuple):
         delay: Float64[ndarray, "3*S"],
         S: int,
         P: int,
-        words: bool,
-        steps: bool,
+        words: float,
+        steps: float,
     ) -> Foresight:
         """From prices by part, in the order of ``features.describe``."""
         ends = np.cumsum([S, S, 1, S * P, S * P, S])
@@ -63,7 +63,7 @@ class Foresight(NamedTuple):
             routers.copy(),
             np.array([np.max(np.flatnonzero((hops > 0) | (routers > 0)), initial=-1) + 1], np.int64),
             delay,
-            np.array([words, steps], np.int64),
+            np.array([words, steps]),
         )
 
 
@@ -170,11 +170,11 @@ def log_cost(tables: Tables, shape: Shape, known: Foresight, work: Work, row: nd
     for p in range(P):
         energy += _energy(shape, known, work, loops, p)
     cost = 0.0
-    if known.matter[0] == 1:
-        cost += np.log(max(known.constant[0] + energy / total, _TINY))
-    if known.matter[1] == 1:
+    if known.matter[0] > 0.0:
+        cost += known.matter[0] * np.log(max(known.constant[0] + energy / total, _TINY))
+    if known.matter[1] > 0.0:
         for k in range(3 * S):
             if known.delay[k] > 0.0:
                 steps = max(steps, loops.flows[k] * known.delay[k])
-        cost += np.log(steps)
+        cost += known.matter[1] * np.log(steps)
     return cost

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
@@ -13,6 +15,8 @@ from .foresight import Foresight
 from .prices import nonnegative
 
 _TINY = 1e-300
+_EXPLAINED = ("edp", "energy", "delay")
+LESSER = 0.02  # weight of each further metric in what the critic predicts
 _EXPECTED = 16.0  # what the samples of all other layers weigh together in the prices, in samples of this one
 _FOCUS = 0.5  # weight of a sample in the prices: exp(-0.5 log cost), for they have to be right where the search goes
 _SHRINKAGE = (1e-8, 1e-3)  # of prices that all data spaces share, and of those of their own
@@ -27,14 +31,20 @@ class Trend:
     """Log cost as far as words and iterations explain it.
 
     Args:
-        metric: ``edp`` (energy x cycles), ``energy``, ``delay``, or another name for a cost that words explain.
+        metrics: ``edp`` (energy x cycles), ``energy``, ``delay``, later ones at a small weight (``LESSER``); or another
+            name for a cost that words explain.
         levels, parts: storage levels; parts of ``Features.words``, of which the first 2 levels + 1 and the last
             2 levels are shared by all data spaces: a word of a level costs much the same whatever it belongs to.
     """
 
-    def __init__(self, metric: str, levels: int, parts: int) -> None:
-        self.metric = metric
-        self.words_matter, self.steps_matter = metric != "delay", metric in ("edp", "delay")
+    def __init__(self, metrics: Sequence[str], levels: int, parts: int) -> None:
+        self.metric = metrics[0]
+        # Weights of log words and of log iterations.
+        self.words_matter, self.steps_matter = 1.0, 0.0
+        if all(metric in _EXPLAINED for metric in metrics):
+            weights = [LESSER**place for place in range(len(metrics))]
+            self.words_matter = sum(w for w, metric in zip(weights, metrics) if metric != "delay")
+            self.steps_matter = sum(w for w, metric in zip(weights, metrics) if metric != "energy")
         self._shrinkage = np.where(
             (np.arange(parts) <= 2 * levels) | (np.arange(parts) >= parts - 2 * levels), *_SHRINKAGE
         )
@@ -51,9 +61,10 @@ class Trend:
         """Log cost of m mappings. ``even``: by prices to which cheap and dear samples counted alike."""
         trend = np.zeros(len(features.steps))
         if self.words_matter:
-            trend += np.log(np.maximum(weighted(features.words, self._prices_of(even)), _TINY))
+            words = weighted(features.words, self._prices_of(even))
+            trend += self.words_matter * np.log(np.maximum(words, _TINY))
         if self.steps_matter:
-            trend += self._bottlenecks.log_cycles(features.flows, features.steps)
+            trend += self.steps_matter * self._bottlenecks.log_cycles(features.flows, features.steps)
         return trend
 
     def _prices_of(self, even: bool) -> Float64[ndarray, "parts"]:
@@ -71,11 +82,11 @@ class Trend:
     @property
     def known(self) -> bool:
         """Whether it can be asked before the first sample."""
-        return len(self._prices) > 0 if self.words_matter else self.steps_matter
+        return len(self._prices) > 0 if self.metric != "delay" else self.steps_matter > 0
 
     def expect(self, words: Float64[ndarray, "n parts"], energy: Float64[ndarray, "n"]) -> None:
         """Samples of other layers on this machine, both per computation of this layer: what a word costs there."""
-        if self.metric in ("edp", "energy"):
+        if self.metric in _EXPLAINED:
             self._expected = words / energy[:, None]
             self._prices = nonnegative(
                 self._expected, np.ones(len(energy)), np.zeros(words.shape[1]), self._shrinkage
@@ -106,7 +117,7 @@ class Trend:
         self, known: Samples, data: Features, focus: float, before: Float64[ndarray, "parts"]
     ) -> Float64[ndarray, "parts"]:
         """Prices of a word per part: non-negative least squares of the relative error."""
-        targets = known.energies if self.metric in ("edp", "energy") else np.exp(known.logs)
+        targets = known.energies if self.metric in _EXPLAINED else np.exp(known.logs)
         good = np.isfinite(targets) & (targets > 0)
         if not good.any():
             return np.ones(data.words.shape[1])
