@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from fakes import FakeEvaluator
 from machines import conv, gemm, three_level
+from shell import ROOT
 
+from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.searchers.marl.critic import Critic
 from timeloop_marl.searchers.marl.features import FeatureMaker
 from timeloop_marl.searchers.marl.prices import nonnegative
+from timeloop_marl.specs.reading import load
 
 SPACE = LearnersMapspace(three_level(gemm(4, 6, 8)))  # A[M, K], B[K, N], Z[M, N]; 4 RFs under BUF, DRAM
 TILINGS, DIMS, STORES, SPACES = 4, 3, 3, 3
@@ -64,9 +67,12 @@ def test_words_times_hops_by_hand() -> None:
     """The array has two columns and two rows: N=2 goes to the columns of the first row, half a row from the middle."""
     M, N, K = 0, 1, 2
     mapping = batch({0: {M: 2, K: 2}, 1: {N: 2}, 2: {K: 4}, 3: {N: 3, M: 2}}, {3: (N, M, K)})
-    hops = FeatureMaker(SPACE).of(mapping).words[0, -STORES:] * (4 * 6 * 8)
+    networks = FeatureMaker(SPACE).of(mapping).words[0, -2 * STORES :] * (4 * 6 * 8)
+    hops, routers = networks[:STORES], networks[STORES:]
     # 96 words of A go to both, as far as column 1; 96 of B and 24 of Z to one, half a column away on average.
     np.testing.assert_allclose(hops, [0.0, 96 * (1 + 2 * 0.5) + (96 + 24) * (0.5 + 0.5), 0.0])
+    # Every word at compute; 96 words over two hops, 96 + 24 over one; 32, 96 and 24 words from DRAM to BUF.
+    np.testing.assert_allclose(routers, [3 * 4 * 6 * 8, 96 * 3 + (96 + 24) * 2, 32 + 96 + 24])
 
 
 def test_steps_are_the_temporal_iterations() -> None:
@@ -77,7 +83,7 @@ def test_steps_are_the_temporal_iterations() -> None:
 def test_bypassed_levels_move_no_words() -> None:
     mapping = batch({0: {0: 4}, 3: {1: 6, 2: 8}}, {})
     mapping.keep[0, 1, 0] = False
-    words = FeatureMaker(SPACE).of(mapping).words[0, 2 * STORES + 1 : -STORES].reshape(2, STORES, SPACES)
+    words = FeatureMaker(SPACE).of(mapping).words[0, 2 * STORES + 1 : -2 * STORES].reshape(2, STORES, SPACES)
     assert (words[:, 1, 0] == 0).all()
     assert words[1, 2, 0] > 0  # the outermost level serves RF directly
 
@@ -99,13 +105,15 @@ def test_unseen_mappings_are_ranked(metric: str, trend: bool) -> None:
     costs = {"edp": outcome.energy_pj * cycles, "energy": outcome.energy_pj, "delay": cycles}.get(
         metric, 1.0 + outcome.energy_pj
     )
-    critic = Critic(SPACE, metric, 400, trend)
+    critic = Critic(SPACE, [metric], 400, trend)
     for start in range(0, 200, 25):
         some = slice(start, start + 25)
         critic.learn(rows[some], costs[some], outcome.energy_pj[some], cycles[some])
     mean, deviation = critic.predict(rows[200:])
     assert np.corrcoef(mean, np.log(costs[200:]))[0, 1] > 0.8
-    assert (deviation > 0).all()
+    assert (
+        (deviation > 0) | (np.abs(mean - np.log(costs[200:])) < 0.01)
+    ).all()  # sure only where it is right
 
 
 def test_memory_is_bounded_and_keeps_the_best() -> None:
@@ -113,7 +121,7 @@ def test_memory_is_bounded_and_keeps_the_best() -> None:
     rows = SPACE.sample(120, rng)
     costs = rng.random(120) + 1.0
     costs[0] = 0.1
-    critic = Critic(SPACE, "cost", 40, True)
+    critic = Critic(SPACE, ["cost"], 40, True)
     for start in range(0, 120, 10):
         some = slice(start, start + 10)
         critic.learn(rows[some], costs[some], costs[some], costs[some])
@@ -122,7 +130,7 @@ def test_memory_is_bounded_and_keeps_the_best() -> None:
 
 
 def test_nothing_valid_is_no_accident() -> None:
-    critic = Critic(SPACE, "edp", 40, True)
+    critic = Critic(SPACE, ["edp"], 40, True)
     critic.learn(SPACE.sample(10, np.random.default_rng(3)), np.full(10, np.inf), np.zeros(10), np.zeros(10))
     assert not critic.ready
 
@@ -148,3 +156,19 @@ def test_windows_that_slide_fetch_only_what_is_new() -> None:
     inputs = [s.name for s in space.spec.problem.data_spaces].index("Inputs")
     fill = 2.0 ** FeatureMaker(space).of(mapping).logs[0][inputs]
     assert fill == pytest.approx(4 + 3 * 2)  # a window of 4 words, then 2 new ones three times
+
+
+@pytest.mark.parametrize("machine", ["eyeriss_like", "three_level", "simba_like", "deep_hierarchy"])
+def test_energy_is_words_times_prices(machine: str) -> None:
+    """Sliding windows, neighbours that pass words on, packed arrays, bypasses: words are counted as the model does."""
+    files = sorted((ROOT / "arch" / machine).glob("*.yaml"))
+    designed = load([*files, ROOT / "problems" / "resnet18" / "conv2_3x3.yaml"])
+    space = LearnersMapspace(designed)
+    rows = space.sample(600, np.random.default_rng(7))
+    outcome = NativeEvaluator(designed)(space.decode(rows))
+    rows, energy = rows[valid := outcome.failure == 0], outcome.energy_pj[valid]
+    critic = Critic(space, ["energy"], 1000, True)
+    critic.learn(rows[:400], energy[:400], energy[:400], outcome.cycles[valid][:400].astype(float))
+    found = np.abs(critic.foresee(rows[400:]) - np.log(energy[400:]))
+    assert np.median(found) < 0.002
+    assert np.quantile(found, 0.9) < 0.01

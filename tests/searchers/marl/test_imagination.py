@@ -22,7 +22,7 @@ OWNER = np.arange(SPACE.axes) % 5
 
 
 def taught(metric: str = "edp", trend: bool = True, samples: int = 40) -> Critic:
-    critic = Critic(SPACE, metric, 60, trend)
+    critic = Critic(SPACE, [metric], 60, trend)
     rows = SPACE.sample(samples, np.random.default_rng(0))
     outcome = FakeEvaluator((1,))(SPACE.decode(rows))
     cycles = outcome.cycles.astype(float)
@@ -50,11 +50,11 @@ def test_compiled_predictions_have_the_hops_of_the_critic() -> None:
     ]
     spec = load(files)
     space, evaluator = LearnersMapspace(spec), NativeEvaluator(spec)
-    critic, rows = Critic(space, "edp", 60, True), space.sample(100, np.random.default_rng(1))
+    critic, rows = Critic(space, ["edp"], 400, True), space.sample(450, np.random.default_rng(1))
     outcome = evaluator(space.decode(rows))
     cycles = outcome.cycles.astype(float)
-    critic.learn(rows[:60], (outcome.energy_pj * cycles)[:60], outcome.energy_pj[:60], cycles[:60])
-    assert (critic.foresight(False).hops > 0).any()
+    critic.learn(rows[:400], (outcome.energy_pj * cycles)[:400], outcome.energy_pj[:400], cycles[:400])
+    assert (critic.foresight(False).routers > 0).any()
     island = Island(critic, Known(), even=False, heated=True)
     np.testing.assert_allclose(island._assessed(rows), critic.predict(rows, False)[0], atol=1e-9)
 

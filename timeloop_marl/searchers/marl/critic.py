@@ -1,10 +1,12 @@
 """The centralised critic: predicts log cost before a sample is spent; used in training and proposing only.
 
-Log cost = a trend (``trend.py``: words times prices learnt, the slowest path) plus a Gaussian process on what remains.
+Log cost = a trend (``trend.py``: words times prices learnt, the slowest path) plus a Gaussian process on what remains,
+if anything does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,10 @@ _JUDGED = 192  # points whose likelihood chooses the kernel's parameters
 _LEAST = 8  # points below which nothing is predicted
 _RARELY = 16  # prices and process are computed anew when samples have grown by one part in so many
 _RETUNED = 4  # growth of the samples at which the kernel is chosen anew
+_SURE = (
+    0.002  # log cost; if nine samples in ten are as close to the trend, there is nothing left for a process
+)
+_RIGHT = 0.0003  # log cost; a prediction as good as that needs no correction
 _DEPTH = 2.0  # standard deviations below the trend beyond which the process is not expected
 
 
@@ -32,16 +38,17 @@ class Critic:
     """Regression of log cost on features of the mapping.
 
     Args:
-        metric: ``edp``, ``energy``, ``delay``, or any other name for a cost taken as it is.
+        metrics: ``edp``, ``energy``, ``delay``, or any other name for a cost taken as it is; costs told have later ones
+            at a small weight (``trend.LESSER``).
         points: most samples kept; beyond it the best half and the newest quarter stay.
         trend: whether the trend is used (else the process alone).
     """
 
-    def __init__(self, space: LearnersMapspace, metric: str, points: int, trend: bool) -> None:
+    def __init__(self, space: LearnersMapspace, metrics: Sequence[str], points: int, trend: bool) -> None:
         self.make = FeatureMaker(space)
         self.capacity = points
         levels = len(space.tables.temporal_of)
-        self.trend = Trend(metric, levels, self.make.parts) if trend else None
+        self.trend = Trend(metrics, levels, self.make.parts) if trend else None
         self._samples = Samples()
         self._process: GaussianProcess | None = None
         self._centre = 0.0
@@ -49,6 +56,7 @@ class Critic:
         self._input_of: Int64[ndarray, "features"] = np.zeros(0, np.int64)
         self._shift: Float64[ndarray, "inputs"] = np.zeros(0)
         self._stretch: Float64[ndarray, "inputs"] = np.zeros(0)
+        self._sure = False  # the trend explains the samples
         self._tuned = 0  # number of samples at which the kernel was chosen last
         self._unread = 0  # samples since the last update
         self.version = 0  # counts updates
@@ -76,13 +84,14 @@ class Critic:
     @property
     def ready(self) -> bool:
         """Whether it has seen enough to predict."""
-        return self._process is not None
+        return self._sure or self._process is not None
 
     def forget(self) -> None:
         """The samples of this epoch, except for what they tell about prices."""
         if self.trend is not None:
             self.trend.keep(self._samples)
         self._samples, self._process, self._tuned, self._unread = Samples(), None, 0, 0
+        self._sure = False
         self._changed()
 
     def learn(
@@ -104,19 +113,21 @@ class Critic:
             self.make(rows), logs, np.where(valid, energies, np.nan), np.where(valid, cycles, np.nan)
         )
         self._samples = self._samples.joined(new)
-        self._unread += len(rows)
+        self._unread += 0 if self._foreseen(new) else len(rows)
         self._trim()
         n = len(self._samples)
-        if n >= _LEAST and (self._process is None or _RARELY * self._unread >= n):
+        if n >= _LEAST and (not self.ready or _RARELY * self._unread >= n):
             self._update()
 
     def predict(
         self, rows: Int64[ndarray, "m axes"], deviations: bool = True
     ) -> tuple[Float64[ndarray, "m"], Float64[ndarray, "m"]]:
         """Mean and standard deviation of log cost."""
-        if self._process is None or not len(rows):
+        if not self.ready or not len(rows):
             return np.zeros(len(rows)), np.zeros(len(rows))
         features = self.make(rows)
+        if self._process is None:
+            return self._explained(features), np.zeros(len(rows))
         mean, deviation = self._process.predict(self._scaled(features), deviations)
         return mean + self._centre + self._explained(features), deviation
 
@@ -135,7 +146,7 @@ class Critic:
     def _foresight(self, even: bool) -> Foresight:
         levels, spaces = self.make.space.tables.keep.shape
         if self.trend is None:
-            return Foresight.of(np.zeros(self.make.parts), np.zeros(3 * levels), levels, spaces, False, False)
+            return Foresight.of(np.zeros(self.make.parts), np.zeros(3 * levels), levels, spaces, 0.0, 0.0)
         return self.trend.foresight(levels, spaces, even)
 
     def residual(self, asked: bool) -> Residual:
@@ -168,6 +179,12 @@ class Critic:
         """Without what compiled code was given, which is made again."""
         return {**self.__dict__, "_foresights": {}, "_residual": None}
 
+    def _foreseen(self, new: Samples) -> bool:
+        """Whether the trend was right about new samples: then there is nothing to learn from them."""
+        if not self._sure or new.data is None:
+            return False
+        return bool((np.abs(new.logs - self._explained(new.data)) < _RIGHT).all())
+
     def _trim(self) -> None:
         n = len(self._samples)
         if n > self.capacity:
@@ -185,12 +202,17 @@ class Critic:
         if self.trend is not None:
             self.trend.fit(self._samples)
         residual = self._samples.logs - self._explained(data)
+        self._sure = self.trend is not None and float(np.quantile(np.abs(residual), 0.9)) < _SURE
+        self._centre = 0.0 if self._sure else float(np.median(residual))
+        if self._sure:
+            self._process = None
+            self._changed()
+            return
         # The kernel is chosen anew now and then: likelihoods cost as much as hundreds of samples.
         if self._process is None or n >= _RETUNED * self._tuned:
             self._process = self._rebuilt(data, residual)
         process = self._process
         process.add(self._scaled(data)[process.count :])
-        self._centre = float(np.median(residual))
         process.fit(residual - self._centre)
         self._changed()
 

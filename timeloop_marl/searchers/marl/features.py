@@ -1,6 +1,6 @@
 """What the critic sees of a mapping: words moved per level and data space, tile sizes, spatial use, bypasses.
 
-The counts are those of ``words.py``; of partial sums nothing is read the first time. Nothing here knows energies,
+The counts are those of ``walking.py``; of partial sums nothing is read the first time. Nothing here knows energies,
 bandwidths, block sizes or networks: what these do to the cost is learnt from samples.
 """
 
@@ -9,14 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
 from ...compiling import allocating, inlined
 from ...mapping import MappingBatch
 from ...mapspace.axes import LearnersMapspace
 from ...mapspace.learners.tables import X, Y
-from .words import Loops, Shape, add_loop, fresh_loops, hop_words, note_tile, volume, walk
+from ...specs.problem import Problem
+from ...specs.spec import Spec
+from .hops import hop_words
+from .walking import look_outside, walk
+from .words import Loops, Shape, add_loop, fresh_loops, note_tile, volume
 
 KEPT = 4.0  # of the flag of a bypass, which counts as much as a factor of 16
 
@@ -57,12 +61,19 @@ class FeatureMaker:
         relevant = np.zeros((len(spaces), len(tables.bounds)), np.bool_)
         for p in range(len(spaces)):
             relevant[p, list(spaces[p].dims)] = True
+        ranks, weights = _motions(
+            tables.space_rank, tables.rank_term, tables.term_dim, tables.term_weight, relevant
+        )
         self.shape = Shape(
             spatial=np.array([level.spatial for level in levels], np.bool_),
             grid=np.ascontiguousarray(tables.fan[:, [X, Y]]),
             temporal_of=tables.temporal_of,
             relevant=relevant,
             written=np.array([space.read_write for space in spaces], np.bool_),
+            rank_of=ranks,
+            weight=weights,
+            sliding=_sliding(space.spec.problem),
+            passing=_passing(space.spec),
             space_rank=tables.space_rank,
             rank_term=tables.rank_term,
             term_dim=tables.term_dim,
@@ -73,7 +84,7 @@ class FeatureMaker:
     def parts(self) -> int:
         """Number of parts of ``words``."""
         levels = len(self.shape.temporal_of)
-        return 3 * levels + 1 + 2 * levels * len(self.shape.relevant)
+        return 4 * levels + 1 + 2 * levels * len(self.shape.relevant)
 
     def __call__(self, rows: Int64[ndarray, "m axes"]) -> Features:
         """Features of canonical rows."""
@@ -90,6 +101,43 @@ class FeatureMaker:
         return Features(words, flows, logs, steps)
 
 
+def _motions(
+    space_rank: Int64[ndarray, "P+1"],
+    rank_term: Int64[ndarray, "ranks+1"],
+    term_dim: Int64[ndarray, "terms"],
+    term_weight: Int64[ndarray, "terms"],
+    relevant: Bool[ndarray, "P D"],
+) -> tuple[Int64[ndarray, "P D"], Float64[ndarray, "P D"]]:
+    """Rank that a dim moves a data space along (-1 none, -2 several), and by how much."""
+    ranks, weights = np.full(relevant.shape, -1), np.zeros(relevant.shape)
+    for p in range(len(relevant)):
+        for r in range(space_rank[p], space_rank[p + 1]):
+            for m in range(rank_term[r], rank_term[r + 1]):
+                d = term_dim[m]
+                ranks[p, d] = r if ranks[p, d] in (-1, r) else -2
+                weights[p, d] += term_weight[m]
+    return ranks, weights
+
+
+def _sliding(problem: Problem) -> Bool[ndarray, "P"]:
+    """Whether several dims move a data space along the same rank."""
+    several = [
+        any(sum(problem.bounds[term.dim] > 1 for term in rank) > 1 for rank in space.ranks)
+        for space in problem.data_spaces
+    ]
+    return np.array(several, np.bool_)
+
+
+def _passing(spec: Spec) -> Bool[ndarray, "S P"]:
+    """Where neighbours in an array may pass words on."""
+    passing = np.full(
+        (len(spec.architecture.storage), len(spec.problem.data_spaces)), spec.options.link_transfers
+    )
+    for place in spec.constraints.switches.no_link_transfer:
+        passing[place] = False
+    return passing
+
+
 @allocating
 def describe(
     shape: Shape,
@@ -104,30 +152,40 @@ def describe(
 ) -> None:
     """Fill the features of m mappings.
 
-    Parts of ``words``: reads (S), writes (S), one constant, fills (S P), reads (S P), words times hops (S).
+    Parts of ``words``: reads (S), writes (S), one constant, fills (S P), reads (S P), words times hops (S) and
+    times routers (S).
     """
     m, S, P = keep.shape
-    T, D = factors.shape[1], factors.shape[2]
-    loops = fresh_loops(T, D, S)
+    D = factors.shape[2]
+    loops = fresh_loops(shape, D)
     for i in range(m):
         total = _collect(shape, factors[i], order[i], split[i], loops)
         steps[i] = _level_logs(shape, factors[i], logs[i, 4 * S * P :])
         for p in range(P):
+            look_outside(shape, loops, p)
+            crossing, inside = 0.0, 1.0
             child = -1  # nearest inner level that keeps the data space, -1 = compute
             for s in range(S):
                 own = s * P + p
                 # Fills of s: what s would be handed if it kept the data space.
-                fill, _, instances, copies = walk(shape, loops, p, s, s)
+                fill, _, _, instances, copies = walk(shape, loops, p, s, s)
                 # Reads of s: what the child takes from s, copies over the array made on the way counted once.
-                _, read, _, _ = walk(shape, loops, p, child, s)
-                words[i, 2 * S + 1 + 2 * S * P + s] += hop_words(shape, loops, p, s) / total
+                _, read, passed, _, _ = walk(shape, loops, p, child, s)
+                moved, kept = walk(shape, loops, p, s - 1, s), s == 0 or keep[i, s - 1, p]
+                hops, routers, crossing = hop_words(shape, loops, p, s, moved, kept, crossing)
+                words[i, 2 * S + 1 + 2 * S * P + s] += hops / total
+                words[i, 3 * S + 1 + 2 * S * P + s] += routers / total
                 kept = keep[i, s, p]
                 logs[i, own] = np.log2(fill)
                 logs[i, S * P + own] = np.log2(read)
                 logs[i, 2 * S * P + own] = np.log2(volume(shape, loops.extent, p, s))
                 logs[i, 3 * S * P + own] = KEPT if kept else 0.0
                 if kept:
-                    child = s
+                    if child >= 0 and child == s - 1:
+                        words[i, child] += passed / total
+                        flows[i, child] += passed / inside
+                        flows[i, 2 * S + child] += passed / inside
+                    child, inside = s, instances
                     words[i, 2 * S + 1 + own] = fill / total
                     words[i, 2 * S + 1 + S * P + own] = read / total
                     written = fill if s < S - 1 else 0.0

@@ -17,7 +17,7 @@ from .words import fresh_loops
 _CHAINS = 8
 _SHELF = 32
 _HOT, _COLD = 0.5, 0.003  # log cost
-_LIFE = 12_000  # candidates after which the other island begins anew
+_LIFE = 12_000  # candidates after which the other island begins anew; each time twice as many
 _ARRIVALS = _CHAINS // 2  # newcomers and elites that may displace a chain of the warmer half
 _KINDS = np.array(
     [4, 2, 2, 1], np.int64
@@ -55,8 +55,8 @@ class Island:
         space = critic.make.space
         self.critic, self.known, self.even = critic, known, even
         self.walked = 0  # candidates so far
-        T, D = space.tables.base_factor.shape
-        self._work, self._loops = workspace(space.tables), fresh_loops(T, D, len(space.tables.temporal_of))
+        D = space.tables.base_factor.shape[1]
+        self._work, self._loops = workspace(space.tables), fresh_loops(critic.make.shape, D)
         heats = np.geomspace(_COLD, _HOT if heated else _COLD, _CHAINS)
         self.chains = Chains(np.zeros((_CHAINS, space.axes), np.int64), np.full(_CHAINS, np.inf), heats)
         self.shelf = self._empty()
@@ -172,6 +172,7 @@ class Imagination:
         self.critic, self.rng, self.fresh, self.known = critic, rng, fresh, known
         self.exchange, self._heated = exchange, heated
         self.home, self.away = self._island(False), self._island(True)
+        self._life = _LIFE
 
     def _island(self, even: bool) -> Island:
         return Island(self.critic, self.known, even, self._heated)
@@ -182,8 +183,9 @@ class Imagination:
         """One imagined evening: so many candidates on each island. ``owner``: agent of every axis."""
         if elsewhere:
             nobody = newcomers[:0]
-            if not self.away.begun or self.away.walked >= _LIFE:
+            if not self.away.begun or self.away.walked >= self._life:
                 newcomers = np.concatenate([newcomers, self.away.people])
+                self._life *= 2 if self.away.begun else 1
                 self.away = self._island(True)
                 self.away.begin(self.fresh(_CHAINS))
             self.away.settle(nobody, nobody)

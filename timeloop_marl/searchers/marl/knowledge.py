@@ -82,8 +82,8 @@ def parts_of(levels: Sequence[str], tensors: Sequence[str]) -> tuple[tuple[str, 
         *(("write", level) for level in levels),
         ("computation",),
     )
-    hops = (("hop", level) for level in levels)
-    return (*shared, *(("fill", *pair) for pair in pairs), *(("read", *pair) for pair in pairs), *hops)
+    networks = ((what, level) for what in ("hop", "router") for level in levels)
+    return (*shared, *(("fill", *pair) for pair in pairs), *(("read", *pair) for pair in pairs), *networks)
 
 
 def machine_of(spec: Spec) -> str:

@@ -20,7 +20,7 @@ from .knowledge import Choice, Knowledge, LayerKnowledge, parts_of
 from .nests import TIME, Loop, Nest
 
 SCHEMA = "timeloop-marl/knowledge"
-VERSION = 2  # 2: words times hops
+VERSION = 3  # 2: words times hops; 3: words times routers
 _SIDES = (TIME, "X", "Y")
 _LARGEST = 256 << 20  # bytes
 

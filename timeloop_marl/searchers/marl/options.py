@@ -49,9 +49,7 @@ class MarlOptions:
     critic: bool = True
     trend: bool = True  # moved words as the critic's trend
     points: int = 400  # samples that the critic remembers
-    pool: int = (
-        32  # candidates rehearsed per sample; up to 16 times as many at the start, three quarters late
-    )
+    pool: int = 64  # candidates rehearsed per sample; up to 24 times as many at the start, three eighths late
     away: float = 0.5  # share of rehearsals on an island that begins anew elsewhere
     climbing: bool = True  # chains of the rehearsals take steps uphill, each by its heat
     exchange: float = (

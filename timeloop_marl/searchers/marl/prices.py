@@ -58,10 +58,11 @@ def nonnegative(
     active = scaled > 0.0
     _settle(gram, aim, active, scaled)
     largest = np.abs(aim).max() if parts else 0.0
+    refused = np.zeros(parts, np.bool_)
     for _ in range(3 * parts):
         entering, steepest = -1, _GAIN * largest
         for a in range(parts):
-            if not active[a] and scale[a] > 0.0:
+            if not active[a] and not refused[a] and scale[a] > 0.0:
                 slope = aim[a]
                 for b in range(parts):
                     slope -= gram[a, b] * scaled[b]
@@ -70,8 +71,10 @@ def nonnegative(
         if entering < 0:
             break
         active[entering] = True
-        if not _settle(gram, aim, active, scaled) and not active[entering]:
-            break  # no room for it: what is gained is lost in rounding
+        if _settle(gram, aim, active, scaled) or active[entering]:
+            refused[:] = False
+        else:
+            refused[entering] = True  # what it would gain is lost in rounding
     return scaled * scale
 
 

@@ -12,7 +12,8 @@ from ...compiling import allocating, inlined, kernel
 from ...mapspace.learners.tables import Work
 from .features import KEPT
 from .gaussian import covariances
-from .words import Loops, Shape, volume, walk
+from .walking import look_outside, walk
+from .words import Loops, Shape, volume
 
 _REMEMBERED = 4096  # candidates; a power of two. Chains come past a third of theirs again
 _PRIME = np.uint64(0x100000001B3)
@@ -78,14 +79,15 @@ def _inputs(shape: Shape, work: Work, loops: Loops, residual: Residual, x: ndarr
     S, P = work.keep.shape
     wanted = residual.input_of
     for p in range(P):
+        look_outside(shape, loops, p)
         child = -1
         for s in range(S):
             own = s * P + p
             if wanted[own] >= 0:
-                fill, _, _, _ = walk(shape, loops, p, s, s)
+                fill, _, _, _, _ = walk(shape, loops, p, s, s)
                 _enter(residual, own, np.log2(fill), x)
             if wanted[S * P + own] >= 0:
-                _, read, _, _ = walk(shape, loops, p, child, s)
+                _, read, _, _, _ = walk(shape, loops, p, child, s)
                 _enter(residual, S * P + own, np.log2(read), x)
             if wanted[2 * S * P + own] >= 0:
                 _enter(residual, 2 * S * P + own, np.log2(volume(shape, loops.extent, p, s)), x)

@@ -33,6 +33,7 @@ from .learnt import knowledge_of
 from .options import MarlOptions
 from .parallel import Workers
 from .team import Team
+from .trend import LESSER
 from .warming import warm_critic, warm_team
 
 _FIRST_CLUSTERING = 64  # samples
@@ -48,13 +49,12 @@ _SCOUTED = 8  # one of so many samples goes to the best of the other island
 _JUDGED = 24  # imagined candidates whose deviation is asked for
 _HANDED_ON = 8  # best rows of an epoch that later ones may start from
 _LADDER = (0.0, 1.0, 0.5, 2.0, 1.0, 3.0, 0.5, 1.5)  # optimism by place in the batch, relative to the option
-_LESSER = 0.02  # weight of each further metric in what the critic predicts
 
 
 def _blended(table: Float64[ndarray, "m metrics"]) -> Float64[ndarray, "m"]:
     """One smooth cost for the critic: later metrics at a small weight, else it would be blind to them."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        logs = (np.log(np.maximum(table, 1e-300)) * _LESSER ** np.arange(table.shape[1])).sum(axis=1)
+        logs = (np.log(np.maximum(table, 1e-300)) * LESSER ** np.arange(table.shape[1])).sum(axis=1)
     return np.where(np.isfinite(table).all(axis=1), np.exp(logs), np.inf)
 
 
@@ -71,8 +71,9 @@ class MarlSearcher(LearnerSearcher):
         self._groups: Groups = fixed_groups(
             space, options.clusters, options.agents, options.groups, np.random.default_rng(seed)
         )
-        metric = objective.metrics[0]
-        self.critic = Critic(space, metric, options.points, options.trend) if options.critic else None
+        self.critic = (
+            Critic(space, objective.metrics, options.points, options.trend) if options.critic else None
+        )
         self._told, self._next_clustering = 0, _FIRST_CLUSTERING
         self._rows: Rows = np.zeros((0, space.axes), np.int64)
         self._logs: Float64[ndarray, "n"] = np.zeros(0)
@@ -219,7 +220,7 @@ class MarlSearcher(LearnerSearcher):
 
     def _pool_factor(self) -> float:
         """Candidates per sample: more while samples are few, when predictions are cheap and choices matter most."""
-        return self.options.pool * float(np.clip(self.options.points / max(self._told, 1), 0.75, 16.0))
+        return self.options.pool * float(np.clip(self.options.points / max(self._told, 1), 0.375, 24.0))
 
     def _picked(
         self, mean: Float64[ndarray, "k"], deviation: Float64[ndarray, "k"], n: int

@@ -1,8 +1,7 @@
 """Words that a mapping moves, counted in one walk over its loops: what the critic's features and its foresight share.
 
-The counts are the textbook estimate: a tile is fetched again for every iteration of the loops outside it, except of the
-innermost run of loops that its data space does not depend on; of a sliding window only what is new. Compute holds
-nothing and asks for every word anew.
+Here: what the loops of a mapping are. ``walking.py`` counts words, ``sliding.py`` those of sliding windows, ``hops.py``
+what they meet on their way.
 """
 
 from __future__ import annotations
@@ -10,10 +9,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int64, UInt64
 from numpy import ndarray
 
-from ...compiling import allocating, inlined, kernel
+from ...compiling import allocating, inlined
+
+HOPS_KEPT = 10  # arrays whose hops are kept, as a power of 2
 
 
 class Shape(NamedTuple):
@@ -24,6 +25,10 @@ class Shape(NamedTuple):
     temporal_of: Int64[ndarray, "S"]
     relevant: Bool[ndarray, "P D"]  # the data space depends on the dim
     written: Bool[ndarray, "P"]  # the data space is read and written
+    rank_of: Int64[ndarray, "P D"]  # rank of the data space that the dim moves: -1 none, -2 several
+    weight: Float64[ndarray, "P D"]  # by which it moves there
+    sliding: Bool[ndarray, "P"]  # several dims move its tiles along the same rank
+    passing: Bool[ndarray, "S P"]  # neighbours in the array of a storage level pass words on
     space_rank: Int64[ndarray, "P+1"]
     rank_term: Int64[ndarray, "ranks+1"]
     term_dim: Int64[ndarray, "terms"]
@@ -45,12 +50,28 @@ class Loops(NamedTuple):
     first: Int64[ndarray, "T+1"]  # the first loop of each tiling level; the last entry is their number
     inside: Float64[ndarray, "D"]  # iterations of all loops
     extent: Float64[ndarray, "S D"]  # iterations inside each storage level
+    time: Float64[ndarray, "loops+1"]  # iterations of the temporal loops from one loop on
+    copies: Float64[
+        ndarray, "loops+1"
+    ]  # the same of the spatial loops that do not move the data space at hand
+    instances: Float64[ndarray, "loops+1"]  # and of all spatial loops
+    moving: Int64[ndarray, "loops+1"]  # the first temporal loop from one loop on that moves the data space
     flows: Float64[ndarray, "3*S"]
+    hop_keys: UInt64[ndarray, "kept"]  # arrays that came by lately, and the hops in them
+    hop_values: Float64[ndarray, "kept"]
+    lowest: Int64[ndarray, "columns"]  # rows of one packet in each column
+    highest: Int64[ndarray, "columns"]
+    rank: Int64[ndarray, "loops"]  # of a sliding data space at hand that the loop moves: -1 none, -2 several
+    motion: Float64[ndarray, "loops"]  # by one iteration
 
 
 @allocating
-def fresh_loops(T: int, D: int, S: int) -> Loops:
-    """Scratch for a machine of so many tiling and storage levels and a problem of so many dims."""
+def fresh_loops(shape: Shape, D: int) -> Loops:
+    """Scratch for a machine and a problem of D dims."""
+    T, S = len(shape.spatial), len(shape.temporal_of)
+    columns = 1
+    for t in range(T):
+        columns = max(columns, shape.grid[t].prod())
     return Loops(
         factors=np.ones((T, D), np.int64),
         residuals=np.ones((T, D), np.int64),
@@ -64,7 +85,17 @@ def fresh_loops(T: int, D: int, S: int) -> Loops:
         first=np.zeros(T + 1, np.int64),
         inside=np.ones(D),
         extent=np.ones((S, D)),
+        time=np.ones(T * D + 1),
+        copies=np.ones(T * D + 1),
+        instances=np.ones(T * D + 1),
+        moving=np.zeros(T * D + 1, np.int64),
         flows=np.zeros(3 * S),
+        hop_keys=np.zeros(1 << HOPS_KEPT, np.uint64),
+        hop_values=np.zeros(1 << HOPS_KEPT),
+        lowest=np.zeros(columns, np.int64),
+        highest=np.zeros(columns, np.int64),
+        rank=np.zeros(T * D, np.int64),
+        motion=np.zeros(T * D),
     )
 
 
@@ -79,121 +110,6 @@ def volume(shape: Shape, extent: ndarray, p: int, s: int) -> float:
                 length += shape.term_weight[k] * (extent[s, shape.term_dim[k]] - 1.0)
             volume *= length
     return volume
-
-
-@inlined
-def overlap(shape: Shape, extent: ndarray, p: int, s: int, dim: int, step: float) -> float:
-    """Words that the tile of data space p at storage level s shares with itself ``step`` further along ``dim``."""
-    volume = 1.0
-    for r in range(shape.space_rank[p], shape.space_rank[p + 1]):
-        length = 1.0
-        for k in range(shape.rank_term[r], shape.rank_term[r + 1]):
-            length += shape.term_weight[k] * (extent[s, shape.term_dim[k]] - 1.0)
-        for k in range(shape.rank_term[r], shape.rank_term[r + 1]):
-            if shape.term_dim[k] == dim:
-                length -= shape.term_weight[k] * step
-        volume *= max(0.0, length)
-    return volume
-
-
-@inlined
-def walk(shape: Shape, loops: Loops, p: int, child: int, parent: int) -> tuple[float, float, float, float]:
-    """Words that reach all instances of ``child`` (-1 = compute), words that leave ``parent`` (-1 = nobody) for them,
-    one read serving all equal copies; instances of the child, and how many of these hold the same words."""
-    first = shape.temporal_of[child] + 1 if child >= 0 else 0
-    border = shape.temporal_of[parent] if parent >= 0 else -1
-    tile = volume(shape, loops.extent, p, child)
-    arriving, leaving, instances, copies = tile, tile, 1.0, 1.0
-    stationary = child >= 0
-    for k in range(loops.first[first], loops.first[-1]):
-        f = loops.size[k]
-        relevant = shape.relevant[p, loops.dim[k]]
-        if loops.spatial[k]:
-            arriving *= f
-            instances *= f
-            if not relevant:
-                copies *= f
-            if relevant or loops.level[k] > border:
-                leaving *= f
-        elif not stationary:
-            arriving *= f
-            leaving *= f
-        elif relevant:
-            # A window that slides by less than its length: only what is new is fetched.
-            stationary = False
-            new = tile - overlap(shape, loops.extent, p, child, loops.dim[k], loops.step[k])
-            arriving *= 1.0 + (f - 1.0) * new / tile
-            leaving *= 1.0 + (f - 1.0) * new / tile
-    return arriving, leaving, instances, copies
-
-
-@kernel
-def hop_words(shape: Shape, loops: Loops, p: int, s: int) -> float:
-    """Words that storage level s would hand to the next one inside if both kept data space p, times hops of each.
-
-    A packet enters an array at the middle of its rows, goes along to the last column that wants it, and up and down
-    from there in each of these.
-    """
-    hops = 0.0
-    for t in range(shape.temporal_of[s - 1] + 1 if s > 0 else 0, shape.temporal_of[s]):
-        if shape.spatial[t] and loops.first[t + 1] > loops.first[t]:
-            hops += _hops(shape, loops, p, t)
-    if hops == 0.0:
-        return 0.0
-    _, leaving, _, _ = walk(shape, loops, p, s - 1, s)
-    return leaving * hops
-
-
-@kernel
-def _hops(shape: Shape, loops: Loops, p: int, t: int) -> float:
-    """Hops of a packet of data space p in the array of tiling level t, on average over those that hold different words.
-
-    Children that fill only some columns of a row lie row after row in fact; here each row begins anew.
-    """
-    used, all_used = 1.0, 1.0
-    for k in range(loops.first[t], loops.first[t + 1]):
-        all_used *= loops.size[k]
-        if not loops.vertical[k]:
-            used *= loops.size[k]
-    columns, rows = float(shape.grid[t, 0]), shape.grid[t, 1]
-    in_a_row = used < columns and all_used <= columns
-    stride, last, copies = 1.0, 0.0, 1.0
-    for k in range(loops.first[t], loops.first[t + 1]):
-        if in_a_row or not loops.vertical[k]:
-            f = loops.size[k]
-            relevant = shape.relevant[p, loops.dim[k]]
-            last += (f - 1.0) * stride * (0.5 if relevant else 1.0)
-            copies *= 1.0 if relevant else f
-            stride *= f
-    middle = (rows - 1) / 2.0
-    if in_a_row or all_used == used:
-        return last + copies * middle
-    return last + copies * _rise(shape, loops, p, t, middle)
-
-
-@inlined
-def _rise(shape: Shape, loops: Loops, p: int, t: int, middle: float) -> float:
-    """Hops up and down one column, on average over the first rows of those that hold different words."""
-    height = 1
-    span, stride = 0.0, 1.0
-    for k in range(loops.first[t], loops.first[t + 1]):
-        if loops.vertical[k]:
-            if not shape.relevant[p, loops.dim[k]]:
-                span += (loops.size[k] - 1.0) * stride
-            stride *= loops.size[k]
-            height *= int(loops.size[k])
-    total, count = 0.0, 0
-    for row in range(height):
-        rest, first = row, True
-        for k in range(loops.first[t], loops.first[t + 1]):
-            if loops.vertical[k]:
-                f = int(loops.size[k])
-                first = first and (shape.relevant[p, loops.dim[k]] or rest % f == 0)
-                rest //= f
-        if first:
-            count += 1
-            total += max(0.0, middle - row) + max(0.0, row + span - middle)
-    return total / count
 
 
 @inlined
