@@ -51,7 +51,7 @@ _LENGTHY = ("genetic", "cma-es@tuned", "annealing@tuned", COMMON, *PAPER)
 _OF_BASELINES = (
     Part(TIMELOOP, 1, 100_000),
     Part((*_COMPARED[1:], "random"), 10, 10_000),
-    Part((*_COMPARED[1:], "random", "annealing@tuned"), 3, 100_000),
+    Part((*_COMPARED[1:], "random", "annealing@tuned"), 1, 100_000),
     Part(_LENGTHY, 3, 10_000),
     Part(("sb3-maskable-ppo@tuned", "sb3-ppo@tuned", "sb3-a2c@tuned", "optuna-tpe@tuned"), 3, 1000),
     Part((COMMON_LIBRARY,), 2, 1000),
