@@ -145,6 +145,25 @@ def test_a_changed_callee_is_compiled_again(tmp_path):
     assert results == ["3", "31"]
 
 
+def test_an_index_of_another_version_is_no_obstacle(tmp_path):
+    """Records are named in the index of the cache: one that was renamed since cannot be unpickled."""
+    package = tmp_path / "timeloop_marl"
+    (package / "model").mkdir(parents=True)
+    for name in ("__init__.py", "model/__init__.py"):
+        (package / name).write_text("")
+    (package / "compiling.py").write_text((PACKAGE / "compiling.py").read_text())
+    results = []
+    for record in ("Former", "Present"):
+        (package / "model" / "kernels.py").write_text(
+            "from typing import NamedTuple\nfrom ..compiling import kernel\n\n"
+            f"class {record}(NamedTuple):\n    x: int\n\n"
+            f"@kernel\ndef run(record):\n    return record.x + 1\n\nrecord = {record}(2)\n"
+        )
+        code = "from timeloop_marl.model.kernels import record, run; print(run(record))"
+        results.append(run_script(code, tmp_path, PYTHONDONTWRITEBYTECODE="1"))
+    assert results == ["3", "3"]
+
+
 def test_only_what_python_calls_is_kept_on_disk(tmp_path):
     package = tmp_path / "timeloop_marl"
     package.mkdir()

@@ -127,10 +127,24 @@ def _keep_on_disk(dispatcher: Dispatcher) -> None:
     if isinstance(kept, FunctionCache):
         path = Path(dispatcher.py_func.__code__.co_filename)
         inside = path.is_relative_to(PACKAGE)
-        kept._cache_file._source_stamp = (
-            kept._cache_file._source_stamp,
+        file: Any = kept._cache_file
+        file._source_stamp = (
+            file._source_stamp,
             _sources(path.relative_to(PACKAGE).parts[0] if inside else ""),
         )
+        file._load_index = _readable(file._load_index)
+
+
+def _readable(load: Callable[[], dict[Any, str]]) -> Callable[[], dict[Any, str]]:
+    """``load``, but an index that cannot be read is an empty one: damaged, or of a version with other records."""
+
+    def index() -> dict[Any, str]:
+        try:
+            return load()
+        except Exception:  # unpickling raises what it likes
+            return {}
+
+    return index
 
 
 @cache
