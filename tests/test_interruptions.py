@@ -166,3 +166,22 @@ def test_a_sweep_killed_terminated_and_resumed_is_as_never_touched(shell: Shell,
     assert shell("sweep", "--resume", "-o", run, "--quiet") == 0
     assert shell(*words, "-o", whole, "--quiet") == 0
     assert figures(run) == figures(whole)
+
+
+def test_ctrl_c_while_python_ends_disturbs_nothing() -> None:
+    code = (
+        "import atexit, sys, time\n"
+        "atexit.register(lambda: (print('ending', flush=True), time.sleep(1)))\n"
+        "from timeloop_marl.cli import program\n"
+        "sys.argv = ['timeloop-marl', 'searchers']\n"
+        "sys.exit(program())\n"
+    )
+    ending = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert ending.stdout is not None
+    while ending.stdout.readline() != "ending\n":
+        pass
+    ending.send_signal(signal.SIGINT)
+    _, errors = ending.communicate(timeout=60)
+    assert (ending.returncode, errors) == (0, "")

@@ -45,6 +45,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def program() -> int:
+    """``main`` as a process of its own: once its work is done and said, Ctrl-C no longer disturbs how Python ends."""
+    code = main()
+    interruption.leave()
+    return code
+
+
 def _run(given: list[str]) -> int:
     if given and given[0] in DROP_INS:
         return _drop_in(given[0], given[1:])

@@ -31,6 +31,11 @@ def exit_status() -> int:
     return TERMINATED if _State.terminated else INTERRUPTED
 
 
+def leave() -> None:
+    """Ignore Ctrl-C from here to the end of the process: pools of workers are being closed, nothing is computed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @contextmanager
 def watched() -> Iterator[Callable[[], bool]]:
     """Let SIGINT and SIGTERM only set a flag, that the loop inside asks for; the second SIGINT interrupts.
