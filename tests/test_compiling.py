@@ -124,13 +124,19 @@ for locator in caching.CacheImpl._locator_classes:
     assert Path(out[3]).is_relative_to(tmp_path)
 
 
-def test_a_changed_callee_is_compiled_again(tmp_path):
-    """A copy of the package with one kernel changed between two processes that share a cache."""
-    package = tmp_path / "timeloop_marl"
+def bare_package(folder: Path) -> Path:
+    """A package of our name with the room ``model`` and nothing but how kernels are compiled."""
+    package = folder / "timeloop_marl"
     (package / "model").mkdir(parents=True)
     for name in ("__init__.py", "model/__init__.py"):
         (package / name).write_text("")
     (package / "compiling.py").write_text((PACKAGE / "compiling.py").read_text())
+    return package
+
+
+def test_a_changed_callee_is_compiled_again(tmp_path):
+    """A copy of the package with one kernel changed between two processes that share a cache."""
+    package = bare_package(tmp_path)
     (package / "model" / "caller.py").write_text(
         "from ..compiling import kernel\nfrom .callee import change\n\n"
         "@kernel\ndef run(x):\n    return change(x) + 1\n"
@@ -147,11 +153,7 @@ def test_a_changed_callee_is_compiled_again(tmp_path):
 
 def test_an_index_of_another_version_is_no_obstacle(tmp_path):
     """Records are named in the index of the cache: one that was renamed since cannot be unpickled."""
-    package = tmp_path / "timeloop_marl"
-    (package / "model").mkdir(parents=True)
-    for name in ("__init__.py", "model/__init__.py"):
-        (package / name).write_text("")
-    (package / "compiling.py").write_text((PACKAGE / "compiling.py").read_text())
+    package = bare_package(tmp_path)
     results = []
     for record in ("Former", "Present"):
         (package / "model" / "kernels.py").write_text(

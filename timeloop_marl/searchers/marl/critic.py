@@ -27,9 +27,7 @@ _JUDGED = 192  # points whose likelihood chooses the kernel's parameters
 _LEAST = 8  # points below which nothing is predicted
 _RARELY = 16  # prices and process are computed anew when samples have grown by one part in so many
 _RETUNED = 4  # growth of the samples at which the kernel is chosen anew
-_SURE = (
-    0.002  # log cost; if nine samples in ten are as close to the trend, there is nothing left for a process
-)
+_SURE = 0.002  # log cost; with nine samples in ten as close to the trend, a process has nothing to add
 _RIGHT = 0.0003  # log cost; a prediction as good as that needs no correction
 _DEPTH = 2.0  # standard deviations below the trend beyond which the process is not expected
 
