@@ -24,7 +24,7 @@ from pathlib import Path
 
 from throughput import PAIRS, draw, files, rate
 
-from timeloop_marl.dropin import run_mapper
+from timeloop_marl.cli.dropin import run_mapper
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.timeloop.program import MAPPER
 from timeloop_marl.specs import load

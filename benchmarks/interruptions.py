@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from timeloop_marl.errors import UsageError
-from timeloop_marl.trace import TraceReader, sample_count
+from timeloop_marl.run.trace import TraceReader, sample_count
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 300.0

@@ -14,7 +14,7 @@ import numpy as np
 from running import options_of
 
 import timeloop_marl as tm
-from timeloop_marl.search_result import Improvement
+from timeloop_marl.run.result import Improvement
 
 Trajectory = tuple[Improvement, ...]
 WITHIN = (1.1, 1.02, 1.005)

@@ -15,9 +15,9 @@ import time
 import numpy as np
 from pairs import read
 
+from timeloop_marl.api.front import search_front
 from timeloop_marl.nondominated import hypervolume, non_dominated
-from timeloop_marl.pareto import search_front
-from timeloop_marl.settings import Settings
+from timeloop_marl.run.options import Settings
 
 PAIRS = (
     "eyeriss_like/resnet18/conv2_3x3",

@@ -29,7 +29,7 @@ from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.parallel import BACKENDS, Engine, Workers
-from timeloop_marl.search_loop import Budget, Session
+from timeloop_marl.run.loop import Budget, Session
 from timeloop_marl.searchers.registry import make_searcher
 
 ROOT = Path(__file__).resolve().parent.parent

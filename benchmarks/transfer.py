@@ -26,7 +26,7 @@ from timeloop_marl.networks.layers import Layer, read_layers
 from timeloop_marl.networks.sources import sort_sources
 from timeloop_marl.networks.waves import waves
 from timeloop_marl.objective import parse_objective
-from timeloop_marl.search_loop import Budget, search
+from timeloop_marl.run.loop import Budget, search
 from timeloop_marl.searchers.marl.knowledge import Knowledge
 from timeloop_marl.searchers.marl.options import HERITABLE, MarlOptions
 from timeloop_marl.searchers.marl.searcher import MarlSearcher

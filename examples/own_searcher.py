@@ -15,7 +15,7 @@ import numpy as np
 
 import timeloop_marl as tm
 from timeloop_marl.objective import parse_objective
-from timeloop_marl.search_loop import Budget, search
+from timeloop_marl.run.loop import Budget, search
 from timeloop_marl.searchers.base import Searcher
 
 ROOT = Path(__file__).resolve().parent.parent

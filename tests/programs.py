@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from timeloop_marl.dropin import run_model
+from timeloop_marl.cli.dropin import run_model
 
 _DROP_IN = """\
 import os, sys
 from pathlib import Path
-from timeloop_marl.dropin import run_{kind}
+from timeloop_marl.cli.dropin import run_{kind}
 sys.exit(run_{kind}(sys.argv[1:], environ=os.environ, stdout=sys.stdout, stderr=sys.stderr, cwd=Path.cwd()))
 """
 

@@ -12,15 +12,15 @@ import yaml
 from programs import script
 
 import timeloop_marl as tm
+from timeloop_marl.api.front import search_front
 from timeloop_marl.cli import main
 from timeloop_marl.errors import UnsupportedFeatureError
-from timeloop_marl.evaluation import EvaluatorChoice, fitting_choice
+from timeloop_marl.evaluators.choice import EvaluatorChoice, fitting_choice
 from timeloop_marl.model_input import model_document
-from timeloop_marl.pareto import search_front
-from timeloop_marl.run_identity import spec_fingerprint
-from timeloop_marl.settings import Settings
+from timeloop_marl.run.options import Settings
 from timeloop_marl.specs import read_spec
 from timeloop_marl.specs.document import Document
+from timeloop_marl.specs.fingerprint import spec_fingerprint
 from timeloop_marl.specs.writing import document
 
 INPUTS = Path(__file__).resolve().parent / "golden" / "inputs"
@@ -38,7 +38,7 @@ _PROGRAM = """\
 import json, os, sys
 from pathlib import Path
 import yaml
-from timeloop_marl.dropin import run_model
+from timeloop_marl.cli.dropin import run_model
 data = yaml.safe_load(Path(sys.argv[1]).read_text())
 seen = {key: data.pop(key) for key in ("sparse_optimizations", "layout") if key in data}
 skews = [entry for entry in data["mapping"] if entry["type"] == "skew"]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from machines import gemm, level, spec, three_level
 
+from timeloop_marl.api.clusters import find_clusters
 from timeloop_marl.cli import main
-from timeloop_marl.clusters import find_clusters
 from timeloop_marl.errors import UsageError
 from timeloop_marl.report.plot_clusters import clusters_figure
 from timeloop_marl.searchers.marl.clustering import clusters, distances, linkage

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from fuzz.mutate import mutate
 
-from timeloop_marl.dropin import run_mapper, run_model
+from timeloop_marl.cli.dropin import run_mapper, run_model
 
 OUTPUTS = Path(__file__).resolve().parent / "golden" / "outputs"
 INPUTS = Path(__file__).resolve().parent / "golden" / "inputs"

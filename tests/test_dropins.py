@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from timeloop_marl.dropin import run_mapper, run_model
+from timeloop_marl.cli.dropin import run_mapper, run_model
 
 OUTPUTS = Path(__file__).resolve().parent / "golden" / "outputs"
 PROGRAMS = {"timeloop-model": run_model, "timeloop-mapper": run_mapper}

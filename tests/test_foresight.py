@@ -15,12 +15,12 @@ from timeloop_marl.errors import BackendError
 from timeloop_marl.evaluators.ahead import AheadEvaluator
 from timeloop_marl.evaluators.base import Evaluator
 from timeloop_marl.evaluators.memo import row_keys
-from timeloop_marl.foresight import equal, foresight
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.model.outcome import Outcome
 from timeloop_marl.objective import parse_objective
-from timeloop_marl.search_loop import Budget, search
-from timeloop_marl.search_result import SearchResult
+from timeloop_marl.run.foresight import equal, foresight
+from timeloop_marl.run.loop import Budget, search
+from timeloop_marl.run.result import SearchResult
 from timeloop_marl.searchers.registry import SEARCHERS, make_searcher
 
 SPEC = three_level(gemm(16, 24, 40))

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from shell import CONV, EYERISS, FC, ROOT, TOY, Shell, outcome, process
 
-from timeloop_marl.sweeps.result import read_sweep
-from timeloop_marl.trace import sample_count
+from timeloop_marl.networks.sweep_result import read_sweep
+from timeloop_marl.run.trace import sample_count
 
 
 def begin(run: Path, samples: int, *flags: str) -> subprocess.Popen[bytes]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from timeloop_marl.dropin import run_model
+from timeloop_marl.cli.dropin import run_model
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import Mapping
 from timeloop_marl.mapping_yaml import read_mapping

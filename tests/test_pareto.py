@@ -11,13 +11,13 @@ import pytest
 from machines import gemm, three_level
 from programs import drop_in
 
+from timeloop_marl.api.front import Front, search_front
 from timeloop_marl.cli import main
 from timeloop_marl.errors import UsageError
 from timeloop_marl.nondominated import non_dominated
-from timeloop_marl.pareto import Front, search_front
-from timeloop_marl.settings import Settings
+from timeloop_marl.run.options import Settings
+from timeloop_marl.run.trace import read_trace
 from timeloop_marl.specs.energy import Energies, LevelEnergy
-from timeloop_marl.trace import read_trace
 
 # Energies as far apart as in real machines: otherwise bypassing everything is best in every figure.
 SPEC = dataclasses.replace(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from timeloop_marl.errors import UsageError
-from timeloop_marl.run_folder import RunFolder
+from timeloop_marl.run.folder import RunFolder
 
 
 def test_write_replaces_whole_files(tmp_path: Path) -> None:

@@ -19,12 +19,13 @@ from timeloop_marl.errors import UsageError
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.model.outcome import Failure
 from timeloop_marl.objective import parse_objective
-from timeloop_marl.run_identity import run_identity, spec_fingerprint
-from timeloop_marl.search_loop import Budget, TraceFile, search
-from timeloop_marl.search_result import SearchResult, StopReason, nest_key
+from timeloop_marl.run.identity import run_identity
+from timeloop_marl.run.loop import Budget, TraceFile, search
+from timeloop_marl.run.result import SearchResult, StopReason, nest_key
+from timeloop_marl.run.trace import read_trace
 from timeloop_marl.searchers.base import Searcher
 from timeloop_marl.searchers.registry import make_searcher
-from timeloop_marl.trace import read_trace
+from timeloop_marl.specs.fingerprint import spec_fingerprint
 
 SPEC = three_level(gemm(16, 24, 40))
 EDP = parse_objective("edp", 3)

@@ -20,8 +20,8 @@ from timeloop_marl.errors import SpecError, UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping_yaml import read_mapping
 from timeloop_marl.model_input import model_document
-from timeloop_marl.run_identity import spec_fingerprint
 from timeloop_marl.specs.document import Document
+from timeloop_marl.specs.fingerprint import spec_fingerprint
 from timeloop_marl.specs.loading import load_document
 from timeloop_marl.specs.objects import is_specification, object_document, version_of
 

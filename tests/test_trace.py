@@ -9,7 +9,7 @@ import pytest
 
 from timeloop_marl.errors import UsageError
 from timeloop_marl.model.outcome import Outcome
-from timeloop_marl.trace import TraceBatch, TraceReader, TraceWriter, read_trace
+from timeloop_marl.run.trace import TraceBatch, TraceReader, TraceWriter, read_trace
 
 HEADER = {"axes": 3, "accesses": 2, "searcher": "test"}
 

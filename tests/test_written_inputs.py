@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from timeloop_marl.dropin import run_mapper
+from timeloop_marl.cli.dropin import run_mapper
 from timeloop_marl.specs import read_spec
 from timeloop_marl.specs.loading import load_document
 from timeloop_marl.specs.writing import document, yaml_text

@@ -9,8 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import Result, evaluate, load, search
-    from .draws import Draws, best_of_draws
+    from .api.draws import Draws, best_of_draws
+    from .api.front import search_front
+    from .api.optimum import OptimumResult, optimum
+    from .api.search import Result, evaluate, load, search
     from .errors import TimeloopMarlError
     from .evaluators.native import NativeEvaluator
     from .mapping import Mapping, MappingBatch
@@ -18,12 +20,10 @@ if TYPE_CHECKING:
     from .mapspace.timeloop import TimeloopMapspace
     from .networks.result import NetworkResult
     from .networks.run import network
-    from .pareto import search_front
-    from .proofs import OptimumResult, optimum
-    from .settings import Settings
+    from .networks.sweep import sweep
+    from .networks.sweep_result import SweepResult
+    from .run.options import Settings
     from .specs.spec import Spec
-    from .sweeps.result import SweepResult
-    from .sweeps.run import sweep
 
 __all__ = [
     "Draws",
@@ -50,27 +50,27 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Draws": "draws",
+    "Draws": "api.draws",
     "LearnersMapspace": "mapspace.axes",
     "Mapping": "mapping",
     "MappingBatch": "mapping",
     "NativeEvaluator": "evaluators.native",
     "NetworkResult": "networks.result",
-    "OptimumResult": "proofs",
-    "Result": "api",
-    "Settings": "settings",
+    "OptimumResult": "api.optimum",
+    "Result": "api.search",
+    "Settings": "run.options",
     "Spec": "specs.spec",
-    "SweepResult": "sweeps.result",
+    "SweepResult": "networks.sweep_result",
     "TimeloopMapspace": "mapspace.timeloop",
     "TimeloopMarlError": "errors",
-    "best_of_draws": "draws",
-    "evaluate": "api",
-    "load": "api",
+    "best_of_draws": "api.draws",
+    "evaluate": "api.search",
+    "load": "api.search",
     "network": "networks.run",
-    "optimum": "proofs",
-    "search": "api",
-    "search_front": "pareto",
-    "sweep": "sweeps.run",
+    "optimum": "api.optimum",
+    "search": "api.search",
+    "search_front": "api.front",
+    "sweep": "networks.sweep",
 }
 
 

@@ -16,9 +16,6 @@ from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console
 
 import timeloop_marl as tm
-from timeloop_marl.live.notebook import snapshot_html
-from timeloop_marl.live.snapshot import Snapshot
-from timeloop_marl.live.terminal import snapshot_view
 from timeloop_marl.networks.rounds import NetworkProgress
 from timeloop_marl.networks.run import network
 from timeloop_marl.networks.watching import network_snapshot
@@ -26,6 +23,9 @@ from timeloop_marl.report.drawing import png
 from timeloop_marl.report.html import page_of
 from timeloop_marl.report.html.page import all_pictures
 from timeloop_marl.report.network_view import network_view
+from timeloop_marl.run.notebook import snapshot_html
+from timeloop_marl.run.snapshot import Snapshot
+from timeloop_marl.run.terminal import snapshot_view
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from shell import Shell
 
+from timeloop_marl.api.draws import best_of_draws
 from timeloop_marl.device import target
-from timeloop_marl.draws import best_of_draws
 from timeloop_marl.errors import UsageError
-from timeloop_marl.evaluation import EvaluatorChoice
+from timeloop_marl.evaluators.choice import EvaluatorChoice
 from timeloop_marl.evaluators.cuda import CudaEvaluator
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace

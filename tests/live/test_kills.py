@@ -21,11 +21,11 @@ import pytest
 
 import timeloop_marl as tm
 from timeloop_marl.cli import main
-from timeloop_marl.evaluation import EvaluatorChoice
 from timeloop_marl.evaluators.cache import OutcomeCache
+from timeloop_marl.evaluators.choice import EvaluatorChoice
 from timeloop_marl.evaluators.timeloop import MODEL, find_program
 from timeloop_marl.evaluators.timeloop.keeper import KEEPER
-from timeloop_marl.trace import read_trace
+from timeloop_marl.run.trace import read_trace
 
 pytestmark = [
     pytest.mark.timeloop,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from shell import FC, TOY, Shell
 
-from timeloop_marl.live.agents import mean_entropy
-from timeloop_marl.live.log import LOG
+from timeloop_marl.run.agents import mean_entropy
+from timeloop_marl.run.log import LOG
 
 
 def written(folder: Path) -> bytes:

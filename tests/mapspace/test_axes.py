@@ -16,7 +16,7 @@ from timeloop_marl.mapping import Mapping
 from timeloop_marl.mapspace.axes import LearnersMapspace, describe
 from timeloop_marl.mapspace.learners.axis import AxisKind
 from timeloop_marl.mapspace.timeloop import TimeloopMapspace
-from timeloop_marl.search_result import nest_key
+from timeloop_marl.run.result import nest_key
 from timeloop_marl.specs.architecture import TilingLevel
 from timeloop_marl.specs.constraints import LoopConstraint
 from timeloop_marl.specs.spec import Spec

@@ -13,7 +13,7 @@ from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.mapspace.membership import violations
 from timeloop_marl.mapspace.timeloop import TimeloopMapspace
-from timeloop_marl.search_result import nest_key
+from timeloop_marl.run.result import nest_key
 from timeloop_marl.specs.reading import load
 from timeloop_marl.specs.spec import Spec
 

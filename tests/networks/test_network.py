@@ -17,16 +17,16 @@ import pytest
 from shell import ROOT, TOY, Shell
 
 import timeloop_marl as tm
-from timeloop_marl.evaluation import EvaluatorChoice
+from timeloop_marl.evaluators.choice import EvaluatorChoice
 from timeloop_marl.networks.folders import TURN
 from timeloop_marl.networks.layers import read_layers
 from timeloop_marl.networks.result import NetworkResult, read_network
 from timeloop_marl.networks.sources import sort_sources
 from timeloop_marl.networks.task import LayerTask, run_layer
-from timeloop_marl.search_result import StopReason
-from timeloop_marl.settings import Settings
+from timeloop_marl.run.options import Settings
+from timeloop_marl.run.result import StopReason
+from timeloop_marl.run.trace import read_trace
 from timeloop_marl.specs.spec import ModelOptions
-from timeloop_marl.trace import read_trace
 
 RESNET = ROOT / "problems" / "resnet18"
 SMALL = [TOY, *(RESNET / f"{name}.yaml" for name in ("fc", "conv5_proj", "conv4_proj"))]

@@ -9,9 +9,9 @@ from pathlib import Path
 from shell import FC, TOY
 
 import timeloop_marl as tm
-from timeloop_marl.evaluation import EvaluatorChoice
+from timeloop_marl.evaluators.choice import EvaluatorChoice
 from timeloop_marl.networks.task import LayerTask, run_layer
-from timeloop_marl.settings import Settings
+from timeloop_marl.run.options import Settings
 
 SPEC = tm.load([TOY, FC])
 

@@ -13,8 +13,8 @@ from timeloop_marl.errors import UnsupportedFeatureError, UsageError
 from timeloop_marl.optimal.certificate import check, mapping_of
 from timeloop_marl.optimal.frontier import Frontier
 from timeloop_marl.optimal.proof import STATE, Limits, Start, find_optimum
-from timeloop_marl.run_folder import RunFolder
-from timeloop_marl.search_result import StopReason
+from timeloop_marl.run.folder import RunFolder
+from timeloop_marl.run.result import StopReason
 from timeloop_marl.specs.constraints import LoopConstraint
 from timeloop_marl.specs.spec import Spec
 from timeloop_marl.specs.writing import document, yaml_text

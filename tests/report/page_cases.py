@@ -16,6 +16,7 @@ from timeloop_marl.mapping import Mapping, TilingLoops
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.model.outcome import Statistics
 from timeloop_marl.networks.result import Best, LayerResult, NetworkResult
+from timeloop_marl.networks.sweep_result import SweepPoint, SweepResult
 from timeloop_marl.networks.totals import totals
 from timeloop_marl.report.energy_shares import component_energies
 from timeloop_marl.report.html.blocks import Page
@@ -30,7 +31,6 @@ from timeloop_marl.report.roofline import roofline
 from timeloop_marl.report.run_record import Ranked, RunRecord
 from timeloop_marl.specs.problem import DataSpace, Problem, Term
 from timeloop_marl.specs.spec import Spec
-from timeloop_marl.sweeps.result import SweepPoint, SweepResult
 
 HOSTILE = (
     "<script>console.error('run')</script><img src=x onerror=\"console.error('run')\">&amp;'\"</svg></style>"

@@ -14,7 +14,7 @@ from timeloop_marl.report.charts.agents import Dependencies, dependency_matrix, 
 from timeloop_marl.report.drawing import Rect, Text
 from timeloop_marl.report.html.agents_section import agents_section
 from timeloop_marl.report.html.blocks import Table
-from timeloop_marl.run_folder import AGENTS
+from timeloop_marl.run.folder import AGENTS
 
 SPEC = three_level(conv(4, 8, 3, 16))
 

@@ -16,7 +16,7 @@ from timeloop_marl.report.charts.deciders import decider_nest
 from timeloop_marl.report.deciders import DecidedLevel, DecidedLoop, Decisions, decisions
 from timeloop_marl.report.drawing import Rect, Text
 from timeloop_marl.report.nest import loop_nest
-from timeloop_marl.run_folder import AGENTS
+from timeloop_marl.run.folder import AGENTS
 
 SPEC = three_level(conv(4, 8, 3, 16))
 SPACE = LearnersMapspace(SPEC)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from shell import CONV, EYERISS, FC, TOY, Shell
+from timeloop_marl.api.search.differences import differences
+from timeloop_marl.api.search.runs import RunEntry, find_runs, read_entry
 
 from timeloop_marl.errors import UsageError
-from timeloop_marl.run_folder import RunFolder
-from timeloop_marl.runs.differences import differences
-from timeloop_marl.runs.entry import RunEntry, find_runs, read_entry
-from timeloop_marl.trace import TraceReader, read_trace, sample_count
+from timeloop_marl.run.folder import RunFolder
+from timeloop_marl.run.trace import TraceReader, read_trace, sample_count
 
 QUICK = ["--samples", "48", "--searcher", "genetic", "--quiet"]
 

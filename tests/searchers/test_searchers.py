@@ -15,8 +15,8 @@ from machines import spec as fixed_spec
 from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.objective import parse_objective
-from timeloop_marl.search_loop import Budget, search
-from timeloop_marl.search_result import StopReason
+from timeloop_marl.run.loop import Budget, search
+from timeloop_marl.run.result import StopReason
 from timeloop_marl.searchers.registry import SEARCHERS, make_searcher
 from timeloop_marl.specs.reading import load
 

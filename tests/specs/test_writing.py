@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from random_specs import specs
 
 from timeloop_marl.errors import SpecError
-from timeloop_marl.run_identity import spec_fingerprint
 from timeloop_marl.specs import EnergyChoice, load, load_flat, read_spec
 from timeloop_marl.specs.document import Document
 from timeloop_marl.specs.energy import LevelEnergy
+from timeloop_marl.specs.fingerprint import spec_fingerprint
 from timeloop_marl.specs.loading import STYLES, load_document
 from timeloop_marl.specs.spec import Spec
 from timeloop_marl.specs.writing import document, yaml_text

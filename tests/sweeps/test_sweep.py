@@ -12,10 +12,10 @@ from shell import EYERISS, FC, ROOT, TOY, Shell
 
 import timeloop_marl as tm
 from timeloop_marl.errors import SpecError, UsageError
+from timeloop_marl.networks.area import machine_area
+from timeloop_marl.networks.sweep_plan import make_plan, short_path, sort_machines
+from timeloop_marl.networks.sweep_result import SweepResult, read_sweep
 from timeloop_marl.parallel import Engine
-from timeloop_marl.sweeps.area import machine_area
-from timeloop_marl.sweeps.plan import make_plan, short_path, sort_machines
-from timeloop_marl.sweeps.result import SweepResult, read_sweep
 
 SMALL = ["--samples", "40", "--searcher", "genetic"]
 DEPTHS = "BUF.attributes.depth=16,64,256"

@@ -11,10 +11,9 @@ from shell import FC, TOY, Shell
 
 import timeloop_marl as tm
 from timeloop_marl.errors import UsageError
-from timeloop_marl.networks.waves import growing_waves
-from timeloop_marl.sweeps.result import SweepResult, read_sweep
-from timeloop_marl.sweeps.task import TAUGHT
-from timeloop_marl.sweeps.teachers import (
+from timeloop_marl.networks.point import TAUGHT
+from timeloop_marl.networks.sweep_result import SweepResult, read_sweep
+from timeloop_marl.networks.teachers import (
     TEACHERS,
     Machines,
     choose_teachers,
@@ -22,6 +21,7 @@ from timeloop_marl.sweeps.teachers import (
     taught_by,
     teaching_order,
 )
+from timeloop_marl.networks.waves import growing_waves
 
 DEPTHS = {"BUF.attributes.depth": "16,32,64,128"}
 TAKEN = ["--set", "BUF.attributes.depth=16,32,64,128", "--samples", "48", "--quiet"]

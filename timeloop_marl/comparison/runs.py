@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..evaluation import native_evaluator
+from ..evaluators.choice import native_evaluator
 from ..evaluators.native import NativeEvaluator
 from ..mapping import MappingBatch
 from ..mapspace.timeloop import TimeloopMapspace
 from ..objective import Objective
-from ..search_loop import Budget, search
-from ..search_result import Progress
+from ..run.loop import Budget, search
+from ..run.result import Progress
 from ..searchers.registry import make_searcher
 from ..searchers.timeloop.events import Event, ThreadEnd, ValidMapping
 from ..searchers.timeloop.searcher import TimeloopSearcher

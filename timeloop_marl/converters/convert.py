@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import UsageError
-from ..run_folder import RunFolder
+from ..run.folder import RunFolder
 from .collected import Collected
 from .layer_shapes import LayeredNetwork
 from .problem_files import distinct, network_text, problem_text

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ..objective import Objective
-from ..search_result import SearchResult
-from ..trace import TraceReader
+from ..run.result import SearchResult
+from ..run.trace import TraceReader
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ..evaluation import EvaluatorChoice, judged, make_evaluator
+from ..evaluators.choice import EvaluatorChoice, judged, make_evaluator
 from ..model.outcome import Failure, Statistics
 from ..objective import parse_objective
 from ..report.energy_shares import component_energies
 from ..report.results import PREFIX, summary, write_mapping
-from ..run_folder import RunFolder
-from ..search_result import Found, SearchResult, StopReason, Tally
+from ..run.folder import RunFolder
+from ..run.options import Settings
+from ..run.result import Found, SearchResult, StopReason, Tally
+from ..run.trace import TraceReader, read_trace
 from ..searchers.registry import make_searcher
-from ..settings import Settings
 from ..specs.spec import Spec
-from ..trace import TraceReader, read_trace
 from .choice import Point, lower_hull
 from .folders import held
 from .layers import Layer

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from ..errors import UsageError
-from ..run_folder import RunFolder
+from ..run.folder import RunFolder
 
 LAYERS = "layers"
 """Where the run folders of the layers are."""

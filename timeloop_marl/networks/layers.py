@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import InfeasibleError, SpecError, UsageError
 from ..mapspace.diagnosis import require_feasible
-from ..run_identity import spec_fingerprint
+from ..specs.fingerprint import spec_fingerprint
 from ..specs.reading import load
 from ..specs.spec import ModelOptions, Spec
 from .sources import LayerFile, Sources

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..evaluation import EvaluatorChoice
+from ..evaluators.choice import EvaluatorChoice
 from ..interruption import watched
 from ..objective import parse_objective
 from ..parallel import Workers
-from ..run_folder import TRACE, RunFolder
-from ..search_result import StopReason
-from ..settings import Settings
+from ..run.folder import TRACE, RunFolder
+from ..run.options import Settings
+from ..run.result import StopReason
 from .budget import Standing, first_samples, next_targets
 from .course import Course, recorded_course
 from .folders import TURN

@@ -12,21 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..evaluation import EvaluatorChoice, make_evaluator
-from ..knowledge_file import BEFORE, Source, load_knowledge, save_knowledge
-from ..live.log import LOG, EventLog
-from ..live.tensorboard import TensorBoard
-from ..live.view import View, all_of, live_view
+from ..evaluators.choice import EvaluatorChoice, make_evaluator
 from ..objective import parse_objective
 from ..parallel import Engine, Workers
 from ..report.html import REPORT, network_page, render
 from ..report.network_record import read_network_record
-from ..run_folder import INPUTS, TRACE, RunFolder
-from ..search_result import StopReason
+from ..run.folder import INPUTS, TRACE, RunFolder
+from ..run.knowledge import BEFORE, Source, load_knowledge, save_knowledge
+from ..run.log import LOG, EventLog
+from ..run.options import Settings
+from ..run.result import StopReason
+from ..run.tensorboard import TensorBoard
+from ..run.view import View, all_of, live_view
 from ..searchers.base import warm_up
 from ..searchers.marl.knowledge import Knowledge
 from ..searchers.registry import make_searcher
-from ..settings import Settings
 from ..specs.spec import ModelOptions
 from ..specs.writing import document, yaml_text
 from ..versions import versions

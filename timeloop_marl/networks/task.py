@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..evaluation import EvaluatorChoice, make_evaluator
-from ..knowledge_file import begin_with, learnt_by, save_knowledge
-from ..live.agents import mean_entropy
+from ..evaluators.choice import EvaluatorChoice, make_evaluator
 from ..objective import Objective, parse_objective
-from ..run_folder import RunFolder
-from ..run_identity import run_identity
-from ..search_loop import Budget, Session, TraceFile
-from ..search_result import Progress, StopReason
+from ..run.agents import mean_entropy
+from ..run.folder import RunFolder
+from ..run.identity import run_identity
+from ..run.knowledge import begin_with, learnt_by, save_knowledge
+from ..run.loop import Budget, Session, TraceFile
+from ..run.options import Settings
+from ..run.result import Progress, StopReason
 from ..searchers.marl.knowledge import Knowledge, LayerKnowledge
 from ..searchers.registry import make_searcher
-from ..settings import Settings
 from ..specs.spec import Spec
 from .course import Course, course_of
 from .folders import TURN, held

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..knowledge_file import BEFORE, load_knowledge, save_knowledge
+from ..run.knowledge import BEFORE, load_knowledge, save_knowledge
 from ..searchers.marl.knowledge import Knowledge, LayerKnowledge
 from .layers import Layer
 

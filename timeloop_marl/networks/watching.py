@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..live.log import EventLog
-from ..live.snapshot import Row, Snapshot, duration
-from ..live.tensorboard import TensorBoard
 from ..report.units import cost_text, objective_label, plain_number
+from ..run.log import EventLog
+from ..run.snapshot import Row, Snapshot, duration
+from ..run.tensorboard import TensorBoard
 from .course import Course
 from .result import NetworkResult
 from .rounds import NetworkProgress

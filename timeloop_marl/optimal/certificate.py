@@ -11,7 +11,7 @@ from ..evaluators.native import NativeEvaluator
 from ..mapping import Mapping as LoopNest
 from ..mapping import MappingBatch, TilingLoops
 from ..objective import parse_objective
-from ..run_identity import spec_fingerprint
+from ..specs.fingerprint import spec_fingerprint
 from ..specs.spec import Spec
 from ..versions import versions
 from .program import SLACK

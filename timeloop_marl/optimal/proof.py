@@ -12,16 +12,16 @@ from typing import Any
 import joblib
 
 from ..errors import UsageError
-from ..evaluation import native_evaluator
+from ..evaluators.choice import native_evaluator
 from ..interruption import watched
 from ..mapspace.diagnosis import require_feasible
 from ..objective import Objective, parse_objective
-from ..run_folder import RunFolder
-from ..run_identity import spec_fingerprint
-from ..search_loop import Budget
-from ..search_loop import search as run_search
-from ..search_result import StopReason
+from ..run.folder import RunFolder
+from ..run.loop import Budget
+from ..run.loop import search as run_search
+from ..run.result import StopReason
 from ..searchers.registry import make_searcher
+from ..specs.fingerprint import spec_fingerprint
 from ..specs.spec import Spec
 from ..versions import versions
 from .frontier import Frontier, Queue

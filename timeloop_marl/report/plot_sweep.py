@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ..sweeps.result import SweepPoint, SweepResult
+from ..networks.sweep_result import SweepPoint, SweepResult
 from . import palette
 from .plots import STYLE
 from .scaling import log_axis

@@ -11,9 +11,9 @@ from typing import Any
 from ..mapping import Mapping
 from ..model.outcome import Statistics
 from ..model_input import model_document
-from ..run_folder import RunFolder
-from ..search_result import SearchResult
-from ..settings import Settings
+from ..run.folder import RunFolder
+from ..run.options import Settings
+from ..run.result import SearchResult
 from ..specs.constraints import Switches
 from ..specs.spec import Spec
 from ..specs.writing import yaml_text

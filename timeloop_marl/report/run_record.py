@@ -16,7 +16,7 @@ from ..evaluators.native import NativeEvaluator
 from ..mapping import Mapping
 from ..mapping_yaml import read_mapping
 from ..model.outcome import Statistics
-from ..run_folder import AGENTS, INPUTS, MANIFEST
+from ..run.folder import AGENTS, INPUTS, MANIFEST
 from ..specs.reading import load_flat, read_spec
 from ..specs.spec import ModelOptions, Spec
 from .trajectory import Trajectory

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from ..sweeps.result import DONE, SweepPoint, SweepResult
+from ..networks.sweep_result import DONE, SweepPoint, SweepResult
 from .units import energy_text
 
 _SHOWN = 4  # points named in one line

@@ -29,7 +29,7 @@ APP = """\
 import io, os, sys
 from bindings import extension  # a top-level module of its own, as the real one's
 from pathlib import Path
-from timeloop_marl.dropin import run_model
+from timeloop_marl.cli.dropin import run_model
 
 class ModelApp:
     def __init__(self, config, folder, name):

@@ -16,10 +16,10 @@ from shell import ROOT
 import timeloop_marl as tm
 from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.knowledge_file import begin_with, load_knowledge, save_knowledge
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.objective import parse_objective
-from timeloop_marl.search_loop import Budget, search
+from timeloop_marl.run.knowledge import begin_with, load_knowledge, save_knowledge
+from timeloop_marl.run.loop import Budget, search
 from timeloop_marl.searchers.marl.heritage import heritage
 from timeloop_marl.searchers.marl.knowledge import Knowledge, LayerKnowledge
 from timeloop_marl.searchers.marl.knowledge_form import fingerprint, from_bytes, to_bytes

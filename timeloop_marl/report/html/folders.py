@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ...errors import UsageError
 from ...networks.result import FILE as NETWORK
-from ...sweeps.result import FILE as SWEEP
-from ...sweeps.result import read_sweep
+from ...networks.sweep_result import FILE as SWEEP
+from ...networks.sweep_result import read_sweep
 from ..network_record import read_network_record
 from ..run_record import SUMMARY, read_run
 from .blocks import Page

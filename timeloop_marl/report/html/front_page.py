@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import TimeloopMarlError
-from ...run_folder import MANIFEST
+from ...run.folder import MANIFEST
 from ...specs.spec import Spec
 from ..charts.scatter import ScatterLabels, ScatterPoint, scatter_plot
 from ..run_record import RULES, Ranked, files_text, read_evaluated, read_json, title_of

@@ -1,0 +1,238 @@
+"""Search for a front instead of a single best: the mappings that nothing found beats in every figure."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64
+from numpy import ndarray
+
+from ..errors import UsageError
+from ..evaluators.choice import EvaluatorChoice, Judged, fitting_choice, judged
+from ..mapping import Mapping
+from ..mapspace.diagnosis import require_feasible
+from ..model.outcome import Outcome, Statistics
+from ..nondominated import Archive, hypervolume, non_dominated
+from ..objective import Objective, parse_objective
+from ..report.html import REPORT, page_of, render
+from ..report.plot_front import front_figure
+from ..report.plots import save_figure
+from ..report.results import write_mapping
+from ..run.folder import RunFolder
+from ..run.options import Settings
+from ..run.result import Found, Progress, SearchResult
+from ..run.search import Conditions, recorded_search
+from ..searchers.base import Searcher
+from ..searchers.figures import UNITS, Figures, figure_names
+from ..searchers.registry import make_searcher
+from ..searchers.scalarised import ScalarisedSearcher, weightings
+from ..specs.spec import Spec
+
+__all__ = ["FRONT_SEARCHER", "Front", "Member", "hypervolume", "non_dominated", "search_front"]
+
+FRONT_SEARCHER = "nsga2"  # seeks a whole front by itself; any other is run once per weighting
+_MARGIN = 1.1  # of the default reference point beyond the worst figures of the front
+
+
+@dataclass(frozen=True)
+class Member:
+    """A mapping on the front: its figures (in the order of ``Front.figures``) and all its statistics.
+
+    ``texts``: the real program's own output files where only it covers the design.
+    """
+
+    found: Found
+    figures: tuple[float, ...]
+    statistics: Statistics
+    texts: Map[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Front:
+    """A finished search for a front; members sorted by the first figure."""
+
+    spec: Spec
+    settings: Settings
+    figures: tuple[str, ...]
+    members: tuple[Member, ...]
+    search: SearchResult
+    evaluator: str
+
+    @property
+    def points(self) -> ndarray:
+        """The figures of all members, (members, figures)."""
+        return np.array([member.figures for member in self.members]).reshape(-1, len(self.figures))
+
+    @property
+    def reference(self) -> tuple[float, ...]:
+        """Default corner of the hypervolume: a tenth beyond the worst figures on the front."""
+        return tuple(float(worst) * _MARGIN for worst in self.points.max(axis=0)) if self.members else ()
+
+    def hypervolume(self, reference: Sequence[float] | None = None) -> float:
+        """Exact volume that the front dominates up to a reference point (default ``reference``).
+
+        Two of them compare only if the reference is the same.
+        """
+        if not self.members:
+            return 0.0
+        return hypervolume(self.points, self.reference if reference is None else reference)
+
+    def write(self, folder: str | Path) -> list[Path]:
+        """``front.json``, ``front.png`` and under ``front/`` the result files of every member, numbered as there."""
+        target = RunFolder(folder)
+        target.create()
+        inside = RunFolder(target.path / "front")
+        inside.create()
+        digits = len(str(len(self.members)))
+        written = [target.write("front.json", json.dumps(self._summary(digits), indent=2) + "\n")]
+        for number, member in enumerate(self.members, 1):
+            name = f"{number:0{digits}}"
+            written += write_mapping(
+                inside, self.spec, member.found.mapping, member.statistics, name, member.texts
+            )
+        if self.members:
+            buffer = io.BytesIO()
+            save_figure(front_figure(self.points, self.figures, UNITS, self.spec.problem.name), buffer)
+            written.append(target.write("front.png", buffer.getvalue()))
+        written.append(target.write(REPORT, render(page_of(target.path))))
+        return written
+
+    def _summary(self, digits: int) -> dict[str, Any]:
+        return {
+            "problem": self.spec.problem.name,
+            "figures": {name: UNITS[name] for name in self.figures},
+            "searcher": self.settings.searcher,
+            "seed": self.settings.seed,
+            "evaluator": self.evaluator,
+            "samples": self.search.samples,
+            "valid": self.search.valid,
+            "stopped": self.search.reason.value,
+            "hypervolume": self.hypervolume(),
+            "reference": list(self.reference),
+            "members": [
+                {
+                    "files": f"front/{number:0{digits}}",
+                    "sample": member.found.sample,
+                    **dict(zip(self.figures, member.figures)),
+                    "edp": member.found.edp,
+                    "utilization": member.found.utilization,
+                }
+                for number, member in enumerate(self.members, 1)
+            ],
+        }
+
+
+def search_front(
+    spec: Spec,
+    *,
+    figures: str | Sequence[str] = ("cycles", "energy"),
+    settings: Settings | None = None,
+    runs: int | None = None,
+    output: str | Path | None = None,
+    resume: bool = False,
+    threads: int = 1,
+    evaluator: EvaluatorChoice | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_compile: Callable[[str], None] | None = None,
+    live: bool = False,
+    tensorboard: str | Path | None = None,
+) -> Front:
+    """Search for the mappings that are best in several figures at once, within one budget.
+
+    Args:
+        figures: two or three of ``cycles``, ``energy``, ``buffer`` (on-chip words needed).
+        settings: searcher, budget, seed; default ``FRONT_SEARCHER``. Its objective only matters for the progress shown.
+        runs: weightings among which any other searcher shares the budget out; default 3 for two figures, 6 for three
+            (docs/searchers.md: more of them leave each too few samples).
+
+    The other arguments are those of ``search``.
+
+    Raises:
+        UsageError: unknown figures or searcher, or a folder that cannot be used.
+        InfeasibleError: the constraints leave no mapping.
+        BackendError: timeloop-model crashed or hung.
+    """
+    names = figure_names(figures)
+    settings = settings or Settings(searcher=FRONT_SEARCHER)
+    runs = {2: 3, 3: 6}[len(names)] if runs is None else runs
+    if runs < 2:
+        raise UsageError(f"runs must be at least 2, got {runs}")
+    require_feasible(spec)
+    objective = parse_objective(settings.objective, len(spec.architecture.storage))
+    keeper = _Keeper(spec, _searcher(spec, settings, names, runs, objective), names)
+    choice = fitting_choice(spec, evaluator or EvaluatorChoice())
+    conditions = Conditions(choice, output, resume, threads, on_progress, on_compile, live, tensorboard)
+    identity = {"front": list(names), "runs": runs}
+    found, judge = recorded_search(spec, settings, keeper, objective, conditions, identity=identity)
+    rows = keeper.archive.tags[np.lexsort(keeper.archive.points.T[::-1])]
+    mappings = [keeper.space.decode(row[None, 1:])[0] for row in rows]
+    figured = judged(spec, choice, judge, mappings)
+    front = Front(spec, settings, names, _members(keeper, mappings, figured), found, figured.name)
+    if output is not None:
+        front.write(output)
+    return front
+
+
+def _searcher(
+    spec: Spec, settings: Settings, names: Sequence[str], runs: int, objective: Objective
+) -> Searcher:
+    if settings.searcher == FRONT_SEARCHER:
+        options = {**settings.options, "figures": ",".join(names)}
+        return make_searcher(FRONT_SEARCHER, spec, settings.seed, objective, options)
+    energy = dataclasses.replace(objective, metrics=("energy",))
+    weights = weightings(runs, len(names))
+    return ScalarisedSearcher(
+        lambda i: make_searcher(settings.searcher, spec, settings.seed + i, energy, settings.options),
+        weights,
+        lambda first: Figures(spec, first.space, names),
+    )
+
+
+class _Keeper(Searcher):
+    """Keeps the front of everything that its searcher is told, also when a recorded search is replayed."""
+
+    def __init__(self, spec: Spec, searcher: Searcher, names: Sequence[str]) -> None:
+        self._searcher = searcher
+        self.space, self.batch, self.precheck = searcher.space, searcher.batch, searcher.precheck
+        self.copyable = searcher.copyable
+        self._figures = Figures(spec, searcher.space, names)
+        self._samples = 0
+        self.archive = Archive(len(names), 1 + searcher.space.axes)
+
+    def ask(self, n: int) -> Int64[ndarray, "m axes"]:
+        """What the searcher proposes."""
+        return self._searcher.ask(n)
+
+    def tell(self, candidates: Int64[ndarray, "m axes"], outcome: Outcome) -> None:
+        """Keep what is on the front, and tell the searcher."""
+        numbers = np.arange(self._samples + 1, self._samples + len(candidates) + 1)
+        self._samples += len(candidates)
+        self.archive.add(self._figures(candidates, outcome), np.column_stack([numbers, candidates]))
+        self._searcher.tell(candidates, outcome)
+
+
+def _members(keeper: _Keeper, mappings: Sequence[Mapping], judged: Judged) -> tuple[Member, ...]:
+    archive = keeper.archive
+    order = np.lexsort(archive.points.T[::-1])
+    texts: Sequence[Map[str, str]] = judged.texts or [{}] * len(mappings)
+    members = []
+    for i, mapping, statistics, text in zip(order, mappings, judged.statistics, texts, strict=True):
+        found = Found(
+            mapping=mapping,
+            candidate=tuple(int(x) for x in archive.tags[i, 1:]),
+            sample=int(archive.tags[i, 0]),
+            cost=statistics.energy_pj * statistics.cycles,
+            cycles=statistics.cycles,
+            energy_pj=statistics.energy_pj,
+            utilization=statistics.utilization,
+        )
+        members.append(Member(found, tuple(float(x) for x in archive.points[i]), statistics, text))
+    return tuple(members)

@@ -1,0 +1,287 @@
+"""What a run folder says of itself, in a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError
+from ..model.outcome import Failure, Outcome
+from ..networks.folders import LAYERS
+from ..networks.result import FILE as NETWORK
+from ..networks.sweep import POINTS
+from ..networks.sweep_result import FILE as SWEEP
+from ..report.run_record import SUMMARY
+from ..run.folder import MANIFEST, TRACE, RunFolder
+from ..run.result import StopReason
+from ..run.trace import read_trace, sample_count
+
+FRONT, COMPARISON = "front.json", "compare.json"
+FINISHED, INTERRUPTED, RUNNING, BEGUN, DAMAGED = "finished", "interrupted", "running", "begun", "damaged"
+DEEPEST = 8
+"""Folders within folders that are looked into."""
+_RESULT_FILES = {"network": NETWORK, "sweep": SWEEP, "front": FRONT, "compare": COMPARISON}
+_NAMED = 5  # files that are named
+_FROM_TRACE = ("edp", "energy", "delay")
+
+
+@dataclass(frozen=True)
+class RunEntry:
+    """One run.
+
+    Attributes:
+        folder: where it is.
+        kind: ``search``, ``front``, ``network``, ``layer`` (of a network), ``sweep`` or ``compare``.
+        what: the machine and the layer or network, as the files are called, and what was set.
+        state: ``finished``, ``interrupted``, ``running``, ``begun`` (nothing evaluated yet) or ``damaged``.
+        stopped: why it ended, in the words of the search.
+        samples: mappings evaluated, ``valid`` of them valid where that is known.
+        best: least value of the objective: pJ·cycles for edp, pJ for energy, cycles for delay.
+        cycles: of the best mapping, or of the network, like ``energy_pj`` and ``edp``.
+        parts: layers of a network or points of a sweep, ``done`` of them done.
+        created: when the run began, ``changed``: when its trace or result last changed; UTC, ISO 8601.
+    """
+
+    folder: str
+    kind: str
+    what: str
+    state: str
+    searcher: str = ""
+    objective: str = ""
+    seed: int | None = None
+    samples: int = 0
+    valid: int | None = None
+    best: float | None = None
+    cycles: float | None = None
+    energy_pj: float | None = None
+    edp: float | None = None
+    parts: int | None = None
+    done: int | None = None
+    stopped: str = ""
+    evaluator: str = ""
+    created: str = ""
+    changed: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_runs(folders: Sequence[str | Path], *, inside: bool = False) -> list[RunEntry]:
+    """All runs in and below the folders, sorted by path.
+
+    Args:
+        folders: where to look.
+        inside: also the layers of networks and the points of sweeps.
+
+    Raises:
+        UsageError: a folder does not exist.
+    """
+    found: dict[Path, RunEntry] = {}
+    for name in folders:
+        path = Path(name)
+        if not path.is_dir():
+            raise UsageError(f"{path}: no such folder")
+        for folder in _run_folders(path, inside, DEEPEST):
+            found.setdefault(folder, read_entry(folder))
+    return [found[folder] for folder in sorted(found)]
+
+
+def _run_folders(path: Path, inside: bool, depth: int) -> Iterator[Path]:
+    try:
+        children = sorted(child for child in path.iterdir() if child.is_dir() and not child.is_symlink())
+        here = (path / MANIFEST).is_file() or (path / COMPARISON).is_file()
+    except OSError:  # not ours to read
+        return
+    if here:
+        yield path
+        children = [child for child in children if inside and child.name in (LAYERS, POINTS)]
+    if depth:
+        for child in children:
+            if not child.name.startswith("."):
+                yield from _run_folders(child, inside, depth - 1)
+
+
+def read_entry(folder: str | Path) -> RunEntry:
+    """The entry of one run folder; a folder that cannot be understood is ``damaged``, never an error."""
+    path = Path(folder)
+    manifest = _json(path / MANIFEST) or {}
+    if "manifest_version" not in manifest or not isinstance(manifest.get("arguments", {}), Mapping):
+        manifest = {}
+    kind = _kind(path, manifest)
+    result = _json(
+        path / {"network": NETWORK, "sweep": SWEEP, "front": FRONT, "compare": COMPARISON}.get(kind, SUMMARY)
+    )
+    if not manifest and kind != "compare":
+        return RunEntry(str(path), "search", "", DAMAGED)
+    read = {"network": _network, "sweep": _sweep, "compare": _compare}.get(kind, _search)
+    try:
+        figures = read(path, manifest, result)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        figures = {"state": DAMAGED}
+    arguments = manifest.get("arguments", {})
+    if RunFolder(path).busy:
+        figures["state"] = RUNNING
+    named = {"searcher": arguments.get("searcher"), "objective": arguments.get("objective"), **figures}
+    return RunEntry(
+        **{
+            "folder": str(path),
+            "kind": kind,
+            "what": _what(manifest, result or {}),
+            "seed": arguments.get("seed"),
+            "created": str(manifest.get("created", "")),
+            "changed": _changed(path),
+            "versions": manifest.get("versions", {}),
+            **{name: value for name, value in named.items() if value is not None},
+        }
+    )
+
+
+def _json(file: Path) -> dict[str, Any] | None:
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _kind(path: Path, manifest: Mapping[str, Any]) -> str:
+    if "kind" in manifest:
+        return str(manifest["kind"])
+    if not manifest and (path / COMPARISON).exists():
+        return "compare"
+    if "network" in manifest:
+        return "layer"
+    return "front" if manifest.get("arguments", {}).get("pareto") else "search"
+
+
+def _what(manifest: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    arguments = manifest.get("arguments", {})
+    files = [str(name) for name in arguments.get("files") or result.get("files") or []]
+    named = list(dict.fromkeys(_telling(Path(name)) for name in files))
+    shown = named if len(named) <= _NAMED else [*named[: _NAMED - 1], f"… {named[-1]}"]
+    values = [str(value) for value in arguments.get("values") or []]
+    return " · ".join([*shown, *values])
+
+
+def _telling(path: Path) -> str:
+    """``eyeriss_like`` of ``arch/eyeriss_like/ERT.yaml``: whichever of file and folder says more."""
+    stem = path.stem if path.suffix else path.name
+    return path.parent.name if stem in ("arch", "ERT", "ART", "architecture", "network") else stem
+
+
+def _search(path: Path, manifest: Mapping[str, Any], summary: Mapping[str, Any] | None) -> dict[str, Any]:
+    recorded = sample_count(path / TRACE)
+    if summary is None or recorded > int(summary["samples"]):
+        return _from_trace(path, recorded, str(manifest.get("arguments", {}).get("objective") or "edp"))
+    best = (summary.get("best") or summary.get("members") or [{}])[0]
+    return {
+        "state": _state(str(summary["stopped"])),
+        "stopped": str(summary["stopped"]),
+        "searcher": summary["searcher"],
+        "objective": summary.get("objective"),
+        "seed": summary["seed"],
+        "samples": int(summary["samples"]),
+        "valid": int(summary["valid"]),
+        "evaluator": summary.get("evaluator"),
+        "best": best.get("cost"),
+        "cycles": best.get("cycles"),
+        "energy_pj": best.get("energy_pj"),
+        "edp": best.get("edp"),
+    }
+
+
+def _from_trace(path: Path, recorded: int, objective: str) -> dict[str, Any]:
+    """An interrupted search that wrote no summary, or went on since: what its trace says."""
+    if not recorded:
+        return {"state": BEGUN}
+    header, batch = read_trace(path / TRACE)
+    ok = batch.outcome.failure == Failure.OK
+    figures = {
+        "state": INTERRUPTED,
+        "searcher": header.get("searcher"),
+        "objective": header.get("objective", objective),
+        "seed": header.get("seed"),
+        "evaluator": header.get("evaluator"),
+        "samples": recorded,
+        "valid": int(ok.sum()),
+    }
+    return {**figures, **_best_of(batch.outcome, ok, str(figures["objective"]))}
+
+
+def _best_of(outcome: Outcome, ok: np.ndarray, objective: str) -> dict[str, Any]:
+    if objective not in _FROM_TRACE or not ok.any():
+        return {}
+    cycles, energy = outcome.cycles.astype(np.float64), outcome.energy_pj
+    costs = np.where(ok, {"edp": energy * cycles, "energy": energy, "delay": cycles}[objective], np.inf)
+    i = int(np.argmin(costs))
+    return {
+        "best": float(costs[i]),
+        "cycles": int(cycles[i]),
+        "energy_pj": float(energy[i]),
+        "edp": float(energy[i] * cycles[i]),
+    }
+
+
+def _network(path: Path, manifest: Mapping[str, Any], result: Mapping[str, Any] | None) -> dict[str, Any]:
+    recorded = sum(sample_count(trace) for trace in sorted(path.glob(f"{LAYERS}/*/{TRACE}")))
+    parts = len(manifest.get("layers", {}))
+    if result is None or recorded > int(result["samples"]):
+        return {"state": INTERRUPTED if recorded else BEGUN, "samples": recorded, "parts": parts}
+    totals = result["totals"] or {}
+    figure = {"energy": "energy_pj", "delay": "cycles"}.get(str(result["objective"]).split(",")[0], "edp")
+    return {
+        "state": _state(str(result["stopped"])),
+        "stopped": str(result["stopped"]),
+        **{name: result[name] for name in ("searcher", "objective", "seed", "samples", "valid", "evaluator")},
+        "best": totals.get(figure),
+        "cycles": totals.get("cycles"),
+        "energy_pj": totals.get("energy_pj"),
+        "edp": totals.get("edp"),
+        "parts": len(result["layers"]),
+        "done": sum(layer["sample"] > 0 for layer in result["layers"]),
+    }
+
+
+def _sweep(path: Path, manifest: Mapping[str, Any], result: Mapping[str, Any] | None) -> dict[str, Any]:
+    if result is None:
+        return {"state": BEGUN, "parts": len(manifest.get("points", {}))}
+    points = result["points"]
+    best: Mapping[str, Any] = next((point for point in points if point["best"]), {})
+    ended = sum(point["status"] in ("done", "failed") for point in points)
+    figure = {"energy": "energy_pj", "delay": "cycles"}.get(str(result["objective"]).split(",")[0], "edp")
+    return {
+        "state": FINISHED if ended == len(points) else INTERRUPTED,
+        **{name: result[name] for name in ("searcher", "objective", "seed")},
+        "samples": sum(point["samples"] for point in points),
+        "best": best.get(figure),
+        "cycles": best.get("cycles"),
+        "energy_pj": best.get("energy_pj"),
+        "edp": best.get("edp"),
+        "parts": len(points),
+        "done": sum(point["status"] == "done" for point in points),
+    }
+
+
+def _compare(path: Path, manifest: Mapping[str, Any], result: Mapping[str, Any] | None) -> dict[str, Any]:
+    found = result or {}
+    return {"state": FINISHED if result else BEGUN, "samples": int(found.get("samples") or 0)}
+
+
+def _state(stopped: str) -> str:
+    return INTERRUPTED if stopped == StopReason.INTERRUPTED.value else FINISHED
+
+
+def _changed(path: Path) -> str:
+    """Of the newest of its files that grow or are written at the end."""
+    times = []
+    for file in (TRACE, SUMMARY, NETWORK, SWEEP, FRONT, COMPARISON, MANIFEST):
+        try:
+            times.append((path / file).stat().st_mtime)
+        except OSError:
+            continue
+    newest = datetime.fromtimestamp(max(times, default=0.0), timezone.utc)
+    return newest.isoformat(timespec="seconds")

@@ -1,0 +1,102 @@
+"""The command line: arguments to calls; no logic. Heavy modules are imported by the commands, not here."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .. import interruption
+from ..errors import TimeloopMarlError
+from . import arguments, streams
+
+DROP_INS = ("model", "mapper")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        The exit code: 0 done, 1 no valid mapping or differing rows, 2 wrong input or nowhere to write, 130 interrupted
+        by Ctrl-C, 143 by SIGTERM, 141 nobody reads the output any more.
+    """
+    streams.prepare()
+    try:
+        with interruption.terminable():
+            code = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()  # here, where a full disk or a closed pipe can still be answered
+    except TimeloopMarlError as error:
+        print(f"timeloop-marl: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("timeloop-marl: interrupted", file=sys.stderr)
+        return interruption.exit_status()
+    except BrokenPipeError:
+        streams.drop_output()  # the reader of our output has gone (`| head`): end quietly
+        return 141
+    except OSError as error:
+        streams.drop_output()
+        print(
+            f"timeloop-marl: {error.filename or 'standard output'}: {error.strerror or error}",
+            file=sys.stderr,
+        )
+        return 2
+    return code
+
+
+def program() -> int:
+    """``main`` as a process of its own: once its work is done and said, Ctrl-C no longer disturbs how Python ends."""
+    code = main()
+    interruption.leave()
+    return code
+
+
+def _run(given: list[str]) -> int:
+    if given and given[0] in DROP_INS:
+        return _drop_in(given[0], given[1:])
+    options = _parser().parse_args(given)
+    from . import commands
+
+    return commands.run(options)
+
+
+def _drop_in(name: str, given: Sequence[str]) -> int:
+    from . import dropin
+
+    program = dropin.run_model if name == "model" else dropin.run_mapper
+    return program(given, environ=os.environ, stdout=sys.stdout, stderr=sys.stderr, cwd=Path.cwd())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="timeloop-marl",
+        description="Find good mappings for Timeloop/Accelergy designs.",
+        epilog="'timeloop-marl COMMAND --help' explains a command. "
+        "'model' and 'mapper' take exactly the arguments of timeloop-model and timeloop-mapper.",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and end")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    arguments.add_all(commands)
+    commands.add_parser(
+        "model", help="drop-in for timeloop-model: same arguments, same files", add_help=False
+    )
+    commands.add_parser(
+        "mapper", help="drop-in for timeloop-mapper: same arguments, same files", add_help=False
+    )
+    return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked: the metadata lookup is not free."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"timeloop-marl {version('timeloop-marl')}")
+        parser.exit()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

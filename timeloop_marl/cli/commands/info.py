@@ -1,0 +1,219 @@
+"""``timeloop-marl info``: what was understood of the input, and how hard the search will be."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+from rich.table import Table
+
+from ...api.search import expand
+from ...evaluators.native import NativeEvaluator
+from ...flattening import check_flattening
+from ...mapspace.axes import LearnersMapspace
+from ...mapspace.diagnosis import Severity, diagnose
+from ...mapspace.patterns import level_label
+from ...mapspace.timeloop import TimeloopMapspace
+from ...model.outcome import Failure
+from ...specs.architecture import StorageLevel
+from ...specs.constraints import LoopConstraint
+from ...specs.spec import Spec
+from .inputs import parse_values, print_notices, read_inputs
+from .screen import Screen, console
+
+_PROBES = 2000
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print it all.
+
+    Raises:
+        InfeasibleError: the constraints leave no mapping; what else was found about them is printed before.
+    """
+    if options.flattening:
+        return _flattening(options)
+    _, spec = read_inputs(options)
+    print_notices(spec)
+    screen = console()
+    _print_problem(screen, spec)
+    screen.print("\nlevels, outermost first", _levels(spec))
+    screen.print("\nbandwidth and energy, per instance", _rates(spec))
+    if spec.constraints.loops:
+        screen.print("\nloop constraints (orders from the inside out)", _constraints(spec))
+    screen.print()
+    findings = diagnose(spec)
+    fatal = next((finding for finding in findings if finding.severity is Severity.ERROR), None)
+    for finding in findings:
+        if finding is not fatal:
+            screen.print(f"{finding.severity.value}: {finding}")
+    if fatal is not None:
+        raise fatal.as_error()
+    _print_mapspace(screen, spec)
+    return 0
+
+
+def _flattening(options: argparse.Namespace) -> int:
+    """Ours against that of the installed front end; 0 if both are alike."""
+    values = parse_values(options.values, "--set")
+    check = check_flattening(expand(options.files), values)
+    print(check.summary())
+    for difference in check.differences:
+        print(f"  {difference}")
+    return 0 if check.agree else 1
+
+
+def _print_problem(screen: Screen, spec: Spec) -> None:
+    problem = spec.problem
+    bounds = " ".join(f"{name}={bound}" for name, bound in zip(problem.dims, problem.bounds))
+    screen.print(f"problem {problem.name}: {bounds}; {problem.operations:,} computes")
+    for space in problem.data_spaces:
+        ranks = "][".join(
+            "+".join(
+                (f"{term.coefficient}*" if term.coefficient != 1 else "") + problem.dims[term.dim]
+                for term in rank
+            )
+            for rank in space.ranks
+        )
+        screen.print(f"  {space.name}[{ranks}]{' (read-write)' if space.read_write else ''}")
+    screen.print(f"energies: {spec.energies.origin}")
+
+
+def _table(titles: Sequence[str], folding: Sequence[str]) -> Table:
+    """A table in which only these columns are folded when the terminal is narrow."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in titles:
+        table.add_column(title, overflow="fold", no_wrap=title not in folding)
+    return table
+
+
+def _levels(spec: Spec) -> Table:
+    table = _table(
+        ("level", "words", "bits", "instances", "mesh", "fan-out", "keeps (?: free)"), ("keeps (?: free)",)
+    )
+    architecture = spec.architecture
+    for s in reversed(range(len(architecture.storage))):
+        level = architecture.storage[s]
+        size = "unlimited" if level.effective_size is None else f"{level.effective_size:,}"
+        fanout = f"{architecture.fanout_x(s)}x{architecture.fanout_y(s)}"
+        table.add_row(
+            level.name, size, str(level.word_bits), str(level.instances), f"{level.mesh_x}x{level.mesh_y}",
+            "" if fanout == "1x1" else fanout, _keeps(spec, s),
+        )  # fmt: skip
+    compute = architecture.compute
+    mesh = f"{compute.mesh_x}x{compute.mesh_y}"
+    table.add_row(compute.name, "", str(compute.word_bits), str(compute.instances), mesh, "", "")
+    return table
+
+
+def _rates(spec: Spec) -> Table:
+    """Bandwidths in words per cycle and instance, energies in pJ per access."""
+    table = _table(("level", "words/cycle read/write/shared", "pJ read/fill/update"), ())
+    for s in reversed(range(len(spec.architecture.storage))):
+        level, energy = spec.architecture.storage[s], spec.energies.storage[s]
+        energies = f"{energy.read:.4g}/{energy.fill:.4g}/{energy.update:.4g}"
+        table.add_row(level.name, _bandwidth(level), energies)
+    table.add_row(spec.architecture.compute.name, "", f"{spec.energies.compute:.4g}")
+    return table
+
+
+def _bandwidth(level: StorageLevel) -> str:
+    given = (level.read_bandwidth, level.write_bandwidth, level.shared_bandwidth)
+    if all(value is None for value in given):
+        return ""
+    return "/".join("-" if value is None else f"{value:g}" for value in given)
+
+
+def _keeps(spec: Spec, s: int) -> str:
+    marks = {"0": "", "1": "{}", "X": "{}?"}
+    bypass = spec.constraints.bypass
+    names = [
+        marks[bypass[p][s] if bypass else "X"].format(space.name)
+        for p, space in enumerate(spec.problem.data_spaces)
+    ]
+    return " ".join(name for name in names if name)
+
+
+def _constraints(spec: Spec) -> Table:
+    table = _table(("tiling level", "factors", "order", "split", "from"), ("tiling level", "factors"))
+    for tiling, rule in sorted(
+        spec.constraints.loops.items(), key=lambda item: (-item[0].storage, item[0].spatial)
+    ):
+        table.add_row(
+            level_label(spec.architecture, tiling), _factors(spec, rule), _permutation(spec, rule),
+            "" if rule.split is None else str(rule.split), _place(rule.source),
+        )  # fmt: skip
+    return table
+
+
+def _place(source: str) -> str:
+    """``arch.yaml:17`` of ``arch/eyeriss_like/arch.yaml:17: architecture.nodes[3]``."""
+    lines = [re.sub(r"^(?:.*[/\\])?(.+?:\d+): .*$", r"\1", part) for part in source.split("; ")]
+    return " ".join(dict.fromkeys(lines))
+
+
+def _factors(spec: Spec, rule: LoopConstraint) -> str:
+    dims = spec.problem.dims
+    kinds = (("=", rule.fixed), (">=", rule.minimum), ("<=", rule.maximum))
+    return " ".join(
+        f"{dims[d]}{sign}{value}" for sign, values in kinds for d, value in sorted(values.items())
+    )
+
+
+def _permutation(spec: Spec, rule: LoopConstraint) -> str:
+    if rule.prefix is None:
+        return ""
+    dims = spec.problem.dims
+    inner = "".join(dims[d] for d in rule.prefix)
+    outer = "".join(dims[d] for d in rule.suffix)
+    return f"{inner} … {outer}" if len(inner) + len(outer) < len(dims) else inner + outer
+
+
+def _print_mapspace(screen: Screen, spec: Spec) -> None:
+    space = TimeloopMapspace(spec)
+    sizes = space.sizes
+    screen.print(
+        f"Timeloop's mapspace: {space.size:.4g} mappings (factors {sizes.index_factorization:,} x orders "
+        f"{sizes.loop_permutation:,} x splits {sizes.spatial:,} x bypasses {sizes.datatype_bypass:,})"
+    )
+    learners = LearnersMapspace(spec)
+    screen.print(f"learners' view: {learners.axes} axes, 10^{learners.log10_size:.1f} rows")
+    if spec.beyond is not None:
+        screen.print("validity and spread: not estimated, only the real Timeloop evaluates this design")
+        return
+    evaluator = NativeEvaluator(spec)
+    evaluator.warm_up(lambda text: print(text, file=sys.stderr, flush=True))
+    rng = np.random.default_rng(0)
+    blind = _valid_share(space, evaluator, rng)
+    outcome = evaluator(learners.decode(learners.sample(_PROBES, rng)))
+    ok = outcome.failure == Failure.OK
+    screen.print(
+        f"valid: {blind:.2%} of Timeloop's random mappings, {ok.mean():.2%} of our random draws ({_PROBES} each)"
+    )
+    if ok.any():
+        edp = outcome.energy_pj[ok] * outcome.cycles[ok]
+        spread = float(np.median(edp) / edp.min())
+        screen.print(
+            f"spread: the median random mapping has {spread:.3g} times the EDP of the best of {_PROBES}"
+        )
+        screen.print(f"expected difficulty: {_difficulty(learners.log10_size, spread)}")
+
+
+def _valid_share(space: TimeloopMapspace, evaluator: NativeEvaluator, rng: np.random.Generator) -> float:
+    batch = space.decode(space.sample(rng, _PROBES))
+    built = space.construction_failures(batch) < 0
+    outcome = evaluator(batch)
+    return float((built & (outcome.failure == Failure.OK)).mean())
+
+
+def _difficulty(log10_size: float, spread: float) -> str:
+    """In words; the thresholds separate the machines of arch/ on ResNet-18 (docs/searchers.md)."""
+    if log10_size < 6:
+        return "small enough to be searched completely"
+    if log10_size < 25 and spread < 10:
+        return "easy: a few hundred samples"
+    if log10_size < 45:
+        return "medium: a few thousand samples"
+    return "hard: ten thousand samples and more"

@@ -1,0 +1,128 @@
+"""``timeloop-marl optimum``: the best mapping there is, with the proof, or with the gap that is still open."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Callable
+
+from rich.console import Console
+
+from ...api.optimum import OptimumResult, optimum
+from ...errors import UsageError
+from ...interruption import exit_status
+from ...optimal.frontier import Frontier
+from ...optimal.proof import Start
+from ...report.terminal import result_view
+from ...run.folder import INPUTS, RunFolder
+from ...run.options import read_settings
+from ...run.result import StopReason
+from ...specs.writing import document as document_of
+from ...specs.writing import yaml_text
+from .backend import device_of
+from .inputs import print_notices, read_inputs
+from .screen import console
+
+_RECORDED = ("files", "values", "rules", "objective", "searcher", "samples", "seed")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prove; 0 if a valid mapping was found, 1 if not, 130 or 143 if it was interrupted."""
+    folder = RunFolder(options.output)
+    if options.resume and (folder.started or not options.files):
+        recorded = folder.read_manifest().get("arguments", {})
+        for name in _RECORDED:
+            if name in recorded and (getattr(options, name) in (None, []) or name == "rules"):
+                setattr(options, name, recorded[name])
+    if not options.files:
+        raise UsageError("no input files: give the architecture, problem, ... (only --resume goes without)")
+    document, spec = read_inputs(options)
+    print_notices(spec)
+    start = _start(options)
+    objective = options.objective or read_settings(document).objective
+    folder.create()
+    with folder.locked():
+        if folder.started and not options.resume:
+            raise UsageError(
+                f"{folder.path}: holds a run already; go on with it by --resume, or choose another -o folder"
+            )
+        if not folder.started:
+            folder.write(INPUTS, yaml_text(document_of(spec)))
+            folder.write_manifest({"arguments": {name: getattr(options, name) for name in _RECORDED}})
+        result = optimum(
+            spec,
+            objective=objective,
+            seconds=options.seconds,
+            gap=(options.gap or 0.0) / 100,
+            jobs=options.jobs,
+            start=start,
+            output=folder.path,
+            resume=options.resume,
+            on_round=None if options.quiet else _progress(),
+        )
+    return _finish(folder, result, options)
+
+
+def _start(options: argparse.Namespace) -> Start:
+    default = Start()
+    return Start(
+        options.searcher or default.searcher,
+        default.samples if options.samples is None else options.samples,
+        default.seed if options.seed is None else options.seed,
+        device_of(options),
+    )
+
+
+def _progress() -> Callable[[Frontier], None]:
+    """One line every few seconds, or one that is rewritten on a terminal."""
+    errors = Console(stderr=True)
+    every = 0.5 if errors.is_terminal else 10.0
+    last = time.monotonic()
+
+    def show(frontier: Frontier) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < every and not frontier.proven:
+            return
+        last = now
+        text = _state(frontier)
+        if errors.is_terminal:
+            sys.stderr.write(f"\r\x1b[K{text}" + ("\r\x1b[K" if frontier.proven else ""))
+            sys.stderr.flush()
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    return show
+
+
+def _state(frontier: Frontier) -> str:
+    best = "nothing valid yet" if frontier.best is None else f"best {frontier.cost:.6g}"
+    return (
+        f"{frontier.seconds:.0f} s · {best} · bound {frontier.bound:.6g} · gap {frontier.gap:.2%} · "
+        f"{len(frontier.pieces):,} open · {frontier.counts['nodes']:,} bounds"
+    )
+
+
+def _finish(folder: RunFolder, result: OptimumResult, options: argparse.Namespace) -> int:
+    frontier = result.proof.frontier
+    verdict = {
+        "optimal": f"optimal: no mapping has a lower {result.proof.objective.name}",
+        "infeasible": "proven: no mapping is valid",
+        "open": f"not proven: {result.gap:.2%} of the cost are still open ({result.proof.reason.value})",
+    }[result.status()]
+    print(
+        f"{verdict}; {frontier.seconds:.1f} s, {frontier.counts['nodes']:,} bounds, "
+        f"{frontier.counts['evaluated']:,} mappings evaluated"
+    )
+    interrupted = result.proof.reason is StopReason.INTERRUPTED
+    if not result.proven:
+        again = f"timeloop-marl optimum --resume -o {shlex.quote(str(folder.path))}"
+        print(f"nothing is lost, go on with: {again}", file=sys.stderr)
+    if result.found and not options.quiet:
+        console().print(result_view(result.spec, result.mapping, result.best))
+    print(f"results in {folder.path}")
+    if interrupted:
+        return exit_status()
+    return 0 if result.found else 1

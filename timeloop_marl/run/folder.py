@@ -1,0 +1,129 @@
+"""The folder of one run: manifest, inputs as understood, trace, results. Nothing is written outside it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from ..versions import versions
+
+MANIFEST = "run.json"
+INPUTS = "inputs.yaml"
+TRACE = "trace.bin"
+AGENTS = "agents.json"
+LOCK = ".lock"
+MANIFEST_VERSION = 1
+
+
+class RunFolder:
+    """A directory that holds everything about one search. Files appear whole or not at all."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @property
+    def trace(self) -> Path:
+        """Every evaluated sample, in order (``timeloop_marl.run.trace``)."""
+        return self.path / TRACE
+
+    @property
+    def inputs(self) -> Path:
+        """The input as understood: one flat document that timeloop-model and timeloop-mapper accept, too."""
+        return self.path / INPUTS
+
+    @property
+    def started(self) -> bool:
+        """Whether a run has been recorded here."""
+        return (self.path / MANIFEST).exists()
+
+    def create(self) -> None:
+        """Make the folder, with one clear error if that is not possible."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise UsageError(
+                f"{self.path}: cannot make the output folder: a file is in its place; choose another with -o"
+            ) from None
+        except OSError as error:
+            raise UsageError(f"{self.path}: cannot make the output folder: {error.strerror}") from error
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        """Write a file atomically; a reader never sees half of it, also after kill -9 or on a full disk."""
+        target = self.path / name
+        data = content.encode() if isinstance(content, str) else content
+        try:
+            handle, temporary = tempfile.mkstemp(dir=self.path, prefix=f".{name}.")
+            try:
+                with os.fdopen(handle, "wb") as stream:
+                    stream.write(data)
+                Path(temporary).chmod(0o644)
+                Path(temporary).replace(target)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise UsageError(f"{target}: cannot write: {error.strerror}") from error
+        return target
+
+    @property
+    def busy(self) -> bool:
+        """Whether some process holds the folder now."""
+        import fcntl
+
+        try:
+            with (self.path / LOCK).open("r") as stream:
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            return error.errno in (errno.EWOULDBLOCK, errno.EACCES)
+        return False
+
+    def write_manifest(self, content: Mapping[str, Any]) -> None:
+        """Record what is run: kind, arguments, versions, and when that was first done."""
+        created = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        if self.started:
+            created = str(self.read_manifest().get("created", created))
+        record = {"manifest_version": MANIFEST_VERSION, **content, "created": created, "versions": versions()}
+        self.write(MANIFEST, json.dumps(record, indent=2) + "\n")
+
+    def read_manifest(self) -> dict[str, Any]:
+        """What was recorded; ``UsageError`` if there is no run here or the file is damaged."""
+        file = self.path / MANIFEST
+        try:
+            record = json.loads(file.read_text())
+        except FileNotFoundError:
+            raise UsageError(f"{self.path}: there is no run to resume here ({MANIFEST} is missing)") from None
+        except OSError as error:
+            raise UsageError(f"{file}: cannot read: {error.strerror}") from error
+        except (ValueError, RecursionError):
+            raise UsageError(f"{file}: not a readable run manifest; start anew in another folder") from None
+        if not isinstance(record, dict) or record.get("manifest_version") != MANIFEST_VERSION:
+            raise UsageError(f"{file}: not a manifest of this version of timeloop-marl")
+        return record
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder: a second process that wants to write here gets a clear error instead of a mixed trace."""
+        import fcntl
+
+        try:
+            stream = (self.path / LOCK).open("w")
+        except OSError as error:
+            raise UsageError(f"{self.path}: cannot write into this folder: {error.strerror}") from error
+        with stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UsageError(
+                    f"{self.path}: another run is writing here; choose another -o folder"
+                ) from None
+            yield

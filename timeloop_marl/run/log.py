@@ -1,0 +1,114 @@
+"""The log of a run: one JSON object a line, readable while the run goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from .result import Progress, SearchResult
+
+LOG = "log.jsonl"
+_SECONDS = 1.0  # between entries about progress
+
+
+class EventLog:
+    """Appends entries with time, ``event`` and figures. A resumed run goes on in the same file.
+
+    A log that cannot be written ends silently: the trace, which must not be lost, complains about a full disk itself.
+    """
+
+    def __init__(self, file: str | Path) -> None:
+        self._start = time.monotonic()
+        try:
+            self._descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError:
+            self._descriptor = -1
+
+    def write(self, event: str, **figures: Any) -> None:
+        """One entry; on return it is with the operating system, whatever happens to this process."""
+        if self._descriptor < 0:
+            return
+        entry = {
+            "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            "seconds": round(time.monotonic() - self._start, 3),
+            "event": event,
+            **figures,
+        }
+        try:
+            os.write(self._descriptor, (json.dumps(entry) + "\n").encode())
+        except OSError:
+            self.close()
+
+    def close(self) -> None:
+        """End it."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+class SearchLog:
+    """The entries of a search: start, compile, replayed, progress, best, end.
+
+    Args:
+        entropy: that of the agents, nats per choice, where the searcher has any.
+    """
+
+    def __init__(self, log: EventLog, entropy: Callable[[], float | None] | None = None) -> None:
+        self._log, self._entropy = log, entropy
+        self._next, self._replayed = 0.0, False
+
+    def start(self, figures: Mapping[str, Any], announced: Sequence[str] = ()) -> None:
+        """What is searched, with what, for how long; and what was said while it was prepared."""
+        self._log.write("start", **figures)
+        for text in announced:
+            self._log.write("compile", text=text)
+
+    def update(self, progress: Progress) -> None:
+        """A batch: every improvement, and now and then how far it is."""
+        if progress.replayed:
+            self._replayed = True
+            return
+        if self._replayed:
+            self._log.write("resumed", samples=progress.samples)
+            self._replayed = False
+        if progress.improved:
+            self._log.write("best", **self._figures(progress))
+        elif time.monotonic() >= self._next:
+            self._log.write("progress", **self._figures(progress))
+        else:
+            return
+        self._next = time.monotonic() + _SECONDS
+
+    def _figures(self, progress: Progress) -> dict[str, Any]:
+        entropy = self._entropy() if self._entropy is not None else None
+        return _figures(progress) | ({} if entropy is None else {"entropy": entropy})
+
+    def end(self, result: SearchResult) -> None:
+        """Why and with what it ended."""
+        best = result.best[0] if result.best else None
+        event = "interruption" if result.reason.name == "INTERRUPTED" else "end"
+        self._log.write(
+            event,
+            reason=result.reason.value,
+            samples=result.samples,
+            valid=result.valid,
+            search_seconds=round(result.seconds, 3),
+            cost=best.cost if best else None,
+        )
+        self._log.close()
+
+
+def _figures(progress: Progress) -> dict[str, Any]:
+    return {
+        "samples": progress.samples,
+        "valid": progress.valid,
+        "cost": progress.cost if progress.valid else None,
+        "cycles": progress.cycles,
+        "energy_pj": progress.energy_pj,
+        "samples_per_second": round(progress.samples_per_second, 1),
+    }

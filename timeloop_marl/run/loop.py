@@ -1,0 +1,297 @@
+"""THE search loop: ask, evaluate, record, tell; budgets, stopping, progress, resume.
+
+Every evaluated sample is in the trace before the searcher hears of it. Searchers are deterministic, so a resumed search
+replays the trace through ``ask`` and ``tell`` and stands exactly where the killed one stood.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64
+from numpy import ndarray
+
+from ..errors import UsageError
+from ..evaluators.ahead import AheadEvaluator
+from ..evaluators.base import Evaluator
+from ..interruption import watched
+from ..model.outcome import Outcome
+from ..objective import Objective
+from ..searchers.base import Searcher, Space
+from .foresight import foresight
+from .result import Progress, SearchResult, StopReason, Tally
+from .trace import TraceBatch, TraceReader, TraceWriter
+
+# Also compared on resume, one by one, so that the message can name what differs.
+_SIZES = ("axes", "accesses")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When to stop; ``None`` = no such limit. A search without any limit runs until its searcher is exhausted.
+
+    ``samples`` counts every evaluated mapping, valid or not; ``stagnation``: samples since the last improvement;
+    ``seconds``: wall clock of the search, summed over resumed runs; ``target``: objective value to reach.
+    """
+
+    samples: int | None = 2000
+    valid_samples: int | None = None
+    seconds: float | None = None
+    target: float | None = None
+    stagnation: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("samples", "valid_samples", "seconds", "stagnation"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise UsageError(f"budget: {name} must be greater than 0, got {value}")
+
+
+@dataclass(frozen=True)
+class TraceFile:
+    """Where to record a search, what identifies it (searcher, seed, inputs, …), and whether to go on with it."""
+
+    path: Path
+    identity: Mapping[str, Any] = field(default_factory=dict)
+    resume: bool = False
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Session:
+    """A search that may be run for a while, put aside (pickled, if its searcher can be), and gone on with.
+
+    Going on takes no replay, unlike ``search`` with a trace to resume.
+    """
+
+    def __init__(self, space: Space, searcher: Searcher, objective: Objective, *, top: int = 1) -> None:
+        if top < 1:
+            raise UsageError(f"top must be at least 1, got {top}")
+        self.space, self.searcher, self.objective = space, searcher, objective
+        self.tally = Tally(space, objective, top)
+        self._end: int | None = None  # of the trace when the session was put aside
+
+    def continues(self, path: Path) -> bool:
+        """Whether the trace at ``path`` ends where this session was put aside."""
+        return self._end is not None and path.exists() and path.stat().st_size == self._end
+
+    def run(
+        self,
+        evaluator: Evaluator,
+        budget: Budget,
+        *,
+        trace: TraceFile | None = None,
+        largest_batch: int | None = None,
+        on_progress: OnProgress | None = None,
+        stop: Callable[[], bool] | None = None,
+        predictor: Callable[[], Evaluator] | None = None,
+    ) -> SearchResult:
+        """Run until the budget, which counts from the session's first sample on, is spent.
+
+        ``stop``: asked before every batch; true ends it as an interruption. The rest as in ``search``.
+        """
+        loop = _Loop(self.space, self.searcher, evaluator, self.objective, budget, self.tally, on_progress)
+        loop.largest_batch = largest_batch
+        with _record(trace, self._end) as record, watched() as interrupted:
+            if record is not None and record.reader is not None:
+                if self._end is None:
+                    loop.replay(record.reader)
+                record.check_tail(self.tally)
+            if predictor is not None and isinstance(evaluator, AheadEvaluator):
+                loop.look_ahead(evaluator, predictor)
+            reason = loop.run(record, lambda: interrupted() or (stop is not None and stop()))
+        if trace is not None and trace.path.exists():
+            self._end = trace.path.stat().st_size
+        return self.tally.result(reason)
+
+
+def search(
+    space: Space,
+    searcher: Searcher,
+    evaluator: Evaluator,
+    objective: Objective,
+    budget: Budget | None = None,
+    *,
+    trace: TraceFile | None = None,
+    top: int = 1,
+    largest_batch: int | None = None,
+    on_progress: OnProgress | None = None,
+    predictor: Callable[[], Evaluator] | None = None,
+) -> SearchResult:
+    """Run a search to the end of its budget.
+
+    Args:
+        space: decodes the searcher's rows.
+        top: how many distinct best mappings to return.
+        largest_batch: ask for at most so many at once, for evaluators that take their time.
+        on_progress: called after every batch, replayed ones included.
+        predictor: makes an evaluator that is quick and as a rule right, for an ``AheadEvaluator`` that would rather
+            begin with the next batch than wait for the rest of this one; changes no result.
+
+    Returns:
+        Best mappings, trajectory and counts. SIGINT and SIGTERM stop it after the running batch, with nothing lost;
+        a second SIGINT raises ``KeyboardInterrupt`` at once (the trace is whole all the same).
+
+    Raises:
+        UsageError: the trace exists and ``resume`` is off, belongs to another search, or cannot be written.
+    """
+    session = Session(space, searcher, objective, top=top)
+    return session.run(
+        evaluator,
+        budget or Budget(),
+        trace=trace,
+        largest_batch=largest_batch,
+        on_progress=on_progress,
+        predictor=predictor,
+    )
+
+
+class _Record:
+    """The trace file of one search; the file is made when the first batch arrives."""
+
+    def __init__(self, trace: TraceFile, end: int | None) -> None:
+        self._trace = trace
+        self.reader: TraceReader | None = None
+        self._writer: TraceWriter | None = None
+        if trace.path.exists():
+            if not trace.resume and end is None:
+                raise UsageError(
+                    f"{trace.path}: there is a trace already; resume it, or choose another folder"
+                )
+            self.reader = TraceReader(trace.path)
+            _check_identity(trace, self.reader.header)
+            if end is not None:
+                self.reader.skip_to(end)
+
+    def check_tail(self, tally: Tally) -> None:
+        """Cut off what a killed process left half-written, once everything before it was replayed."""
+        if self.reader is not None:
+            tally.dropped_bytes = self.reader.dropped
+            self._writer = TraceWriter.append_to(self.reader)
+
+    def append(self, batch: TraceBatch) -> None:
+        if self._writer is None:
+            accesses = batch.outcome.accesses
+            sizes = (batch.candidates.shape[1], 0 if accesses is None else accesses.shape[1])
+            header = {**self._trace.identity, **dict(zip(_SIZES, sizes))}
+            self._writer = TraceWriter.create(self._trace.path, header)
+        self._writer.append(batch)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _check_identity(trace: TraceFile, header: Mapping[str, Any]) -> None:
+    identity = json.loads(json.dumps(dict(trace.identity)))  # as the header was written: lists for tuples
+    for key in sorted({*identity, *header} - {*_SIZES, "versions"}):
+        if identity.get(key) != header.get(key):
+            raise UsageError(
+                f"{trace.path}: cannot resume: {key} was {header.get(key)!r} when the search began, "
+                f"now it is {identity.get(key)!r}"
+            )
+    recorded, now = header.get("versions", {}), identity.get("versions", {})
+    if recorded.get("timeloop-marl") != now.get("timeloop-marl"):
+        raise UsageError(
+            f"{trace.path}: cannot resume: recorded by timeloop-marl {recorded.get('timeloop-marl')}, this is "
+            f"{now.get('timeloop-marl')}; go on with the recorded version, or start anew in another folder"
+        )
+
+
+@contextmanager
+def _record(trace: TraceFile | None, end: int | None) -> Iterator[_Record | None]:
+    if trace is None:
+        yield None
+        return
+    record = _Record(trace, end)
+    try:
+        yield record
+    finally:
+        record.close()
+
+
+class _Loop:
+    def __init__(
+        self,
+        space: Space,
+        searcher: Searcher,
+        evaluator: Evaluator,
+        objective: Objective,
+        budget: Budget,
+        tally: Tally,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self.space, self.searcher, self.evaluator = space, searcher, evaluator
+        self.objective, self.budget, self.tally, self.on_progress = objective, budget, tally, on_progress
+        self.largest_batch: int | None = None
+
+    def replay(self, reader: TraceReader) -> None:
+        """Bring the searcher to the state in which the recorded search ended, evaluating nothing."""
+        for batch in reader.batches():
+            rows = self.searcher.ask(batch.asked)
+            if not np.array_equal(rows, batch.candidates):
+                raise UsageError(
+                    f"{reader.path}: cannot resume: from sample {self.tally.samples + 1} on the searcher proposes "
+                    f"other candidates than were recorded; versions then: {reader.header.get('versions', 'unknown')}"
+                )
+            self.searcher.tell(rows, batch.outcome)
+            self._count(rows, batch.outcome, batch.seconds, replayed=True)
+
+    def run(self, record: _Record | None, interrupted: Callable[[], bool]) -> StopReason:
+        """Ask, evaluate, record, tell until something says stop."""
+        before, start = self.tally.seconds, time.monotonic()
+        while True:
+            elapsed = before + time.monotonic() - start
+            reason = StopReason.INTERRUPTED if interrupted() else self._stop(elapsed)
+            if reason is not None:
+                return reason
+            asked = self._batch_size(self.searcher, self.tally.samples, self.tally.valid)
+            rows = self.searcher.ask(asked)
+            if len(rows) == 0:
+                return StopReason.EXHAUSTED
+            outcome = self.evaluator(self.space.decode(rows))
+            elapsed = before + time.monotonic() - start
+            if record is not None:
+                record.append(TraceBatch(rows, outcome, asked, elapsed))
+            self.searcher.tell(rows, outcome)
+            self._count(rows, outcome, elapsed, replayed=False)
+
+    def look_ahead(self, evaluator: AheadEvaluator, predictor: Callable[[], Evaluator]) -> None:
+        """Let the evaluator know what will be asked, as far as outcomes are as predicted."""
+        ahead = foresight(self.searcher, predictor, self._batch_size, self.tally.samples, self.tally.valid)
+        if ahead is not None:
+            evaluator.expect(ahead)
+
+    def _batch_size(self, searcher: Searcher, samples: int, valid: int) -> int:
+        size = min(searcher.batch, self.largest_batch or searcher.batch)
+        if self.budget.samples is not None:
+            size = min(size, self.budget.samples - samples)
+        if self.budget.valid_samples is not None:
+            size = min(size, self.budget.valid_samples - valid)
+        return size
+
+    def _stop(self, elapsed: float) -> StopReason | None:
+        budget, tally = self.budget, self.tally
+        checks = (
+            (StopReason.TARGET, budget.target, budget.target is not None and tally.cost <= budget.target),
+            (StopReason.SAMPLES, budget.samples, tally.samples >= (budget.samples or 0)),
+            (StopReason.VALID_SAMPLES, budget.valid_samples, tally.valid >= (budget.valid_samples or 0)),
+            (StopReason.SECONDS, budget.seconds, elapsed >= (budget.seconds or 0)),
+            (StopReason.STAGNATION, budget.stagnation, tally.stagnant >= (budget.stagnation or 0)),
+        )
+        return next((reason for reason, limit, reached in checks if limit is not None and reached), None)
+
+    def _count(
+        self, rows: Int64[ndarray, "m axes"], outcome: Outcome, seconds: float, *, replayed: bool
+    ) -> None:
+        improved = self.tally.add(rows, outcome, seconds)
+        if self.on_progress is not None:
+            self.on_progress(self.tally.progress(improved=improved, replayed=replayed))

@@ -1,1 +1,0 @@
-"""Run folders as things: found, listed, compared."""

@@ -1,1 +1,0 @@
-"""Many machines, or one machine with many settings: a matrix of runs, and what they cost."""
