@@ -28,8 +28,7 @@ from networks import MACHINES, NETWORKS, RESULTS, ROOT, inputs, layers_of
 
 import timeloop_marl as tm
 from timeloop_marl.networks import rounds
-from timeloop_marl.networks.budget import Standing, first_samples, next_targets
-from timeloop_marl.networks.course import Course, Step
+from timeloop_marl.networks.budget import Course, Standing, Step, first_samples, next_targets
 
 BUDGETS = (20, 32, 40, 50, 64, 80, 100, 150)
 GOAL = 1.01

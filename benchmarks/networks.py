@@ -35,9 +35,8 @@ from network_tables import quick_table, table
 
 from timeloop_marl.comparison.runs import Limit, run_timeloop
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.networks.layers import Layer, read_layers
+from timeloop_marl.networks.layers import Layer, read_layers, sort_sources
 from timeloop_marl.networks.result import read_network
-from timeloop_marl.networks.sources import sort_sources
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.searchers.timeloop import ALGORITHMS
 from timeloop_marl.specs.spec import ModelOptions

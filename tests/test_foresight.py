@@ -18,8 +18,7 @@ from timeloop_marl.evaluators.memo import row_keys
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.model.outcome import Outcome
 from timeloop_marl.objective import parse_objective
-from timeloop_marl.run.foresight import equal, foresight
-from timeloop_marl.run.loop import Budget, search
+from timeloop_marl.run.loop import Budget, equal, foresight, search
 from timeloop_marl.run.result import SearchResult
 from timeloop_marl.searchers.registry import SEARCHERS, make_searcher
 

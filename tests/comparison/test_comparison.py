@@ -14,11 +14,19 @@ from timeloop_marl.api.search.search import load
 
 from timeloop_marl.cli import main
 from timeloop_marl.comparison import Course, Point, compare_searchers
-from timeloop_marl.comparison.compare import _quartile
-from timeloop_marl.comparison.course import OURS, PROGRAM, REPRODUCED, falling
-from timeloop_marl.comparison.mapper_program import read_log, run_mapper_program
-from timeloop_marl.comparison.runs import Limit, run_ours, run_timeloop, unbounded
-from timeloop_marl.comparison.words import differences_in_words
+from timeloop_marl.comparison.compare import _quartile, differences_in_words
+from timeloop_marl.comparison.runs import (
+    OURS,
+    PROGRAM,
+    REPRODUCED,
+    Limit,
+    falling,
+    read_log,
+    run_mapper_program,
+    run_ours,
+    run_timeloop,
+    unbounded,
+)
 from timeloop_marl.errors import BackendError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.timeloop import Program, find_program

@@ -15,17 +15,23 @@ from rich.console import Console
 
 import timeloop_marl as tm
 from timeloop_marl.errors import UsageError
-from timeloop_marl.networks.course import Course, Step
+from timeloop_marl.networks.budget import Course, Step
 from timeloop_marl.networks.rounds import NetworkProgress
 from timeloop_marl.networks.watching import NetworkLog, network_snapshot
 from timeloop_marl.report.units import plain_number
 from timeloop_marl.run import notebook, view
-from timeloop_marl.run.log import LOG, EventLog
+from timeloop_marl.run.log import LOG, EventLog, TensorBoard
 from timeloop_marl.run.options import Settings
 from timeloop_marl.run.result import Progress
-from timeloop_marl.run.snapshot import Row, Snapshot, duration, search_snapshot
-from timeloop_marl.run.tensorboard import TensorBoard
-from timeloop_marl.run.terminal import TerminalView, chosen_rows, snapshot_view
+from timeloop_marl.run.view import (
+    Row,
+    Snapshot,
+    TerminalView,
+    chosen_rows,
+    duration,
+    search_snapshot,
+    snapshot_view,
+)
 
 SPEC = three_level(gemm(16, 24, 40))
 HOSTILE = "<script>alert(1)</script>[bold]"

@@ -12,8 +12,7 @@ import pytest
 
 import timeloop_marl as tm
 from timeloop_marl.cli.dropin import run_mapper
-from timeloop_marl.comparison.mapper_program import run_mapper_program
-from timeloop_marl.comparison.runs import Limit, run_timeloop
+from timeloop_marl.comparison.runs import Limit, run_mapper_program, run_timeloop
 from timeloop_marl.evaluators.ahead import AheadEvaluator
 from timeloop_marl.evaluators.choice import EvaluatorChoice, predictor
 from timeloop_marl.evaluators.timeloop import MODEL, TimeloopEvaluator, find_program

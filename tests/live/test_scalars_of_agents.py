@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from shell import FC, TOY, Shell
 
-from timeloop_marl.run.agents import mean_entropy
-from timeloop_marl.run.log import LOG
+from timeloop_marl.run.log import LOG, mean_entropy
 
 
 def written(folder: Path) -> bytes:

@@ -13,13 +13,14 @@ from timeloop_marl.networks.budget import (
     CHUNK,
     FIRST,
     WARM,
+    Course,
     Standing,
+    Step,
     expected_drops,
     first_samples,
     next_targets,
 )
 from timeloop_marl.networks.choice import Point, best_product, lower_hull
-from timeloop_marl.networks.course import Course, Step
 
 
 def course(samples: int, *steps: tuple[int, float]) -> Course:

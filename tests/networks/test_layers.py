@@ -8,8 +8,7 @@ import pytest
 from shell import ROOT
 
 from timeloop_marl.errors import InfeasibleError, SpecError, UsageError
-from timeloop_marl.networks.layers import Layer, read_layers
-from timeloop_marl.networks.sources import sort_sources
+from timeloop_marl.networks.layers import Layer, read_layers, sort_sources
 from timeloop_marl.specs.layer_list import read_layer_list
 from timeloop_marl.specs.spec import ModelOptions
 

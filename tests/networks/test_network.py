@@ -18,10 +18,8 @@ from shell import ROOT, TOY, Shell
 
 import timeloop_marl as tm
 from timeloop_marl.evaluators.choice import EvaluatorChoice
-from timeloop_marl.networks.folders import TURN
-from timeloop_marl.networks.layers import read_layers
+from timeloop_marl.networks.layers import TURN, read_layers, sort_sources
 from timeloop_marl.networks.result import NetworkResult, read_network
-from timeloop_marl.networks.sources import sort_sources
 from timeloop_marl.networks.task import LayerTask, run_layer
 from timeloop_marl.run.options import Settings
 from timeloop_marl.run.result import StopReason

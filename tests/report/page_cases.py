@@ -15,9 +15,8 @@ from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import Mapping, TilingLoops
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.model.outcome import Statistics
-from timeloop_marl.networks.result import Best, LayerResult, NetworkResult
+from timeloop_marl.networks.result import Best, LayerResult, NetworkResult, totals
 from timeloop_marl.networks.sweep_result import SweepPoint, SweepResult
-from timeloop_marl.networks.totals import totals
 from timeloop_marl.report.energy_shares import component_energies
 from timeloop_marl.report.html.blocks import Page
 from timeloop_marl.report.html.compare_page import compare_page

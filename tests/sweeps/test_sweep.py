@@ -12,8 +12,7 @@ from shell import EYERISS, FC, ROOT, TOY, Shell
 
 import timeloop_marl as tm
 from timeloop_marl.errors import SpecError, UsageError
-from timeloop_marl.networks.area import machine_area
-from timeloop_marl.networks.sweep_plan import make_plan, short_path, sort_machines
+from timeloop_marl.networks.sweep_plan import machine_area, make_plan, short_path, sort_machines
 from timeloop_marl.networks.sweep_result import SweepResult, read_sweep
 from timeloop_marl.parallel import Engine
 

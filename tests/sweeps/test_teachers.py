@@ -11,17 +11,17 @@ from shell import FC, TOY, Shell
 
 import timeloop_marl as tm
 from timeloop_marl.errors import UsageError
-from timeloop_marl.networks.point import TAUGHT
+from timeloop_marl.networks.sweep import TAUGHT
 from timeloop_marl.networks.sweep_result import SweepResult, read_sweep
-from timeloop_marl.networks.teachers import (
+from timeloop_marl.networks.transfer import (
     TEACHERS,
     Machines,
     choose_teachers,
+    growing_waves,
     machine_features,
     taught_by,
     teaching_order,
 )
-from timeloop_marl.networks.waves import growing_waves
 
 DEPTHS = {"BUF.attributes.depth": "16,32,64,128"}
 TAKEN = ["--set", "BUF.attributes.depth=16,32,64,128", "--samples", "48", "--quiet"]

@@ -13,11 +13,10 @@ from shell import FC, TOY
 
 import timeloop_marl as tm
 from timeloop_marl.networks.sweep_result import DONE, FAILED, SweepPoint
-from timeloop_marl.networks.sweep_watching import SweepProgress, Within, sweep_snapshot
+from timeloop_marl.networks.watching import SweepProgress, Within, sweep_snapshot
 from timeloop_marl.run import view
 from timeloop_marl.run.log import LOG
-from timeloop_marl.run.snapshot import Snapshot
-from timeloop_marl.run.terminal import snapshot_view
+from timeloop_marl.run.view import Snapshot, snapshot_view
 
 BLANK = SweepPoint("GLB.depth=16", "eyeriss", {}, "points/a")
 FULL = replace(BLANK, name="GLB.depth=32", status=DONE, cycles=1200, energy_pj=5e6, edp=6e9, area_um2=2.5e6,

@@ -3,16 +3,80 @@
 from __future__ import annotations
 
 import argparse
+import codecs
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import TextIO
 
 from .. import interruption
 from ..errors import TimeloopMarlError
-from . import arguments, streams
+from . import arguments
 
 DROP_INS = ("model", "mapper")
+_MODULES = {
+    "sweep": "network", "convert": "network", "verify": "evaluate", "cluster": "info", "searchers": "info",
+    "report": "runs",
+}  # fmt: skip
+"""Where a command is that has no module of its own name."""
+
+
+_ERRORS = "timeloop-marl.plain"
+# What our own texts contain beyond ASCII, in letters that any terminal has.
+_PLAIN = str.maketrans(
+    {
+        "µ": "u",
+        "·": "*",
+        "×": "x",
+        "…": "...",
+        "█": "#",
+        "━": "-",
+        "╸": "-",
+        "╺": "-",
+        **dict.fromkeys("▏▎▍▌▋▊▉▐▕", "#"),
+        "–": "-",
+        "≥": ">=",
+    }
+)
+
+
+def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Codec error handler: near look-alikes, the original bytes of odd file names, else ``?``."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    made = bytearray()
+    for letter in error.object[error.start : error.end]:
+        if "\udc80" <= letter <= "\udcff":
+            made.append(ord(letter) - 0xDC00)
+        else:
+            made += letter.translate(_PLAIN).encode("ascii", "replace")
+    return bytes(made), error.end
+
+
+def prepare_streams() -> None:
+    """Let every text be printed on whatever the standard streams are; a closed one swallows what it is given."""
+    codecs.register_error(_ERRORS, _plain)
+    if sys.stdout is None:
+        sys.stdout = _nowhere()
+    if sys.stderr is None:
+        sys.stderr = _nowhere()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_ERRORS)
+
+
+def _nowhere() -> TextIO:
+    return os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+
+
+def drop_output() -> None:
+    """Send what is still in the buffer of standard output nowhere, so that Python does not complain at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 1 no valid mapping or differing rows, 2 wrong input or nowhere to write, 130 interrupted
         by Ctrl-C, 143 by SIGTERM, 141 nobody reads the output any more.
     """
-    streams.prepare()
+    prepare_streams()
     try:
         with interruption.terminable():
             code = _run(list(sys.argv[1:] if argv is None else argv))
@@ -34,10 +98,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("timeloop-marl: interrupted", file=sys.stderr)
         return interruption.exit_status()
     except BrokenPipeError:
-        streams.drop_output()  # the reader of our output has gone (`| head`): end quietly
+        drop_output()  # the reader of our output has gone (`| head`): end quietly
         return 141
     except OSError as error:
-        streams.drop_output()
+        drop_output()
         print(
             f"timeloop-marl: {error.filename or 'standard output'}: {error.strerror or error}",
             file=sys.stderr,
@@ -57,9 +121,8 @@ def _run(given: list[str]) -> int:
     if given and given[0] in DROP_INS:
         return _drop_in(given[0], given[1:])
     options = _parser().parse_args(given)
-    from . import commands
-
-    return commands.run(options)
+    module = import_module(f".{_MODULES.get(options.command, options.command)}", __name__)
+    return int(getattr(module, f"{options.command}_command")(options))
 
 
 def _drop_in(name: str, given: Sequence[str]) -> int:
@@ -78,7 +141,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and end")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    arguments.add_all(commands)
+    for add in arguments.COMMANDS.values():
+        add(commands)
     commands.add_parser(
         "model", help="drop-in for timeloop-model: same arguments, same files", add_help=False
     )

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .compare import Comparison, compare_searchers
-from .course import Course, Point
+from .runs import Course, Point
 
 __all__ = ["Comparison", "Course", "Point", "compare_searchers"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -199,3 +202,66 @@ def _layer(data: dict[str, Any]) -> LayerResult:
             "best": None if best is None else Best(**best),
         }
     )
+
+
+def totals(layers: Sequence[LayerResult]) -> Totals | None:
+    """The sums; ``None`` if a layer has no valid mapping, because a sum without it would mislead."""
+    if not layers or not all(layer.found for layer in layers):
+        return None
+    cycles = sum(layer.count * layer.cycles for layer in layers)
+    energy = math.fsum(layer.count * layer.energy_pj for layer in layers)
+    used = math.fsum(layer.count * layer.cycles * layer.utilization for layer in layers)
+    return Totals(
+        cycles=cycles,
+        energy_pj=energy,
+        edp=energy * cycles,
+        utilization=used / cycles,
+        computes=sum(layer.count * layer.computes for layer in layers),
+        energy=_energies(layers),
+    )
+
+
+def _energies(layers: Sequence[LayerResult]) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, list[float]]] = {}
+    for layer in layers:
+        for component, parts in layer.energy.items():
+            for part, pj in parts.items():
+                found.setdefault(component, {}).setdefault(part, []).append(layer.count * pj)
+    return {
+        component: {part: math.fsum(values) for part, values in parts.items()}
+        for component, parts in found.items()
+    }
+
+
+_CSV_COLUMNS = (
+    "layer", "count", "names", "bounds", "computes", "cycles", "energy_pj", "edp", "utilization",
+    "total_cycles", "total_energy_pj", "samples", "valid", "sample", "folder",
+)  # fmt: skip
+
+
+def layers_csv(result: NetworkResult) -> str:
+    """One line per distinct layer; energy by component and tensor in columns ``energy_pj:COMPONENT:PART``."""
+    parts = list(
+        dict.fromkeys(
+            (component, part)
+            for layer in result.layers
+            for component, energies in layer.energy.items()
+            for part in energies
+        )
+    )
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([*_CSV_COLUMNS, *(f"energy_pj:{component}:{part}" for component, part in parts)])
+    for layer in result.layers:
+        energies = [layer.energy.get(component, {}).get(part, 0.0) for component, part in parts]
+        writer.writerow([*_cells(layer), *energies])
+    return stream.getvalue()
+
+
+def _cells(layer: LayerResult) -> list[object]:
+    bounds = " ".join(f"{dim}={size}" for dim, size in layer.bounds.items())
+    return [
+        layer.name, layer.count, " ".join(layer.names), bounds, layer.computes, layer.cycles, layer.energy_pj,
+        layer.edp, layer.utilization, layer.count * layer.cycles, layer.count * layer.energy_pj, layer.samples,
+        layer.valid, layer.sample, layer.folder,
+    ]  # fmt: skip

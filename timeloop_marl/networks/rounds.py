@@ -16,13 +16,10 @@ from ..parallel import Workers
 from ..run.folder import TRACE, RunFolder
 from ..run.options import Settings
 from ..run.result import StopReason
-from .budget import Standing, first_samples, next_targets
-from .course import Course, recorded_course
-from .folders import TURN
-from .layers import Layer
+from .budget import Course, Standing, first_samples, next_targets, recorded_course
+from .layers import TURN, Layer
 from .task import LayerDone, LayerTask, run_layer
-from .transfer import Transfer
-from .waves import waves
+from .transfer import Transfer, waves
 
 STATES = 512 << 20
 """Bytes of searchers put aside that are kept; what exceeds it is replayed from its trace when it is needed again."""

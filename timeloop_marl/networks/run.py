@@ -19,10 +19,9 @@ from ..report.html import REPORT, network_page, render
 from ..report.network_record import read_network_record
 from ..run.folder import INPUTS, TRACE, RunFolder
 from ..run.knowledge import BEFORE, Source, load_knowledge, save_knowledge
-from ..run.log import LOG, EventLog
+from ..run.log import LOG, EventLog, TensorBoard
 from ..run.options import Settings
 from ..run.result import StopReason
-from ..run.tensorboard import TensorBoard
 from ..run.view import View, all_of, live_view
 from ..searchers.base import warm_up
 from ..searchers.marl.knowledge import Knowledge
@@ -30,16 +29,10 @@ from ..searchers.registry import make_searcher
 from ..specs.spec import ModelOptions
 from ..specs.writing import document, yaml_text
 from ..versions import versions
-from .choice import Point, best_product
-from .figures import FigureTask, HullTask, layer_figures, layer_hull
-from .folders import LAYERS
-from .layers import Layer, problem_fingerprint, read_layers
-from .models import layer_folders
-from .result import FILE, LayerResult, NetworkResult, as_json
+from .choice import FigureTask, HullTask, Point, best_product, layer_figures, layer_hull
+from .layers import LAYERS, Layer, Sources, layer_folders, problem_fingerprint, read_layers, sort_sources
+from .result import FILE, LayerResult, NetworkResult, as_json, layers_csv, totals
 from .rounds import NetworkProgress, Rounds
-from .sources import Sources, sort_sources
-from .tables import layers_csv
-from .totals import totals
 from .transfer import Transfer
 from .watching import NetworkBoard, NetworkLog, network_snapshot
 

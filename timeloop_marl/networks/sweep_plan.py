@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
-from ..specs.changes import split_list
+from ..specs.changes import NOT_FOLLOWING, split_list
 from ..specs.layer_list import holds_layer_list, holds_problem
+from ..specs.spec import Spec
 from ..specs.templates import read_text
-from .layers import safe_name
-from .sources import input_paths
+from .layers import input_paths, safe_name
 
 _ARCHITECTURE = re.compile(r"""^(\{\s*)?["']?arch(itecture)?["']?\s*:""", re.MULTILINE)
 _PLAIN_NAMES = ("arch", "architecture", "machine", "design")
@@ -161,3 +161,25 @@ def _distinct(names: Iterable[str]) -> list[str]:
         taken.add(candidate.lower())
         found.append(candidate)
     return found
+
+
+def machine_area(spec: Spec) -> tuple[float | None, str]:
+    """Area in um^2 of all storage and compute instances on the chip, or ``None`` and why it is not known.
+
+    Off-chip memory counts nothing, and neither do networks: Timeloop's tables say nothing of them.
+    """
+    if any(NOT_FOLLOWING in notice for notice in spec.notices):
+        return None, "the ART that is given does not follow what is set"
+    machine, energies = spec.architecture, spec.energies
+    parts = [
+        (level.name, energies.storage[s].area * level.instances)
+        for s, level in enumerate(machine.storage)
+        if not level.is_dram and "dummy" not in level.class_name
+    ]
+    parts.append((machine.compute.name, energies.compute_area * machine.compute.instances))
+    unknown = [name for name, area in parts if not area > 0]
+    if len(unknown) == len(parts):
+        return None, "no areas: give an ART (with an ERT), or have Accelergy on the path"
+    if unknown:
+        return None, f"no area of {', '.join(unknown)}"
+    return sum(area for _, area in parts), ""

@@ -15,18 +15,18 @@ from typing import Any
 
 from ..evaluators.choice import EvaluatorChoice, make_evaluator
 from ..objective import Objective, parse_objective
-from ..run.agents import mean_entropy
 from ..run.folder import RunFolder
 from ..run.identity import run_identity
 from ..run.knowledge import begin_with, learnt_by, save_knowledge
+from ..run.log import mean_entropy
 from ..run.loop import Budget, Session, TraceFile
 from ..run.options import Settings
 from ..run.result import Progress, StopReason
 from ..searchers.marl.knowledge import Knowledge, LayerKnowledge
 from ..searchers.registry import make_searcher
 from ..specs.spec import Spec
-from .course import Course, course_of
-from .folders import TURN, held
+from .budget import Course, course_of
+from .layers import TURN, held
 from .transfer import LEARNT
 
 

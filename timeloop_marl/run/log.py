@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,20 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from ..errors import UsageError
 from .result import Progress, SearchResult
+
+
+def mean_entropy(account: Mapping[str, Any] | None) -> float | None:
+    """Mean entropy of the agents that have learnt, nats per choice; ``None`` where there are none.
+
+    Args:
+        account: what ``Searcher.account`` returned.
+    """
+    history = (account or {}).get("history") or ()
+    values = [value for value in history[-1]["entropy"] if value > 0] if history else []
+    return round(sum(values) / len(values), 6) if values else None
+
 
 LOG = "log.jsonl"
 _SECONDS = 1.0  # between entries about progress
@@ -112,3 +126,55 @@ def _figures(progress: Progress) -> dict[str, Any]:
         "energy_pj": progress.energy_pj,
         "samples_per_second": round(progress.samples_per_second, 1),
     }
+
+
+_EVERY = 20  # batches without an improvement between two points
+
+
+class TensorBoard:
+    """``update`` is a search's ``on_progress``: best, cycles, energy, valid share and samples/s against samples.
+
+    Args:
+        entropy: that of the agents, nats per choice, where the searcher has any.
+
+    Raises:
+        UsageError: tensorboardX is not installed.
+    """
+
+    def __init__(self, folder: str | Path, entropy: Callable[[], float | None] | None = None) -> None:
+        try:
+            from tensorboardX import SummaryWriter
+        except ImportError:
+            raise UsageError(
+                "--tensorboard needs tensorboardX: pip install 'timeloop-marl[tensorboard]'"
+            ) from None
+        self._writer: Any = SummaryWriter(str(folder))
+        self._quiet, self._entropy = 0, entropy
+
+    def __enter__(self) -> TensorBoard:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+
+    def update(self, progress: Progress) -> None:
+        """Add a point, if there is something new or it is time for one."""
+        self._quiet = 0 if progress.improved else self._quiet + 1
+        if self._quiet % _EVERY:
+            return
+        figures = {
+            "search/valid_share": progress.valid_share,
+            "search/samples_per_second": progress.samples_per_second,
+        }
+        if math.isfinite(progress.cost):
+            figures["best/cost"] = progress.cost
+            figures["best/cycles"], figures["best/energy_pj"] = float(progress.cycles), progress.energy_pj
+        entropy = self._entropy() if self._entropy is not None else None
+        if entropy is not None:
+            figures["agents/entropy"] = entropy
+        self.add(figures, progress.samples)
+
+    def add(self, figures: Mapping[str, float], samples: int) -> None:
+        """Scalars by name, after so many samples."""
+        for name, value in figures.items():
+            self._writer.add_scalar(name, value, samples)

@@ -6,8 +6,11 @@ replays the trace through ``ask`` and ``tell`` and stands exactly where the kill
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,12 +25,77 @@ from ..errors import UsageError
 from ..evaluators.ahead import AheadEvaluator
 from ..evaluators.base import Evaluator
 from ..interruption import watched
-from ..model.outcome import Outcome
+from ..mapping import MappingBatch
+from ..model.outcome import Failure, Outcome
 from ..objective import Objective
 from ..searchers.base import Searcher, Space
-from .foresight import foresight
 from .result import Progress, SearchResult, StopReason, Tally
 from .trace import TraceBatch, TraceReader, TraceWriter
+
+BatchSize = Callable[[Searcher, int, int], int]
+"""How many rows a searcher will be asked for after so many samples and so many valid ones."""
+
+
+class Foresight:
+    """Batch after batch of a searcher that is told predicted outcomes.
+
+    Args:
+        searcher: nobody else's.
+        predictor: makes the evaluator that predicts, when the first outcome is needed.
+        size: of the next batch; below 1 = there is none.
+        samples, valid: at the beginning.
+    """
+
+    def __init__(
+        self,
+        searcher: Searcher,
+        predictor: Callable[[], Evaluator],
+        size: BatchSize,
+        samples: int = 0,
+        valid: int = 0,
+    ) -> None:
+        self._searcher, self._predictor, self._size = searcher, predictor, size
+        self._samples, self._valid = samples, valid
+        self._evaluator: Evaluator | None = None
+        self._predicted: deque[Outcome] = deque()
+
+    def next(self) -> MappingBatch | None:
+        """The batch that will be asked after those that were said; ``None`` = none, or nothing can be said."""
+        asked = self._size(self._searcher, self._samples, self._valid)
+        if asked < 1:
+            return None
+        rows = self._searcher.ask(asked)
+        if not len(rows):
+            return None
+        mappings = self._searcher.space.decode(rows)
+        self._evaluator = self._evaluator or self._predictor()
+        outcome = self._evaluator(mappings)
+        self._searcher.tell(rows, outcome)
+        self._samples += len(rows)
+        self._valid += int((outcome.failure == Failure.OK).sum())
+        self._predicted.append(outcome)
+        return mappings
+
+    def confirms(self, outcome: Outcome) -> bool:
+        """Whether the oldest prediction that was not compared yet has come true, to the last bit."""
+        return bool(self._predicted) and equal(self._predicted.popleft(), outcome)
+
+
+def foresight(
+    searcher: Searcher, predictor: Callable[[], Evaluator], size: BatchSize, samples: int, valid: int
+) -> Foresight | None:
+    """The foresight of a searcher in the state that it is in; ``None`` if it is none that can be copied."""
+    if not searcher.copyable:
+        return None
+    return Foresight(copy.deepcopy(searcher), predictor, size, samples, valid)
+
+
+def equal(one: Outcome, other: Outcome) -> bool:
+    """Whether two outcomes are the same in every bit."""
+    names = [field.name for field in dataclasses.fields(Outcome)]
+    pairs = [(getattr(one, name), getattr(other, name)) for name in names]
+    return all(a is b or (a is not None and b is not None and np.array_equal(a, b)) for a, b in pairs)
+
 
 # Also compared on resume, one by one, so that the message can name what differs.
 _SIZES = ("axes", "accesses")

@@ -17,17 +17,14 @@ from ..objective import Objective
 from ..searchers.base import Searcher, warm_up
 from ..specs.spec import Spec
 from ..versions import versions
-from .agents import mean_entropy
 from .folder import AGENTS, RunFolder
 from .identity import run_identity
-from .log import LOG, EventLog, SearchLog
+from .log import LOG, EventLog, SearchLog, TensorBoard, mean_entropy
 from .loop import Budget, TraceFile
 from .loop import search as run_search
 from .options import Settings
 from .result import Progress, SearchResult
-from .snapshot import search_snapshot
-from .tensorboard import TensorBoard
-from .view import all_of, live_view
+from .view import all_of, live_view, search_snapshot
 
 
 @dataclass(frozen=True)

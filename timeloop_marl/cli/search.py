@@ -7,25 +7,37 @@ import shlex
 import sys
 from typing import Any
 
-from ...api.search import Result
-from ...api.search import search as run_search
-from ...errors import UsageError
-from ...evaluators.choice import fitting_choice
-from ...interruption import exit_status
-from ...mapspace.diagnosis import Severity, diagnose
-from ...report.terminal import result_view
-from ...run.folder import INPUTS, RunFolder
-from ...run.knowledge import save_knowledge
-from ...run.options import Settings, read_settings
-from ...run.result import StopReason
-from ...specs.spec import Spec
-from ...specs.writing import document as document_of
-from ...specs.writing import yaml_text
-from . import front
-from .backend import evaluator_choice, judged_already, report_verification, say, verify_found
-from .inputs import parse_values, print_notices, read_inputs
-from .recalled import recall
-from .screen import console
+from rich.table import Table
+
+from ..api.front import FRONT_SEARCHER, Front, search_front
+from ..api.search import Result
+from ..api.search import search as run_search
+from ..errors import UsageError
+from ..evaluators.choice import fitting_choice
+from ..interruption import exit_status
+from ..mapspace.diagnosis import Severity, diagnose
+from ..report.terminal import result_view
+from ..run.folder import INPUTS, RunFolder
+from ..run.knowledge import save_knowledge
+from ..run.options import SECTION, Settings, read_settings
+from ..run.result import StopReason
+from ..searchers.figures import UNITS, figure_names
+from ..specs.document import Document
+from ..specs.spec import Spec
+from ..specs.writing import document as document_of
+from ..specs.writing import yaml_text
+from .screen import (
+    console,
+    evaluator_choice,
+    judged_already,
+    parse_values,
+    print_notices,
+    read_inputs,
+    recall,
+    report_verification,
+    say,
+    verify_found,
+)
 
 _SETTINGS = (
     "searcher", "objective", "samples", "valid_samples", "seconds", "target", "stagnation", "seed",
@@ -33,7 +45,7 @@ _SETTINGS = (
 _RECORDED = ("files", "values", "rules", *_SETTINGS, "option", "top", "pareto", "figures", "knowledge")
 
 
-def run(options: argparse.Namespace) -> int:
+def search_command(options: argparse.Namespace) -> int:
     """Search; 0 if a valid mapping was found, 1 if not, 130 or 143 if it was interrupted."""
     folder = RunFolder(options.output)
     if options.resume and (folder.started or not options.files):
@@ -44,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     print_notices(spec)
     settings = read_settings(document).updated(_choices(options))
     if options.pareto:
-        settings = front.chosen(settings, document, options)
+        settings = chosen(settings, document, options)
     elif options.figures:
         raise UsageError("--figures only goes with --pareto")
     if options.pareto and (options.knowledge or options.save_knowledge):
@@ -67,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
             arguments = {name: getattr(options, name) for name in _RECORDED}
             folder.write_manifest({"kind": "front" if options.pareto else "search", "arguments": arguments})
         if options.pareto:
-            return front.run(folder, spec, settings, options)
+            return front_command(folder, spec, settings, options)
         result = _search(folder, spec, settings, options)
         if options.save_knowledge:
             save_knowledge(result.knowledge, options.save_knowledge)
@@ -136,3 +148,62 @@ def _print_findings(spec: Spec) -> None:
         if finding.severity is Severity.ERROR:
             raise finding.as_error()
         print(f"warning: {finding}", file=sys.stderr)
+
+
+_SHOWN = 30  # members on the screen; all are in front.json
+
+
+def chosen(settings: Settings, document: Document, options: argparse.Namespace) -> Settings:
+    """The settings, with the searcher made for fronts unless the user names another one."""
+    named = options.searcher or not document.root().child(SECTION).child("searcher").absent
+    return settings if named else settings.updated({"searcher": FRONT_SEARCHER})
+
+
+def front_command(
+    folder: RunFolder,
+    spec: Spec,
+    settings: Settings,
+    options: argparse.Namespace,
+) -> int:
+    """Search and print the front; 0 if a valid mapping was found, 1 if not, 130 or 143 if it was interrupted."""
+    visible = sys.stderr.isatty() and not options.quiet
+    front = search_front(
+        spec,
+        figures=figure_names(options.figures or "cycles,energy"),
+        settings=settings,
+        output=folder.path,
+        resume=options.resume,
+        threads=options.threads,
+        evaluator=evaluator_choice(options),
+        on_compile=None if options.quiet or visible else say,
+        live=visible,
+        tensorboard=options.tensorboard,
+    )
+    search = front.search
+    print(
+        f"{search.samples:,} samples, {search.valid:,} valid, {search.seconds:.1f} s: {search.reason.value} "
+        f"({settings.searcher}, seed {settings.seed}; {front.evaluator})"
+    )
+    print(f"{len(front.members)} mappings on the front; hypervolume {front.hypervolume():.6g}")
+    if not options.quiet and front.members:
+        console().print(_front_table(front))
+    print(f"results in {folder.path}")
+    if options.verify and front.members and not judged_already(spec, front.evaluator):
+        mappings = [member.found.mapping for member in front.members[: options.verify]]
+        return 0 if report_verification(verify_found(spec, mappings, options), folder) else 1
+    if search.reason is StopReason.INTERRUPTED:
+        return exit_status()
+    return 0 if front.members else 1
+
+
+def _front_table(front: Front) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    titles = [name if UNITS[name] == name else f"{name} [{UNITS[name]}]" for name in front.figures]
+    for title in ("", *titles, "EDP [pJ·cycles]", "utilisation"):
+        table.add_column(title, justify="right")
+    for number, member in enumerate(front.members[:_SHOWN], 1):
+        figures = (f"{value:,.0f}" for value in member.figures)
+        table.add_row(str(number), *figures, f"{member.found.edp:.4g}", f"{member.found.utilization:.1%}")
+    if len(front.members) > _SHOWN:
+        table.add_row("…")
+    return table

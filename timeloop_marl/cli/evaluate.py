@@ -8,38 +8,49 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ...api.search import expand
-from ...errors import MappingError, UsageError
-from ...evaluators.choice import fitting_choice, timeloop_evaluator
-from ...evaluators.native import NativeEvaluator
-from ...evaluators.timeloop.figures import Measured
-from ...mapping import Mapping
-from ...mapping_yaml import read_mapping
-from ...mapspace.membership import violations
-from ...model.outcome import Rejection
-from ...report.map_reader import read_map_text
-from ...report.results import PREFIX, write_mapping
-from ...report.terminal import result_view
-from ...run.folder import RunFolder
-from ...specs.beyond import SKEW, Beyond
-from ...specs.constraints import Switches
-from ...specs.document import Document, Node
-from ...specs.loading import load_document
-from ...specs.scalars import feature
-from ...specs.spec import Spec
-from ...specs.writing import document as document_of
-from .backend import evaluator_choice
-from .inputs import parse_values, print_notices, read_inputs
-from .screen import console
+from ..api.search import expand
+from ..errors import MappingError, UsageError
+from ..evaluators.choice import fitting_choice, timeloop_evaluator
+from ..evaluators.native import NativeEvaluator
+from ..evaluators.timeloop.figures import Measured
+from ..mapping import Mapping
+from ..mapping_yaml import read_mapping
+from ..mapspace.diagnosis import require_feasible
+from ..mapspace.membership import violations
+from ..model.outcome import Rejection
+from ..report.map_reader import read_map_text
+from ..report.results import PREFIX, write_mapping
+from ..report.terminal import result_view
+from ..rule_probes import recognise_rules
+from ..run.folder import RunFolder
+from ..specs.beyond import SKEW, Beyond
+from ..specs.constraints import Switches
+from ..specs.document import Document, Node
+from ..specs.loading import load_document
+from ..specs.scalars import feature
+from ..specs.spec import Spec
+from ..specs.writing import document as document_of
+from ..verification import with_rules
+from ..verification_draws import drawn
+from .screen import (
+    console,
+    evaluator_choice,
+    parse_values,
+    print_notices,
+    read_inputs,
+    report_verification,
+    say,
+    verify_found,
+)
 
 
-def run(options: argparse.Namespace) -> int:
+def evaluate_command(options: argparse.Namespace) -> int:
     """Evaluate; 0 valid or all rows equal, 1 invalid or a row differs."""
     return _rows(options) if options.rows else _one(options)
 
 
 def _rows(options: argparse.Namespace) -> int:
-    from ...rows import evaluate_rows
+    from ..rows import evaluate_rows
 
     if options.inputs is None:
         raise UsageError(
@@ -141,3 +152,26 @@ def _map_text(path: Path, spec: Spec) -> Mapping:
         raise UsageError(f"{path}: cannot read: {error.strerror}") from error
     except UnicodeDecodeError:
         raise UsageError(f"{path}: not a text file") from None
+
+
+def verify_command(options: argparse.Namespace) -> int:
+    """Draw, evaluate, compare; 0 if no figure differs, 1 if one does."""
+    _, spec = read_inputs(options)
+    spec.require_native()
+    print_notices(spec)
+    require_feasible(spec)
+    choice = evaluator_choice(options)
+    found = recognise_rules(lambda probe: timeloop_evaluator(probe, choice))
+    program = timeloop_evaluator(spec, choice)
+    print(found.sentence(program.name))
+    if found.rules is not None and found.rules != options.rules:
+        say(f"notice: comparing with the rules of {found.rules}; searches want --rules {found.rules}")
+        spec = with_rules(spec, found.rules)
+    mappings = drawn(spec, options.draw, options.samples, options.seed)
+    if len(mappings) < options.samples:
+        say(f"notice: the mapspace gave {len(mappings)} different mappings, {options.samples} were asked for")
+    folder = None
+    if options.output:
+        folder = RunFolder(options.output)
+        folder.create()
+    return 0 if report_verification(verify_found(spec, mappings, options), folder) else 1

@@ -8,14 +8,20 @@ import itertools
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
-from ...api.differences import ABSENT, Difference, differences
-from ...api.runs import RunEntry, find_runs
-from ...report.units import edp_text, energy_text, short_count
+from ..api.runs import ABSENT, Difference, RunEntry, differences, find_runs
+from ..errors import UsageError
+from ..report.drawing import png, standalone_svg
+from ..report.html import REPORT, page_of, render
+from ..report.html.blocks import Page
+from ..report.html.page import all_pictures
+from ..report.units import edp_text, energy_text, short_count
+from ..run.folder import RunFolder
 from .screen import console
 
 _KEYS: dict[str, Callable[[RunEntry], Any]] = {
@@ -38,7 +44,7 @@ _UNITS: dict[str, Callable[[float], str]] = {
 }
 
 
-def run(options: argparse.Namespace) -> int:
+def runs_command(options: argparse.Namespace) -> int:
     """List or compare; 0, or 1 if there is no run or nothing that differs."""
     if options.compare:
         found = differences(options.compare)
@@ -151,3 +157,24 @@ def _cells(difference: Difference) -> list[str]:
     numbers = [float(value) for value in difference.values]
     ratios = [f" ({number / numbers[0]:.4g}×)" if numbers[0] else "" for number in numbers]
     return [write(number) + ratio for number, ratio in zip(numbers, ["", *ratios[1:]])]
+
+
+def report_command(options: argparse.Namespace) -> int:
+    """Write a page for every folder; 0 if all were written."""
+    if options.output is not None and len(options.folders) > 1:
+        raise UsageError(f"-o names one file, but there are {len(options.folders)} folders; leave it out")
+    for folder in options.folders:
+        target = Path(options.output) if options.output else Path(folder) / REPORT
+        page = page_of(folder)
+        print(RunFolder(target.parent).write(target.name, render(page)))
+        if options.pictures is not None:
+            _write_pictures(page, RunFolder(options.pictures))
+    return 0
+
+
+def _write_pictures(page: Page, folder: RunFolder) -> None:
+    folder.create()
+    for picture in all_pictures(page):
+        drawing = picture.draw(picture.widths[-1])
+        print(folder.write(f"{picture.name}.svg", standalone_svg(drawing)))
+        print(folder.write(f"{picture.name}.png", png(drawing)))

@@ -12,30 +12,28 @@ from typing import Any
 
 from rich.table import Table
 
-from ...comparison import Comparison, Course, compare_searchers
-from ...comparison.course import OURS, PROGRAM
-from ...errors import UsageError
-from ...evaluators.timeloop.program import MAPPER, MODEL, Program, find_program
-from ...mapspace.diagnosis import require_feasible
-from ...objective import parse_objective
-from ...report.drawing import beside, png
-from ...report.html import REPORT, page_of, render
-from ...report.html.page import all_pictures
-from ...report.map_text import map_text
-from ...report.results import write_mapping
-from ...run.folder import RunFolder
-from ...run.options import Settings, read_settings
-from ...searchers.registry import SEARCHERS
-from ...versions import versions
-from .backend import device_of, report_verification, say, verify_found
-from .inputs import print_notices, read_inputs
-from .screen import console
+from ..comparison import Comparison, Course, compare_searchers
+from ..errors import UsageError
+from ..evaluators.timeloop.program import MAPPER, MODEL, Program, find_program
+from ..mapspace.diagnosis import require_feasible
+from ..objective import parse_objective
+from ..report.contest import OURS, PROGRAM
+from ..report.drawing import beside, png
+from ..report.html import REPORT, page_of, render
+from ..report.html.page import all_pictures
+from ..report.map_text import map_text
+from ..report.results import write_mapping
+from ..run.folder import RunFolder
+from ..run.options import Settings, read_settings
+from ..searchers.registry import SEARCHERS
+from ..versions import versions
+from .screen import console, device_of, print_notices, read_inputs, report_verification, say, verify_found
 
 _SECONDS = 10.0
 _KINDS = {OURS: "ours", PROGRAM: "timeloop-mapper"}
 
 
-def run(options: argparse.Namespace) -> int:
+def compare_command(options: argparse.Namespace) -> int:
     """Compare; 0 if ours is nowhere worse at equal samples, 1 if it is or nothing was found."""
     document, spec = read_inputs(options)
     print_notices(spec)

@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+from rich.padding import Padding
 from rich.table import Table
 
-from ...api.search import expand
-from ...evaluators.native import NativeEvaluator
-from ...flattening import check_flattening
-from ...mapspace.axes import LearnersMapspace
-from ...mapspace.diagnosis import Severity, diagnose
-from ...mapspace.patterns import level_label
-from ...mapspace.timeloop import TimeloopMapspace
-from ...model.outcome import Failure
-from ...specs.architecture import StorageLevel
-from ...specs.constraints import LoopConstraint
-from ...specs.spec import Spec
-from .inputs import parse_values, print_notices, read_inputs
-from .screen import Screen, console
+from ..api.clusters import Clusters, find_clusters
+from ..api.search import expand
+from ..evaluators.native import NativeEvaluator
+from ..flattening import check_flattening
+from ..mapspace.axes import LearnersMapspace
+from ..mapspace.diagnosis import Severity, diagnose
+from ..mapspace.patterns import level_label
+from ..mapspace.timeloop import TimeloopMapspace
+from ..model.outcome import Failure
+from ..report.plot_clusters import clusters_figure
+from ..report.plots import save_figure
+from ..run.folder import RunFolder
+from ..searchers.registry import SEARCHERS
+from ..specs.architecture import StorageLevel
+from ..specs.constraints import LoopConstraint
+from ..specs.spec import Spec
+from .screen import Screen, console, parse_values, print_notices, read_inputs
 
 _PROBES = 2000
 
 
-def run(options: argparse.Namespace) -> int:
+def info_command(options: argparse.Namespace) -> int:
     """Print it all.
 
     Raises:
@@ -217,3 +224,81 @@ def _difficulty(log10_size: float, spread: float) -> str:
     if log10_size < 45:
         return "medium: a few thousand samples"
     return "hard: ten thousand samples and more"
+
+
+JSON, PICTURE = "cluster.json", "cluster.png"
+_CLUSTER_PAIRS = 5
+
+
+def cluster_command(options: argparse.Namespace) -> int:
+    """Print the groups and the strongest pairs; with ``--output``, write them and the picture."""
+    _, spec = read_inputs(options)
+    print_notices(spec)
+    found = find_clusters(
+        spec,
+        signal=options.signal,
+        samples=options.samples,
+        agents=options.agents or 0,
+        objective=options.objective,
+        seed=options.seed,
+    )
+    screen = console()
+    screen.print(
+        f"{len(found.names)} choices in {len(found.groups)} groups, by {found.signal} over {found.valid} mappings"
+    )
+    screen.print("", _cluster_groups(found), "", _cluster_pairs(found))
+    if options.output is not None:
+        folder = RunFolder(Path(options.output))
+        folder.create()
+        folder.write(JSON, json.dumps(found.as_json()) + "\n")
+        save_figure(
+            clusters_figure(found.names, found.strength, found.groups, found.merges, found.signal),
+            folder.path / PICTURE,
+        )
+        screen.print("", f"written: {folder.path / JSON}, {folder.path / PICTURE}")
+    return 0
+
+
+def _cluster_groups(found: Clusters) -> Table:
+    """The largest groups first; choices alone in their group in one line."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("agent", justify="right")
+    table.add_column("choices")
+    ordered = sorted((group for group in found.groups if len(group) > 1), key=lambda group: -len(group))
+    for number, group in enumerate(ordered, 1):
+        table.add_row(str(number), ", ".join(found.names[a] for a in group))
+    alone = [found.names[group[0]] for group in found.groups if len(group) == 1]
+    if alone:
+        table.add_row("each", ", ".join(alone))
+    return table
+
+
+def _cluster_pairs(found: Clusters) -> Table:
+    """The strongest pairs."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("strongest pairs", "", "strength"):
+        table.add_column(title, justify="right" if title == "strength" else "left")
+    upper = np.triu(found.strength, 1)
+    for place in np.argsort(-upper, axis=None, kind="stable")[:_CLUSTER_PAIRS]:
+        a, b = (int(k) for k in np.unravel_index(place, upper.shape))
+        if upper[a, b] > 0:
+            table.add_row(found.names[a], found.names[b], f"{upper[a, b]:.3g}")
+    return table
+
+
+def searchers_command(options: argparse.Namespace) -> int:
+    """Print the registry; searchers with the same options share a line of them."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("searcher", "what it is"):
+        table.add_column(title, overflow="fold")
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for entry in SEARCHERS.values():
+        table.add_row(entry.name, entry.description)
+        known = tuple(f"{name}={default}" for name, default in entry.options.items())
+        groups.setdefault(known, []).append(entry.name)
+    screen = console()
+    screen.print(table)
+    screen.print("\noptions and their defaults, for --option NAME=VALUE")
+    for known, names in groups.items():
+        screen.print(Padding(f"{', '.join(names)}: {' '.join(known) or 'none'}", (0, 0, 0, 2)))
+    return 0

@@ -10,25 +10,23 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from ...api.optimum import OptimumResult, optimum
-from ...errors import UsageError
-from ...interruption import exit_status
-from ...optimal.frontier import Frontier
-from ...optimal.proof import Start
-from ...report.terminal import result_view
-from ...run.folder import INPUTS, RunFolder
-from ...run.options import read_settings
-from ...run.result import StopReason
-from ...specs.writing import document as document_of
-from ...specs.writing import yaml_text
-from .backend import device_of
-from .inputs import print_notices, read_inputs
-from .screen import console
+from ..api.optimum import OptimumResult, optimum
+from ..errors import UsageError
+from ..interruption import exit_status
+from ..optimal.frontier import Frontier
+from ..optimal.proof import Start
+from ..report.terminal import result_view
+from ..run.folder import INPUTS, RunFolder
+from ..run.options import read_settings
+from ..run.result import StopReason
+from ..specs.writing import document as document_of
+from ..specs.writing import yaml_text
+from .screen import console, device_of, print_notices, read_inputs
 
 _RECORDED = ("files", "values", "rules", "objective", "searcher", "samples", "seed")
 
 
-def run(options: argparse.Namespace) -> int:
+def optimum_command(options: argparse.Namespace) -> int:
     """Prove; 0 if a valid mapping was found, 1 if not, 130 or 143 if it was interrupted."""
     folder = RunFolder(options.output)
     if options.resume and (folder.started or not options.files):
