@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import TextIO
 
 from ...evaluators.native import NativeEvaluator
-from ...mapping import Mapping, TilingLoops
+from ...mapping import Mapping
 from ...mapping_yaml import FactorProductError, read_mapping
 from ...model.outcome import Rejection, Statistics
 from ...report.map_text import map_text
 from ...report.stats import stats_text
 from ...report.tensella import tensella_text
-from ...specs.constraints import LoopConstraint
 from ...specs.document import Document
 from ...specs.scalars import Reading
 from ...specs.spec import ModelOptions, Spec
-from .program import LAYOUT, Program, ProgramError, read_input, result_line, run_program
+from .arguments import ProgramError
+from .constraint_check import violates_constraints
+from .program import Program, run_program
+from .reading import read_input
+from .screen import LAYOUT, result_line
 
 PREFIX = "timeloop-model"
 
@@ -82,29 +85,3 @@ def _write_results(program: Program, spec: Spec, mapping: Mapping, statistics: S
     program.write(f"{PREFIX}.map.txt", map_text(spec, mapping, statistics))
     program.write(f"{PREFIX}.stats.txt", stats_text(spec, statistics, program.style))
     program.write(f"{PREFIX}.map.tensella.txt", tensella_text(spec, mapping))
-
-
-def violates_constraints(mapping: Mapping, spec: Spec) -> bool:
-    """Whether fixed or largest factors, a permutation prefix or a split do not match.
-
-    Smallest factors, keep and bypass and the minimum parallelism are not looked at, as in the real program.
-    """
-    for tiling, loops in zip(spec.architecture.tiling_levels, mapping.loops, strict=True):
-        constraint = spec.constraints.loops.get(tiling)
-        if constraint is not None and _violates(loops, constraint, tiling.spatial):
-            return True
-    return False
-
-
-def _violates(loops: TilingLoops, constraint: LoopConstraint, spatial: bool) -> bool:
-    if any(loops.factors[dim] != factor for dim, factor in constraint.fixed.items()):
-        return True
-    if any(loops.factors[dim] > limit for dim, limit in constraint.maximum.items()):
-        return True
-    prefix = constraint.prefix or ()
-    # the real program looks at the nest, where unit loops are gone, and appends the unit dims in declaration order
-    order = [dim for dim in loops.order if loops.factors[dim] > 1]
-    order += [dim for dim, factor in enumerate(loops.factors) if factor == 1]
-    if any(wanted != found for wanted, found in zip(prefix, order, strict=False)):
-        return True
-    return spatial and constraint.split is not None and constraint.split != loops.split

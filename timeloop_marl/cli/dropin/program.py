@@ -7,97 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from ...errors import SpecError, TimeloopMarlError, UsageError
+from ...errors import TimeloopMarlError
 from ...report.numbers import OutputStyle
 from ...specs.document import Document
 from ...specs.flatten import flatten, is_nodes_form
 from ...specs.loading import load_document
-from ...specs.reading import read_spec
-from ...specs.spec import ModelOptions, Spec
-
-
-class ProgramError(Exception):
-    """An error of the real program: its own text, without a line end, on stderr, and exit code 1."""
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """Input files as written, and the folder that the output files go to."""
-
-    files: tuple[str, ...]
-    output: Path
-
-
-def parse_arguments(argv: Sequence[str], cwd: Path) -> Arguments:
-    """Split the words of the command line: ``-o DIR`` may stand anywhere, everything else is a file.
-
-    Raises:
-        ProgramError: ``-o`` without a folder that exists, a file that is no .yaml, .yml or .cfg.
-        UsageError: no file at all (the real program aborts).
-    """
-    files: list[str] = []
-    output = cwd
-    words = iter(argv)
-    for word in words:
-        if word == "-o":
-            folder = next(words, None)
-            if folder is None or not (cwd / folder).is_dir():
-                raise ProgramError("ERROR: error parsing command line.")
-            output = cwd / folder
-        else:
-            files.append(word)
-    if not files:
-        raise UsageError("no input file: give the architecture, problem, ... as YAML files")
-    for name in files:
-        if not name.endswith((".cfg", ".yml", ".yaml")):
-            raise ProgramError(f"ERROR: input file {name} is neither .yaml, .yml nor .cfg")
-    return Arguments(tuple(files), output)
-
-
-BANNER = r"""  _______                __                
- /_  __(_)___ ___  ___  / /___  ____  ____ 
-  / / / / __ `__ \/ _ \/ / __ \/ __ \/ __ \
- / / / / / / / / /  __/ / /_/ / /_/ / /_/ /
-/_/ /_/_/ /_/ /_/\___/_/\____/\____/ .___/ 
-                                  /_/      
-
-"""  # noqa: W291
-
-LAYOUT = "Start Parsering Layout\nNo Layout specified, so using bandwidth based modeling\n"
-
-NO_VALID_MAPPING = """\
-MESSAGE: no valid mappings found within search criteria. Some suggestions:
-(1) Observe each mapper thread's termination message. If it terminated due to
-    consecutive failed mappings, it will tell you the number of mappings that
-    failed because of a spatial fanout violation and the number that failed
-    because of a buffer capacity violation.
-(2) Check your architecture configuration (especially mapspace constraints).
-    Try to find the offending constraints that are likely to have caused the
-    above violations, and disable those constraints.
-(3) Try other search algorithms, and relax the termination criteria:
-    victory_condition, timeout and/or search_size.
-"""
-
-TRY_DIAGNOSTICS = """\
-(4) Enable mapper's diagnostics (mapper.diagnostics = True) to track and emit 
-    more information about failed mappings.
-"""  # noqa: W291
-
-
-def input_lines(files: tuple[str, ...]) -> str:
-    """One line per file of the command line."""
-    return "".join(f"input file: {name}\n" for name in files)
-
-
-def result_line(
-    style: OutputStyle, utilization: float, energy_per_compute: float, cycles: int, mapping: str = ""
-) -> str:
-    """Utilisation, energy per compute in pJ and cycles, with the mapping in between if given."""
-    middle = f"| {mapping} " if mapping else ""
-    return (
-        f"Utilization = {style.real(utilization, 2, 4)} | pJ/Compute = {style.real(energy_per_compute, 3, 8)} "
-        f"{middle}| Cycles = {cycles}\n"
-    )
+from .arguments import Arguments, ProgramError, parse_arguments
+from .screen import input_lines
 
 
 @dataclass
@@ -176,26 +92,3 @@ def run_program(
     except TimeloopMarlError as error:
         stderr.write(f"timeloop-marl: {error}\n")
         return error.exit_code
-
-
-_KEY_NOT_FOUND = "key not found: "
-
-
-def read_input(document: Document, options: ModelOptions, *, mapper: bool) -> Spec:
-    """The ``Spec`` of a document, read as leniently as the real programs do.
-
-    Args:
-        document: the input in its flat form.
-        options: choices of the cost model.
-        mapper: read the mapspace constraints too, which timeloop-model does not.
-
-    Raises:
-        ProgramError: what the real program reports with a text of its own.
-        SpecError: anything else wrong in the input.
-    """
-    try:
-        return read_spec(document, options=options, strict=False, mapspace_constraints=mapper)
-    except SpecError as error:
-        if error.problem.startswith(_KEY_NOT_FOUND):
-            raise ProgramError(f"ERROR: {error.problem}, at line: 0") from error
-        raise
