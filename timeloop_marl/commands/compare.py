@@ -21,7 +21,7 @@ from ..objective import parse_objective
 from ..report.drawing import beside, png
 from ..report.html import REPORT, page_of, render
 from ..report.html.page import all_pictures
-from ..report.map_text import map_text
+from ..report.maps import map_text
 from ..report.results import write_mapping
 from ..run_folder import RunFolder
 from ..searchers.registry import SEARCHERS

@@ -17,7 +17,7 @@ from ..mapping import Mapping
 from ..mapping_yaml import read_mapping
 from ..mapspace.membership import violations
 from ..model.outcome import Rejection
-from ..report.map_reader import read_map_text
+from ..report.maps import read_map_text
 from ..report.results import PREFIX, write_mapping
 from ..report.terminal import result_view
 from ..run_folder import RunFolder

@@ -12,7 +12,7 @@ from ..interruption import exit_status
 from ..knowledge_file import load_knowledge, save_knowledge
 from ..networks.result import NetworkResult
 from ..networks.run import network
-from ..report.network_view import network_view, one_line
+from ..report.terminal import network_view, one_line
 from ..run_folder import RunFolder
 from ..search_result import StopReason
 from ..settings import Settings

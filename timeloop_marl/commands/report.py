@@ -8,8 +8,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..report.drawing import png, standalone_svg
 from ..report.html import REPORT, page_of, render
-from ..report.html.blocks import Page
-from ..report.html.page import all_pictures
+from ..report.html.page import Page, all_pictures
 from ..run_folder import RunFolder
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from ..errors import UsageError
 from ..evaluation import EvaluatorChoice
 from ..interruption import exit_status
-from ..report.sweep_view import area_notes, sweep_table
+from ..report.terminal import area_notes, sweep_table
 from ..run_folder import RunFolder
 from ..settings import Settings
 from ..sweeps.result import DONE, FAILED, STOPPED, SweepResult

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..mapping import Mapping
-from ..report.contest import OURS, PROGRAM
+from ..report.charts.courses import OURS, PROGRAM
 
 __all__ = ["OURS", "PROGRAM", "REPRODUCED", "Course", "Point", "falling"]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from ..report.map_text import nest_text
-from ..report.tiles import nominal_contents
+from ..report.maps import nest_text, nominal_contents
 from ..searchers.timeloop.events import FailClass, FailureStatistic
 from ..specs.spec import Spec
 

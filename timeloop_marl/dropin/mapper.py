@@ -12,11 +12,8 @@ from ..evaluators.native import NativeEvaluator
 from ..mapping import Mapping
 from ..mapspace.timeloop import TimeloopMapspace
 from ..model.outcome import Statistics
-from ..report.map_text import map_text
-from ..report.map_yaml import map_yaml_text
-from ..report.orojenesis import mapping_line
+from ..report.maps import map_text, map_yaml_text, mapping_line, tensella_text
 from ..report.stats import stats_text
-from ..report.tensella import tensella_text
 from ..searchers.timeloop.events import Event, ValidMapping
 from ..searchers.timeloop.mapper import run_mapper as search
 from ..searchers.timeloop.searcher import BestMapping, TimeloopSearcher

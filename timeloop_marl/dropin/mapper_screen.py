@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TextIO
 
 from ..mapping import Mapping
+from ..report.maps import one_line
 from ..report.numbers import FloatFormat, OutputStyle
-from ..report.one_line import one_line
 from ..searchers.timeloop.events import Event, ThreadEnd, ValidMapping
 from ..specs.spec import Spec
 from .screen import result_line

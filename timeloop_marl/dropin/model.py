@@ -12,9 +12,8 @@ from ..evaluators.native import NativeEvaluator
 from ..mapping import Mapping
 from ..mapping_yaml import FactorProductError, read_mapping
 from ..model.outcome import Rejection, Statistics
-from ..report.map_text import map_text
+from ..report.maps import map_text, tensella_text
 from ..report.stats import stats_text
-from ..report.tensella import tensella_text
 from ..specs.document import Document
 from ..specs.scalars import Reading
 from ..specs.spec import ModelOptions, Spec

@@ -11,8 +11,8 @@ import numpy as np
 from ..evaluation import EvaluatorChoice, judged, make_evaluator
 from ..model.outcome import Failure, Statistics
 from ..objective import parse_objective
-from ..report.energy_shares import component_energies
 from ..report.results import PREFIX, summary, write_mapping
+from ..report.views import component_energies
 from ..run_folder import RunFolder
 from ..search_result import Found, SearchResult, StopReason, Tally
 from ..searchers.registry import make_searcher

@@ -20,7 +20,7 @@ from ..live.view import View, all_of, live_view
 from ..objective import parse_objective
 from ..parallel import Engine, Workers
 from ..report.html import REPORT, network_page, render
-from ..report.network_record import read_network_record
+from ..report.records import read_network_record
 from ..run_folder import INPUTS, TRACE, RunFolder
 from ..search_result import StopReason
 from ..searchers.base import warm_up

@@ -15,7 +15,7 @@ from ..errors import UsageError
 from ..model.outcome import Failure, Outcome
 from ..networks.folders import LAYERS
 from ..networks.result import FILE as NETWORK
-from ..report.run_record import SUMMARY
+from ..report.records import SUMMARY
 from ..run_folder import MANIFEST, TRACE, RunFolder
 from ..search_result import StopReason
 from ..sweeps.result import FILE as SWEEP
