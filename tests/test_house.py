@@ -128,8 +128,6 @@ ROOMS = {
     "timeloop_marl.recorded": "running",
     "timeloop_marl.knowledge_file": "running",
     "timeloop_marl.verification": "front",
-    "timeloop_marl.verification_draws": "front",
-    "timeloop_marl.rule_probes": "front",
     "timeloop_marl.comparison": "front",
     "timeloop_marl.cli": "front",
     "timeloop_marl.arguments": "front",

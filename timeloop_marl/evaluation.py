@@ -11,13 +11,12 @@ from pathlib import Path
 
 from .device.target import DEVICES, chosen_device
 from .errors import UsageError
-from .evaluators.ahead import AheadEvaluator
 from .evaluators.base import Evaluator
 from .evaluators.cache import CachedEvaluator, OutcomeCache
 from .evaluators.native import NativeEvaluator
-from .evaluators.parallel import ParallelEvaluator
 from .evaluators.timeloop import MODEL, OnCrash, TimeloopEvaluator, find_route
 from .evaluators.timeloop.figures import Measured
+from .evaluators.wrappers import AheadEvaluator, ParallelEvaluator
 from .mapping import Mapping as LoopNest
 from .model.outcome import Rejection, Statistics
 from .parallel import Engine, Workers, number

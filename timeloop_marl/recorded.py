@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from .evaluation import EvaluatorChoice, fitting_choice, make_evaluator, predictor
-from .evaluators.ahead import AheadEvaluator
 from .evaluators.base import Evaluator
+from .evaluators.wrappers import AheadEvaluator
 from .live.agents import mean_entropy
 from .live.log import LOG, EventLog, SearchLog
 from .live.snapshot import search_snapshot

@@ -19,8 +19,8 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from .errors import UsageError
-from .evaluators.ahead import AheadEvaluator
 from .evaluators.base import Evaluator
+from .evaluators.wrappers import AheadEvaluator
 from .foresight import foresight
 from .interruption import watched
 from .model.outcome import Outcome

@@ -6,10 +6,8 @@ import argparse
 
 from ..evaluation import timeloop_evaluator
 from ..mapspace.diagnosis import require_feasible
-from ..rule_probes import recognise_rules
 from ..run_folder import RunFolder
-from ..verification import with_rules
-from ..verification_draws import drawn
+from ..verification import drawn, recognise_rules, with_rules
 from .backend import evaluator_choice, report_verification, say, verify_found
 from .inputs import print_notices, read_inputs
 

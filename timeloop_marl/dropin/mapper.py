@@ -19,11 +19,16 @@ from ..searchers.timeloop.mapper import run_mapper as search
 from ..searchers.timeloop.searcher import BestMapping, TimeloopSearcher
 from ..specs.document import Document
 from ..specs.spec import ModelOptions, Spec
-from .diagnostics import diagnostics_block
-from .mapper_screen import MapperScreen
-from .program import Program, run_program
-from .reading import read_input
-from .screen import BANNER, LAYOUT, NO_VALID_MAPPING, TRY_DIAGNOSTICS, result_line
+from .program import Program, read_input, run_program
+from .screen import (
+    BANNER,
+    LAYOUT,
+    NO_VALID_MAPPING,
+    TRY_DIAGNOSTICS,
+    MapperScreen,
+    diagnostics_block,
+    result_line,
+)
 
 PREFIX = "timeloop-mapper"
 

@@ -17,10 +17,7 @@ from ..report.stats import stats_text
 from ..specs.document import Document
 from ..specs.scalars import Reading
 from ..specs.spec import ModelOptions, Spec
-from .arguments import ProgramError
-from .constraint_check import violates_constraints
-from .program import Program, run_program
-from .reading import read_input
+from .program import Program, ProgramError, read_input, run_program, violates_constraints
 from .screen import LAYOUT, result_line
 
 PREFIX = "timeloop-model"
