@@ -31,7 +31,7 @@ from timeloop_marl.model.walk import prepare_walk, walk_classes
 from timeloop_marl.rows import row_mapping
 from timeloop_marl.specs import load
 from timeloop_marl.specs.spec import Spec
-from timeloop_marl.verification_draws import drawn
+from timeloop_marl.verification import drawn
 
 COPIES = 32
 

@@ -31,7 +31,7 @@ from timeloop_marl.specs import load
 from timeloop_marl.specs.architecture import NetworkAttributes, StorageLevel
 from timeloop_marl.specs.constraints import Constraints
 from timeloop_marl.specs.spec import Spec
-from timeloop_marl.verification_draws import drawn
+from timeloop_marl.verification import drawn
 
 ROOT = Path(__file__).parent.parent
 LAYER = "resnet18/conv4_3x3"

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 from programs import drop_in, quick_drop_in, script
-from timeloop_marl.api.search.search import search
 
+from timeloop_marl.api.search.search import search
 from timeloop_marl.cli import main
 from timeloop_marl.errors import BackendError, UsageError
 from timeloop_marl.evaluators.cache import OutcomeCache
@@ -25,11 +25,19 @@ from timeloop_marl.evaluators.choice import EvaluatorChoice, default_cache, make
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.timeloop import OnCrash, TimeloopEvaluator
 from timeloop_marl.model.outcome import Statistics
-from timeloop_marl.rule_probes import probe_spec, probes, recognise_rules
 from timeloop_marl.run.trace import read_trace
 from timeloop_marl.specs import load
 from timeloop_marl.specs.spec import Spec
-from timeloop_marl.verification import Check, Verification, draw_mappings, verify_mappings, with_rules
+from timeloop_marl.verification import (
+    Check,
+    Verification,
+    draw_mappings,
+    probe_spec,
+    probes,
+    recognise_rules,
+    verify_mappings,
+    with_rules,
+)
 
 INPUTS = Path(__file__).resolve().parent / "golden" / "inputs"
 FILES = [INPUTS / "arch" / "small_toy" / f"{name}.yaml" for name in ("arch_v03", "ERT", "ART")]

@@ -19,9 +19,8 @@ from timeloop_marl.mapping import Mapping
 from timeloop_marl.mapping_yaml import read_mapping
 from timeloop_marl.model.outcome import Rejection, Statistics
 from timeloop_marl.model_input import model_document
-from timeloop_marl.report.map_text import map_text
+from timeloop_marl.report.maps import map_text, tensella_text
 from timeloop_marl.report.stats import stats_text
-from timeloop_marl.report.tensella import tensella_text
 from timeloop_marl.rows.encoding import row_mapping
 from timeloop_marl.specs import load, read_spec
 from timeloop_marl.specs.document import Document

@@ -14,7 +14,7 @@ from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.membership import violations
 from timeloop_marl.specs.constraints import Constraints
 from timeloop_marl.specs.spec import Spec
-from timeloop_marl.verification_draws import KINDS, drawn
+from timeloop_marl.verification import KINDS, drawn
 
 # The buffer holds no weights.
 SPEC = dataclasses.replace(

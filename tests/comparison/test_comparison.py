@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from machines import gemm, three_level
 from programs import drop_in, script
-from timeloop_marl.api.search.search import load
+from timeloop_marl.api.search.search.search import load
 
 from timeloop_marl.cli import main
 from timeloop_marl.comparison import Course, Point, compare_searchers

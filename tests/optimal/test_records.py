@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from timeloop_marl.api.search.search import load
+from timeloop_marl.api.search.search.search import load
 
 from timeloop_marl import optimum
 from timeloop_marl.optimal.certificate import check

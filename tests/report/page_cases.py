@@ -17,17 +17,15 @@ from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.model.outcome import Statistics
 from timeloop_marl.networks.result import Best, LayerResult, NetworkResult, totals
 from timeloop_marl.networks.sweep_result import SweepPoint, SweepResult
-from timeloop_marl.report.energy_shares import component_energies
-from timeloop_marl.report.html.blocks import Page
 from timeloop_marl.report.html.compare_page import compare_page
 from timeloop_marl.report.html.front_page import front_page
 from timeloop_marl.report.html.network_page import network_page
+from timeloop_marl.report.html.page import Page
 from timeloop_marl.report.html.run_page import run_page
 from timeloop_marl.report.html.sweep_page import sweep_page
-from timeloop_marl.report.map_reader import read_map_text
-from timeloop_marl.report.network_record import LayerRecord, NetworkRecord
-from timeloop_marl.report.roofline import roofline
-from timeloop_marl.report.run_record import Ranked, RunRecord
+from timeloop_marl.report.maps import read_map_text
+from timeloop_marl.report.records import LayerRecord, NetworkRecord, Ranked, RunRecord
+from timeloop_marl.report.views import component_energies, roofline
 from timeloop_marl.specs.problem import DataSpace, Problem, Term
 from timeloop_marl.specs.spec import Spec
 

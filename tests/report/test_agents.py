@@ -12,8 +12,8 @@ from machines import conv, three_level
 import timeloop_marl as tm
 from timeloop_marl.report.charts.agents import Dependencies, dependency_matrix, entropy_plot
 from timeloop_marl.report.drawing import Rect, Text
-from timeloop_marl.report.html.agents_section import agents_section
-from timeloop_marl.report.html.blocks import Table
+from timeloop_marl.report.html.page import Table
+from timeloop_marl.report.html.sections import agents_section
 from timeloop_marl.run.folder import AGENTS
 
 SPEC = three_level(conv(4, 8, 3, 16))

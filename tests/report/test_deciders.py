@@ -12,10 +12,9 @@ from machines import conv, three_level
 import timeloop_marl as tm
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.mapspace.learners.axis import AxisKind
-from timeloop_marl.report.charts.deciders import decider_nest
-from timeloop_marl.report.deciders import DecidedLevel, DecidedLoop, Decisions, decisions
+from timeloop_marl.report.charts.agents import DecidedLevel, DecidedLoop, Decisions, decider_nest, decisions
 from timeloop_marl.report.drawing import Rect, Text
-from timeloop_marl.report.nest import loop_nest
+from timeloop_marl.report.maps import loop_nest
 from timeloop_marl.run.folder import AGENTS
 
 SPEC = three_level(conv(4, 8, 3, 16))

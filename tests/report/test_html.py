@@ -12,15 +12,13 @@ import pytest
 from page_cases import HOSTILE, LONG
 
 from timeloop_marl.cli import main
-from timeloop_marl.report import palette
-from timeloop_marl.report.charts.parts import steps
-from timeloop_marl.report.drawing import Drawing, Line, Rect, Text, beside, png, standalone_svg
-from timeloop_marl.report.drawing.metrics import shortened, text_width, wrapped
-from timeloop_marl.report.drawing.scales import spanning
+from timeloop_marl.report.charts.axes import spanning, steps
+from timeloop_marl.report.drawing import Drawing, Line, Rect, Text, beside, palette, png, standalone_svg
+from timeloop_marl.report.drawing.shapes import shortened, text_width, wrapped
 from timeloop_marl.report.html import page_of, render
 from timeloop_marl.report.html.page import all_pictures
-from timeloop_marl.report.roofline import roofline
 from timeloop_marl.report.units import plain_number
+from timeloop_marl.report.views import roofline
 
 PAGES = {
     "run": lambda: page_cases.run(page_cases.evaluated("model_eyeriss_like_resnet18_layer3")),

@@ -10,12 +10,15 @@ from nests import specs_and_mappings
 
 from timeloop_marl.errors import MappingError
 from timeloop_marl.mapping_yaml import read_mapping
-from timeloop_marl.report.map_reader import read_map_text
-from timeloop_marl.report.map_text import nest_text
-from timeloop_marl.report.map_yaml import map_yaml_text
-from timeloop_marl.report.nest import loop_nest, normalised
-from timeloop_marl.report.tensella import tensella_text
-from timeloop_marl.report.tiles import nominal_contents
+from timeloop_marl.report.maps import (
+    loop_nest,
+    map_yaml_text,
+    nest_text,
+    nominal_contents,
+    normalised,
+    read_map_text,
+    tensella_text,
+)
 from timeloop_marl.specs.document import Document
 
 MAPPED = mapped_cases()

@@ -10,14 +10,13 @@ import pytest
 from golden_cases import CASES
 
 from timeloop_marl.evaluators.native import NativeEvaluator
+from timeloop_marl.report.charts.courses import Trajectory
 from timeloop_marl.report.drawing import Text, png
-from timeloop_marl.report.energy_shares import component_energies
-from timeloop_marl.report.map_reader import read_map_text
-from timeloop_marl.report.palette import tensor_roles
-from timeloop_marl.report.summary_picture import summary_picture
-from timeloop_marl.report.trajectory import Trajectory
+from timeloop_marl.report.drawing.palette import tensor_roles
+from timeloop_marl.report.maps import read_map_text
+from timeloop_marl.report.results import summary_picture
 from timeloop_marl.report.units import energy_text, share_text, short_count
-from timeloop_marl.report.view import level_views
+from timeloop_marl.report.views import component_energies, level_views
 
 MACHINES = (
     "model_eyeriss_like_resnet18_layer3",

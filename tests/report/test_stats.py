@@ -9,12 +9,9 @@ from golden_cases import CASES, mapped_cases
 
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.model.outcome import NetworkStatistics, NetworkTensorStatistics
-from timeloop_marl.report.connections import network_views
-from timeloop_marl.report.map_reader import read_map_text
-from timeloop_marl.report.map_text import map_text
+from timeloop_marl.report.maps import map_text, read_map_text
 from timeloop_marl.report.numbers import OutputStyle
-from timeloop_marl.report.stats import stats_text
-from timeloop_marl.report.stats_networks import network_block
+from timeloop_marl.report.stats import network_block, network_views, stats_text
 from timeloop_marl.specs.architecture import NetworkAttributes, UserNetwork
 
 # its reuse switches are not part of a map.txt; tests/test_dropins.py compares its statistics

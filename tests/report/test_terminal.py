@@ -6,7 +6,7 @@ from golden_cases import CASES
 from rich.console import Console
 
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.report.map_reader import read_map_text
+from timeloop_marl.report.maps import read_map_text
 from timeloop_marl.report.terminal import result_view
 
 

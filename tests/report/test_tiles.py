@@ -7,10 +7,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-from timeloop_marl.report.map_reader import read_map_text
-from timeloop_marl.report.map_text import nest_text
-from timeloop_marl.report.one_line import one_line
-from timeloop_marl.report.tiles import nominal_contents
+from timeloop_marl.report.maps import nest_text, nominal_contents, one_line, read_map_text
 from timeloop_marl.rows.encoding import row_mapping
 from timeloop_marl.specs.loading import load_document
 from timeloop_marl.specs.reading import read_spec

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from shell import CONV, EYERISS, FC, TOY, Shell
-from timeloop_marl.api.search.differences import differences
-from timeloop_marl.api.search.runs import RunEntry, find_runs, read_entry
+from timeloop_marl.api.search.search.differences import differences
+from timeloop_marl.api.search.search.runs import RunEntry, find_runs, read_entry
 
 from timeloop_marl.errors import UsageError
 from timeloop_marl.run.folder import RunFolder

@@ -17,11 +17,11 @@ from ..errors import UsageError
 from ..evaluators.timeloop.program import MAPPER, MODEL, Program, find_program
 from ..mapspace.diagnosis import require_feasible
 from ..objective import parse_objective
-from ..report.contest import OURS, PROGRAM
+from ..report.charts.courses import OURS, PROGRAM
 from ..report.drawing import beside, png
 from ..report.html import REPORT, page_of, render
 from ..report.html.page import all_pictures
-from ..report.map_text import map_text
+from ..report.maps import map_text
 from ..report.results import write_mapping
 from ..run.folder import RunFolder
 from ..run.options import Settings, read_settings

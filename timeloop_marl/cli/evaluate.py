@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..api.search import expand
+from ..api.search.search import expand
 from ..errors import MappingError, UsageError
 from ..evaluators.choice import fitting_choice, timeloop_evaluator
 from ..evaluators.native import NativeEvaluator
@@ -18,10 +18,9 @@ from ..mapping_yaml import read_mapping
 from ..mapspace.diagnosis import require_feasible
 from ..mapspace.membership import violations
 from ..model.outcome import Rejection
-from ..report.map_reader import read_map_text
+from ..report.maps import read_map_text
 from ..report.results import PREFIX, write_mapping
 from ..report.terminal import result_view
-from ..rule_probes import recognise_rules
 from ..run.folder import RunFolder
 from ..specs.beyond import SKEW, Beyond
 from ..specs.constraints import Switches
@@ -30,8 +29,7 @@ from ..specs.loading import load_document
 from ..specs.scalars import feature
 from ..specs.spec import Spec
 from ..specs.writing import document as document_of
-from ..verification import with_rules
-from ..verification_draws import drawn
+from ..verification import drawn, recognise_rules, with_rules
 from .screen import (
     console,
     evaluator_choice,

@@ -18,8 +18,7 @@ from ..networks.run import network
 from ..networks.sweep import sweep
 from ..networks.sweep_result import DONE, FAILED, STOPPED, SweepResult
 from ..networks.watching import SweepProgress
-from ..report.network_view import network_view, one_line
-from ..report.sweep_view import area_notes, sweep_table
+from ..report.terminal import area_notes, network_view, one_line, sweep_table
 from ..run.folder import RunFolder
 from ..run.knowledge import load_knowledge, save_knowledge
 from ..run.options import Settings

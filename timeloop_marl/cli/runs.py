@@ -14,12 +14,11 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from ..api.runs import ABSENT, Difference, RunEntry, differences, find_runs
+from ..api.search.runs import ABSENT, Difference, RunEntry, differences, find_runs
 from ..errors import UsageError
 from ..report.drawing import png, standalone_svg
 from ..report.html import REPORT, page_of, render
-from ..report.html.blocks import Page
-from ..report.html.page import all_pictures
+from ..report.html.page import Page, all_pictures
 from ..report.units import edp_text, energy_text, short_count
 from ..run.folder import RunFolder
 from .screen import console

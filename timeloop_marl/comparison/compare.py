@@ -12,7 +12,7 @@ from ..evaluators.native import NativeEvaluator
 from ..evaluators.timeloop.program import Program
 from ..model.outcome import LevelStatistics, Statistics
 from ..objective import Objective
-from ..report.contest import OURS
+from ..report.charts.courses import OURS
 from ..report.units import energy_text, short_count
 from ..searchers.timeloop.searcher import ALGORITHMS
 from ..specs.spec import Spec

@@ -24,7 +24,7 @@ from ..evaluators.timeloop.program import Program, timeloop_environment
 from ..mapping import Mapping, MappingBatch
 from ..mapspace.timeloop import TimeloopMapspace
 from ..objective import Objective
-from ..report.contest import OURS, PROGRAM
+from ..report.charts.courses import OURS, PROGRAM
 from ..run.loop import Budget, search
 from ..run.result import Progress
 from ..searchers.registry import make_searcher

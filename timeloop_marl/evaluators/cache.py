@@ -21,7 +21,7 @@ from ..errors import UsageError
 from ..mapping import Mapping, MappingBatch
 from ..model.outcome import Failure, Outcome, Rejection, Statistics
 from .base import Evaluator
-from .parallel import joined
+from .wrappers import joined
 
 BUSY_SECONDS = 60.0
 VERSION = b"timeloop-marl outcomes 1"

@@ -18,13 +18,12 @@ from ..specs.constraints import Constraints
 from ..specs.fingerprint import spec_fingerprint
 from ..specs.mapper import MapperOptions
 from ..specs.spec import Spec
-from .ahead import AheadEvaluator
 from .base import Evaluator
 from .cache import CachedEvaluator, OutcomeCache
 from .native import NativeEvaluator
-from .parallel import ParallelEvaluator
 from .timeloop import MODEL, OnCrash, TimeloopEvaluator, find_route
 from .timeloop.figures import Measured
+from .wrappers import AheadEvaluator, ParallelEvaluator
 
 KINDS = ("native", "timeloop")
 LARGEST_BATCH = 64

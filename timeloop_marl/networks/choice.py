@@ -18,8 +18,8 @@ import numpy as np
 from ..evaluators.choice import EvaluatorChoice, judged, make_evaluator
 from ..model.outcome import Failure, Statistics
 from ..objective import parse_objective
-from ..report.energy_shares import component_energies
 from ..report.results import PREFIX, summary, write_mapping
+from ..report.views import component_energies
 from ..run.folder import RunFolder
 from ..run.options import Settings
 from ..run.result import Found, SearchResult, StopReason, Tally

@@ -16,7 +16,7 @@ from ..evaluators.choice import EvaluatorChoice, make_evaluator
 from ..objective import parse_objective
 from ..parallel import Engine, Workers
 from ..report.html import REPORT, network_page, render
-from ..report.network_record import read_network_record
+from ..report.records import read_network_record
 from ..run.folder import INPUTS, TRACE, RunFolder
 from ..run.knowledge import BEFORE, Source, load_knowledge, save_knowledge
 from ..run.log import LOG, EventLog, TensorBoard

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy import ndarray
 
-from . import palette
+from .drawing import palette
 from .plots import STYLE
 
 Merges = Sequence[tuple[int, int, float]]  # first axis of either cluster, distance

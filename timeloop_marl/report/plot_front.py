@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from . import palette
+from .drawing import palette
 from .plots import STYLE
 from .scaling import round_ticks
 from .units import energy_unit

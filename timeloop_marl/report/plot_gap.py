@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from . import palette
+from .drawing import palette
 from .units import objective_label
 
 

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..networks.sweep_result import SweepPoint, SweepResult
-from . import palette
+from .drawing import palette
 from .plots import STYLE
 from .scaling import log_axis
 from .units import energy_unit

@@ -17,13 +17,16 @@ from ..run.result import SearchResult
 from ..specs.constraints import Switches
 from ..specs.spec import Spec
 from ..specs.writing import yaml_text
-from .drawing import png
+from .charts.courses import Trajectory, convergence
+from .charts.nest import nest_tiles
+from .charts.shares import energy_bars
+from .drawing import Drawing, below, beside, png
 from .html import REPORT, render, run_page
-from .map_text import map_text
-from .map_yaml import map_yaml_text
-from .run_record import PREFIX, SUMMARY, Ranked, RunRecord, read_agents
+from .maps import map_text, map_yaml_text
+from .records import PREFIX, SUMMARY, Ranked, RunRecord, read_agents
 from .stats import stats_text
-from .summary_picture import summary_picture
+from .units import edp_text, energy_text
+from .views import component_energies, nest_view
 
 __all__ = ["PREFIX", "summary", "write_mapping", "write_results"]
 
@@ -141,3 +144,34 @@ def _write_picture(folder: RunFolder, record: RunRecord) -> Path:
     best = record.best[0]
     drawing = summary_picture(record.spec, best.mapping, best.statistics, [record.course], record.name)
     return folder.write(f"{PREFIX}.png", png(drawing))
+
+
+_HALF = 520.0  # of either half
+
+
+def summary_picture(
+    spec: Spec,
+    mapping: Mapping,
+    statistics: Statistics,
+    courses: Sequence[Trajectory] = (),
+    title: str = "",
+) -> Drawing:
+    """Left the mapping, right the courses of the search, if any are given, above the energy by level."""
+    tensors = [space.name for space in spec.problem.data_spaces]
+    right = [energy_bars(component_energies(spec, statistics), tensors, _HALF)]
+    if courses:
+        right.insert(0, convergence(courses, _HALF))
+    nest = nest_tiles(nest_view(spec, mapping, statistics), _HALF)
+    return beside([nest, below(right)], title or spec.problem.name, _headline(statistics))
+
+
+def _headline(statistics: Statistics) -> str:
+    return "   ·   ".join(
+        (
+            f"{statistics.cycles:,} cycles",
+            energy_text(statistics.energy_pj),
+            f"EDP {edp_text(statistics.energy_pj * statistics.cycles)} J·cycle",
+            f"utilisation {statistics.utilization:.1%}",
+            f"{statistics.energy_pj / statistics.computes:.4g} pJ/compute",
+        )
+    )

@@ -22,8 +22,8 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from ..errors import UsageError
-from ..evaluators.ahead import AheadEvaluator
 from ..evaluators.base import Evaluator
+from ..evaluators.wrappers import AheadEvaluator
 from ..interruption import watched
 from ..mapping import MappingBatch
 from ..model.outcome import Failure, Outcome

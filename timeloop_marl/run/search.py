@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..evaluators.ahead import AheadEvaluator
 from ..evaluators.base import Evaluator
 from ..evaluators.choice import EvaluatorChoice, fitting_choice, make_evaluator, predictor
+from ..evaluators.wrappers import AheadEvaluator
 from ..objective import Objective
 from ..searchers.base import Searcher, warm_up
 from ..specs.spec import Spec

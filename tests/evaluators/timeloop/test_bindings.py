@@ -13,9 +13,9 @@ from machines import gemm, three_level
 
 from timeloop_marl.errors import BackendError, UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.evaluators.parallel import ParallelEvaluator
 from timeloop_marl.evaluators.timeloop import TimeloopEvaluator
 from timeloop_marl.evaluators.timeloop.bindings import Bindings
+from timeloop_marl.evaluators.wrappers import ParallelEvaluator
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.model.outcome import Failure

@@ -20,7 +20,7 @@ from timeloop_marl.evaluators.timeloop.figures import Measured
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.model.outcome import Failure
-from timeloop_marl.rows.agreement import disagreements
+from timeloop_marl.rows.figures import disagreements
 from timeloop_marl.specs.spec import Spec
 
 SPEC = three_level(gemm(16, 24, 40))

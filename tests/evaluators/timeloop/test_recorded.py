@@ -19,7 +19,7 @@ from timeloop_marl.evaluators.timeloop import TimeloopEvaluator
 from timeloop_marl.evaluators.timeloop.figures import Measured
 from timeloop_marl.mapping import Mapping
 from timeloop_marl.mapping_yaml import read_mapping
-from timeloop_marl.rows.agreement import disagreements
+from timeloop_marl.rows.figures import disagreements
 from timeloop_marl.specs import read_spec
 from timeloop_marl.specs.loading import load_document
 from timeloop_marl.specs.spec import Spec

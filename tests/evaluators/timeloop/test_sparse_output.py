@@ -9,8 +9,7 @@ from programs import script
 
 import timeloop_marl as tm
 from timeloop_marl.evaluators.timeloop import TimeloopEvaluator
-from timeloop_marl.evaluators.timeloop.figures import Measured
-from timeloop_marl.evaluators.timeloop.stats_text import StatsText, read_stats
+from timeloop_marl.evaluators.timeloop.figures import Measured, StatsText, read_stats
 from timeloop_marl.mapping_yaml import read_mapping
 from timeloop_marl.specs.loading import load_document
 

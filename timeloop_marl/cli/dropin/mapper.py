@@ -12,21 +12,23 @@ from ...evaluators.native import NativeEvaluator
 from ...mapping import Mapping
 from ...mapspace.timeloop import TimeloopMapspace
 from ...model.outcome import Statistics
-from ...report.map_text import map_text
-from ...report.map_yaml import map_yaml_text
-from ...report.orojenesis import mapping_line
+from ...report.maps import map_text, map_yaml_text, mapping_line, tensella_text
 from ...report.stats import stats_text
-from ...report.tensella import tensella_text
 from ...searchers.timeloop.events import Event, ValidMapping
 from ...searchers.timeloop.mapper import run_mapper as search
 from ...searchers.timeloop.searcher import BestMapping, TimeloopSearcher
 from ...specs.document import Document
 from ...specs.spec import ModelOptions, Spec
-from .diagnostics import diagnostics_block
-from .mapper_screen import MapperScreen
-from .program import Program, run_program
-from .reading import read_input
-from .screen import BANNER, LAYOUT, NO_VALID_MAPPING, TRY_DIAGNOSTICS, result_line
+from .program import Program, read_input, run_program
+from .screen import (
+    BANNER,
+    LAYOUT,
+    NO_VALID_MAPPING,
+    TRY_DIAGNOSTICS,
+    MapperScreen,
+    diagnostics_block,
+    result_line,
+)
 
 PREFIX = "timeloop-mapper"
 

@@ -12,16 +12,12 @@ from ...evaluators.native import NativeEvaluator
 from ...mapping import Mapping
 from ...mapping_yaml import FactorProductError, read_mapping
 from ...model.outcome import Rejection, Statistics
-from ...report.map_text import map_text
+from ...report.maps import map_text, tensella_text
 from ...report.stats import stats_text
-from ...report.tensella import tensella_text
 from ...specs.document import Document
 from ...specs.scalars import Reading
 from ...specs.spec import ModelOptions, Spec
-from .arguments import ProgramError
-from .constraint_check import violates_constraints
-from .program import Program, run_program
-from .reading import read_input
+from .program import Program, ProgramError, read_input, run_program, violates_constraints
 from .screen import LAYOUT, result_line
 
 PREFIX = "timeloop-model"

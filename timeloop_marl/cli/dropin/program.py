@@ -1,19 +1,61 @@
-"""What both drop-ins share: their streams, how errors become exit codes, and reading the input."""
+"""What both drop-ins share: arguments, streams, how errors become exit codes, and reading the input."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from ...errors import TimeloopMarlError
+from ...errors import SpecError, TimeloopMarlError, UsageError
+from ...mapping import Mapping, TilingLoops
 from ...report.numbers import OutputStyle
+from ...specs.constraints import LoopConstraint
 from ...specs.document import Document
 from ...specs.flatten import flatten, is_nodes_form
 from ...specs.loading import load_document
-from .arguments import Arguments, ProgramError, parse_arguments
+from ...specs.reading import read_spec
+from ...specs.spec import ModelOptions, Spec
 from .screen import input_lines
+
+
+class ProgramError(Exception):
+    """An error of the real program: its own text, without a line end, on stderr, and exit code 1."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Input files as written, and the folder that the output files go to."""
+
+    files: tuple[str, ...]
+    output: Path
+
+
+def parse_arguments(argv: Sequence[str], cwd: Path) -> Arguments:
+    """Split the words of the command line: ``-o DIR`` may stand anywhere, everything else is a file.
+
+    Raises:
+        ProgramError: ``-o`` without a folder that exists, a file that is no .yaml, .yml or .cfg.
+        UsageError: no file at all (the real program aborts).
+    """
+    files: list[str] = []
+    output = cwd
+    words = iter(argv)
+    for word in words:
+        if word == "-o":
+            folder = next(words, None)
+            if folder is None or not (cwd / folder).is_dir():
+                raise ProgramError("ERROR: error parsing command line.")
+            output = cwd / folder
+        else:
+            files.append(word)
+    if not files:
+        raise UsageError("no input file: give the architecture, problem, ... as YAML files")
+    for name in files:
+        if not name.endswith((".cfg", ".yml", ".yaml")):
+            raise ProgramError(f"ERROR: input file {name} is neither .yaml, .yml nor .cfg")
+    return Arguments(tuple(files), output)
 
 
 @dataclass
@@ -21,7 +63,7 @@ class Program:
     """One run of a drop-in: where it reads, prints and writes."""
 
     arguments: Arguments
-    environ: Mapping[str, str]
+    environ: Map[str, str]
     stdout: TextIO
     stderr: TextIO
     cwd: Path
@@ -69,7 +111,7 @@ class Program:
 def run_program(
     body: Callable[[Program], int],
     argv: Sequence[str],
-    environ: Mapping[str, str],
+    environ: Map[str, str],
     stdout: TextIO,
     stderr: TextIO,
     cwd: Path,
@@ -92,3 +134,52 @@ def run_program(
     except TimeloopMarlError as error:
         stderr.write(f"timeloop-marl: {error}\n")
         return error.exit_code
+
+
+_KEY_NOT_FOUND = "key not found: "
+
+
+def read_input(document: Document, options: ModelOptions, *, mapper: bool) -> Spec:
+    """The ``Spec`` of a document, read as leniently as the real programs do.
+
+    Args:
+        document: the input in its flat form.
+        options: choices of the cost model.
+        mapper: read the mapspace constraints too, which timeloop-model does not.
+
+    Raises:
+        ProgramError: what the real program reports with a text of its own.
+        SpecError: anything else wrong in the input.
+    """
+    try:
+        return read_spec(document, options=options, strict=False, mapspace_constraints=mapper)
+    except SpecError as error:
+        if error.problem.startswith(_KEY_NOT_FOUND):
+            raise ProgramError(f"ERROR: {error.problem}, at line: 0") from error
+        raise
+
+
+def violates_constraints(mapping: Mapping, spec: Spec) -> bool:
+    """Whether fixed or largest factors, a permutation prefix or a split do not match.
+
+    Smallest factors, keep and bypass and the minimum parallelism are not looked at, as in the real program.
+    """
+    for tiling, loops in zip(spec.architecture.tiling_levels, mapping.loops, strict=True):
+        constraint = spec.constraints.loops.get(tiling)
+        if constraint is not None and _violates(loops, constraint, tiling.spatial):
+            return True
+    return False
+
+
+def _violates(loops: TilingLoops, constraint: LoopConstraint, spatial: bool) -> bool:
+    if any(loops.factors[dim] != factor for dim, factor in constraint.fixed.items()):
+        return True
+    if any(loops.factors[dim] > limit for dim, limit in constraint.maximum.items()):
+        return True
+    prefix = constraint.prefix or ()
+    # the real program looks at the nest, where unit loops are gone, and appends the unit dims in declaration order
+    order = [dim for dim in loops.order if loops.factors[dim] > 1]
+    order += [dim for dim, factor in enumerate(loops.factors) if factor == 1]
+    if any(wanted != found for wanted, found in zip(prefix, order, strict=False)):
+        return True
+    return spatial and constraint.split is not None and constraint.split != loops.split

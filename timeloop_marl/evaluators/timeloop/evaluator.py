@@ -22,11 +22,9 @@ from ...specs.writing import yaml_text
 from . import bindings
 from .archive import Archive, ArchiveError, read_archive
 from .bindings import Bindings
-from .failures import read_failure
-from .figures import Measured, measured
+from .figures import Measured, StatsError, measured, read_stats
 from .keeper import KEEPER
-from .program import INPUT, MODEL, Program, Run, find_program, timeloop_environment
-from .stats_text import StatsError, read_stats
+from .program import INPUT, MODEL, Program, Run, find_program, read_failure, timeloop_environment
 from .worker import RESULT
 
 KEPT = 10

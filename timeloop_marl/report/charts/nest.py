@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .. import palette
-from ..drawing.metrics import shortened, text_width, wrapped
-from ..drawing.shapes import Drawing, Line, Rect, Text
-from ..nest import Loop
+from ..drawing import palette
+from ..drawing.shapes import Drawing, Line, Rect, Text, shortened, text_width, wrapped
+from ..maps import Loop
 from ..units import share_text, short_count
-from ..view import Fanout, LevelView, NestView
-from .parts import SMALL
+from ..views import Fanout, LevelView, NestView
+from .axes import SMALL
 
 _INSET, _PAD = 7.0, 9.0
 _LOOP, _CHIP, _HEAD = 17.0, 20.0, 22.0

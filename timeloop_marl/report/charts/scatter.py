@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..drawing.metrics import text_width
-from ..drawing.scales import Scale, spanning
-from ..drawing.shapes import Drawing, Line, Marker, Text
-from .parts import BODY, SMALL, draw_frame, label_room
+from ..drawing.shapes import Drawing, Line, Marker, Text, text_width
+from .axes import BODY, SMALL, Scale, draw_frame, label_room, spanning
 
 _HEIGHT = 260.0
 _NUMBERED = 40  # points that get their number beside them

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from .compose import below, beside
 from .raster import png
-from .shapes import Drawing, Line, Marker, Rect, Text
+from .shapes import Drawing, Line, Marker, Rect, Text, below, beside
 from .svg import page_svg, standalone_svg
 
 __all__ = [

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch, Polygon, Rectangle
 
-from .. import palette
+from . import palette
 from .shapes import NONE, Drawing, Line, Marker, Rect, Text
 from .svg import outline
 

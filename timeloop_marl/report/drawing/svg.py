@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from .. import palette
+from . import palette
 from .shapes import NONE, Drawing, Line, Marker, Point, Rect, Shape, Text
 
 SANS = 'system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,"DejaVu Sans",sans-serif'

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ...specs.spec import Spec
-from ..charts.contest import Labels, contest_plot
-from ..charts.energy import energy_bars
-from ..contest import OURS, PROGRAM, ContestLine, contest_lines
-from ..energy_shares import ComponentEnergy, component_energies
-from ..run_record import RULES, Ranked, read_evaluated, read_json, title_of
+from ..charts.courses import OURS, PROGRAM, ContestLabels, ContestLine, contest_lines, contest_plot
+from ..charts.shares import energy_bars
+from ..records import RULES, Ranked, read_evaluated, read_json, title_of
 from ..units import ObjectiveLabel, energy_text, objective_label, plain_number, short_count
-from .blocks import (
+from ..views import ComponentEnergy, component_energies
+from .page import (
     HALF,
     Block,
     Bullets,
@@ -28,7 +27,7 @@ from .blocks import (
     Tile,
     Tiles,
 )
-from .mapping_sections import nest_picture
+from .sections import nest_picture
 
 COMPARISON = "compare.json"
 Winners = Mapping[str, tuple[Spec, Ranked]]
@@ -157,7 +156,7 @@ def _budget_section(data: Mapping[str, Any], key: str) -> Section:
     by_samples = key == "equal_samples"
     label = objective_label(data["objective"])
     lines = _lines(data, key)
-    labels = Labels(
+    labels = ContestLabels(
         title="Equal samples" if by_samples else "Equal time",
         across="samples, every mapping drawn (logarithmic)"
         if by_samples

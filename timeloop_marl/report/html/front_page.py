@@ -11,9 +11,9 @@ from ...errors import TimeloopMarlError
 from ...run.folder import MANIFEST
 from ...specs.spec import Spec
 from ..charts.scatter import ScatterLabels, ScatterPoint, scatter_plot
-from ..run_record import RULES, Ranked, files_text, read_evaluated, read_json, title_of
+from ..records import RULES, Ranked, files_text, read_evaluated, read_json, title_of
 from ..units import edp_text, energy_text, plain_number, short_count
-from .blocks import (
+from .page import (
     HALF,
     LONG,
     Block,
@@ -29,7 +29,7 @@ from .blocks import (
     Tile,
     Tiles,
 )
-from .mapping_sections import NEST_CAPTION, nest_picture
+from .sections import NEST_CAPTION, nest_picture
 
 FRONT = "front.json"
 _NARROW = (334.0,)

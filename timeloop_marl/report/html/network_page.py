@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...networks.result import LayerResult, NetworkResult, Totals
-from ..charts.convergence import convergence
-from ..charts.energy import energy_bars
-from ..charts.layers import LayerShare, layer_shares
-from ..charts.network_roofline import NetworkPoint, network_roofline
-from ..energy_shares import ComponentEnergy
-from ..network_record import LayerRecord, NetworkRecord, total_course
-from ..run_record import files_text
+from ..charts.courses import convergence
+from ..charts.roofline import NetworkPoint, network_roofline
+from ..charts.shares import LayerShare, energy_bars, layer_shares
+from ..records import LayerRecord, NetworkRecord, files_text, total_course
 from ..units import edp_text, energy_text, share_text, short_count
-from .blocks import (
+from ..views import ComponentEnergy
+from .page import (
     HALF,
     LONG,
     Block,
@@ -30,7 +28,7 @@ from .blocks import (
     Tile,
     Tiles,
 )
-from .mapping_sections import NEST_CAPTION, nest_picture, per_compute, verdict
+from .sections import NEST_CAPTION, nest_picture, per_compute, verdict
 
 _NARROW = (334.0,)
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..deciders import decisions
-from ..map_text import map_text
-from ..run_record import Ranked, RunRecord, files_text
+from ..charts.agents import decisions
+from ..maps import map_text
+from ..records import Ranked, RunRecord, files_text
 from ..units import edp_text, energy_text, short_count
-from ..view import stands_for_fanout
-from .agents_section import agents_section
-from .blocks import Bullets, Cell, Facts, Fold, Listing, Page, Paragraph, Section, Table, Tile, Tiles
-from .mapping_sections import (
+from ..views import stands_for_fanout
+from .page import Bullets, Cell, Facts, Fold, Listing, Page, Paragraph, Section, Table, Tile, Tiles
+from .sections import (
+    agents_section,
+    convergence_section,
     energy_section,
     levels_section,
     nest_picture,
@@ -19,7 +20,6 @@ from .mapping_sections import (
     per_compute,
     roofline_section,
 )
-from .search_sections import convergence_section
 
 
 def run_page(record: RunRecord) -> Page:

@@ -1,21 +1,119 @@
-"""Rows on threads, and ahead of their turn those that will be asked next: no thread waits for the end of a batch.
-
-Calls of timeloop-model take a tenth of a second and more, batches of a searcher that learns are small, and the last
-call of each would leave the other threads without work.
-"""
+"""Around an evaluator: workers that share a batch, threads that work ahead, memory of outcomes."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Protocol
 
+import numpy as np
+
 from ..mapping import Mapping, MappingBatch
 from ..model.outcome import Outcome, Rejection, Statistics
+from ..parallel import Workers
 from .base import Evaluator
-from .memo import row_keys
-from .parallel import joined
+
+PARTS = 8
+"""Parts of a batch for each worker."""
+
+
+class ParallelEvaluator:
+    """Evaluates parts of a batch at the same time, in order.
+
+    Args:
+        evaluator: evaluates the parts; called by several workers at once.
+        workers: threads for evaluators that release the GIL or wait for a program; for processes and clusters the
+            evaluator is pickled.
+    """
+
+    def __init__(self, evaluator: Evaluator, workers: Workers) -> None:
+        self.name = evaluator.name
+        self._evaluator, self._workers = evaluator, workers
+
+    def __call__(self, mappings: MappingBatch) -> Outcome:
+        """Outcomes of all rows, in order."""
+        # Several parts each: slow rows do not hold up the others.
+        wanted = 1 if self._workers.here else PARTS * self._workers.jobs
+        parts = [part for part in np.array_split(np.arange(len(mappings)), wanted) if len(part)]
+        if len(parts) < 2:
+            return self._evaluator(mappings)
+        return joined(self._workers.map(self._evaluator, [mappings.take(part) for part in parts]))
+
+    def statistics(self, mapping: Mapping) -> Statistics | Rejection:
+        """Every figure of one mapping, or why it is invalid."""
+        return self._evaluator.statistics(mapping)
+
+
+def joined(outcomes: list[Outcome]) -> Outcome:
+    """Outcomes of consecutive parts of a batch (at least one) as one."""
+    accesses = [outcome.accesses for outcome in outcomes if outcome.accesses is not None]
+    return Outcome(
+        cycles=np.concatenate([outcome.cycles for outcome in outcomes]),
+        energy_pj=np.concatenate([outcome.energy_pj for outcome in outcomes]),
+        utilization=np.concatenate([outcome.utilization for outcome in outcomes]),
+        failure=np.concatenate([outcome.failure for outcome in outcomes]),
+        failed_level=np.concatenate([outcome.failed_level for outcome in outcomes]),
+        accesses=np.concatenate(accesses) if accesses else None,
+    )
+
+
+class MemoEvaluator:
+    """Evaluates every distinct row once; rows are equal if all arrays of the batch are.
+
+    Args:
+        evaluator: asked about new rows only, all new ones of a batch at once.
+        capacity: rows remembered; then the oldest are forgotten.
+    """
+
+    def __init__(self, evaluator: Evaluator, capacity: int = 100_000) -> None:
+        self.name = evaluator.name
+        self.hits = 0
+        self._evaluator, self._capacity = evaluator, capacity
+        self._known: dict[bytes, Outcome] = {}  # one-row outcomes
+
+    def __call__(self, mappings: MappingBatch) -> Outcome:
+        """Outcomes of all rows, in order."""
+        keys = list(row_keys(mappings))
+        new = {key: i for i, key in reversed(list(enumerate(keys))) if key not in self._known}
+        self.hits += len(keys) - len(new)
+        if new or not keys:
+            rows = np.array(sorted(new.values()), np.int64)
+            outcome = self._evaluator(mappings.take(rows))
+            if not keys:
+                return outcome
+            for k, i in enumerate(rows):
+                self._known[keys[i]] = _one_row(outcome, k)
+        answer = joined([self._known[key] for key in keys])
+        while len(self._known) > self._capacity:
+            del self._known[next(iter(self._known))]
+        return answer
+
+    def statistics(self, mapping: Mapping) -> Statistics | Rejection:
+        """Every figure of one mapping, or why it is invalid."""
+        return self._evaluator.statistics(mapping)
+
+
+def row_keys(mappings: MappingBatch) -> Iterator[bytes]:
+    """Equal for rows that are equal in all arrays of the batch."""
+    for i in range(len(mappings)):
+        yield b"".join(
+            array[i].tobytes()
+            for array in (mappings.factors, mappings.residuals, mappings.order, mappings.split, mappings.keep)
+        )
+
+
+def _one_row(outcome: Outcome, i: int) -> Outcome:
+    one = slice(i, i + 1)
+    return Outcome(
+        cycles=outcome.cycles[one],
+        energy_pj=outcome.energy_pj[one],
+        utilization=outcome.utilization[one],
+        failure=outcome.failure[one],
+        failed_level=outcome.failed_level[one],
+        accesses=None if outcome.accesses is None else outcome.accesses[one],
+    )
 
 
 class Expectations(Protocol):
