@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from ptx_machine import Machine
 from ptx_memory import Heap, parameters
-from timeloop_marl.api.search.search.draws import best_of_draws
 
+from timeloop_marl.api.draws import best_of_draws
 from timeloop_marl.device.assembly import Resources, ptx_of, resources_of
 from timeloop_marl.device.evaluation import DONE, evaluation_kernel
 from timeloop_marl.device.model import COLUMNS, RESULTS, THREADS, DeviceModel

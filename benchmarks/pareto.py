@@ -14,8 +14,8 @@ import time
 
 import numpy as np
 from pairs import read
-from timeloop_marl.api.search.search.front import search_front
 
+from timeloop_marl.api.front import search_front
 from timeloop_marl.nondominated import hypervolume, non_dominated
 from timeloop_marl.run.options import Settings
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from programs import drop_in, quick_drop_in, script
 
-from timeloop_marl.api.search.search import search
+from timeloop_marl.api.search import search
 from timeloop_marl.cli import main
 from timeloop_marl.errors import BackendError, UsageError
 from timeloop_marl.evaluators.cache import OutcomeCache

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 from programs import script
-from timeloop_marl.api.search.search.front import search_front
 
 import timeloop_marl as tm
+from timeloop_marl.api.front import search_front
 from timeloop_marl.cli import main
 from timeloop_marl.errors import UnsupportedFeatureError
 from timeloop_marl.evaluators.choice import EvaluatorChoice, fitting_choice

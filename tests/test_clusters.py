@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from machines import gemm, level, spec, three_level
-from timeloop_marl.api.search.search.clusters import find_clusters
 
+from timeloop_marl.api.clusters import find_clusters
 from timeloop_marl.cli import main
 from timeloop_marl.errors import UsageError
 from timeloop_marl.report.plot_clusters import clusters_figure

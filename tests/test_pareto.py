@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from machines import gemm, three_level
 from programs import drop_in
-from timeloop_marl.api.search.search.front import Front, search_front
 
+from timeloop_marl.api.front import Front, search_front
 from timeloop_marl.cli import main
 from timeloop_marl.errors import UsageError
 from timeloop_marl.nondominated import non_dominated

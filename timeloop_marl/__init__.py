@@ -9,10 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api.search.draws import Draws, best_of_draws
-    from .api.search.front import search_front
-    from .api.search.optimum import OptimumResult, optimum
-    from .api.search.search import Result, evaluate, load, search
+    from .api.draws import Draws, best_of_draws
+    from .api.front import search_front
+    from .api.optimum import OptimumResult, optimum
+    from .api.search import Result, evaluate, load, search
     from .errors import TimeloopMarlError
     from .evaluators.native import NativeEvaluator
     from .mapping import Mapping, MappingBatch

@@ -16,8 +16,8 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-from timeloop_marl.api.search.search.search import draws
 
+from timeloop_marl.api import draws
 from timeloop_marl.device.draws import DeviceDraws
 from timeloop_marl.evaluators.cuda import CudaEvaluator
 from timeloop_marl.evaluators.native import NativeEvaluator

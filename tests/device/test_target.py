@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from shell import Shell
-from timeloop_marl.api.search.search.draws import best_of_draws
 
+from timeloop_marl.api.draws import best_of_draws
 from timeloop_marl.device import target
 from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.choice import EvaluatorChoice

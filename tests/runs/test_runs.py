@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 from shell import CONV, EYERISS, FC, TOY, Shell
-from timeloop_marl.api.search.search.differences import differences
-from timeloop_marl.api.search.search.runs import RunEntry, find_runs, read_entry
 
+from timeloop_marl.api.runs import RunEntry, differences, find_runs, read_entry
 from timeloop_marl.errors import UsageError
 from timeloop_marl.run.folder import RunFolder
 from timeloop_marl.run.trace import TraceReader, read_trace, sample_count

@@ -13,8 +13,8 @@ import numpy as np
 from rich.padding import Padding
 from rich.table import Table
 
-from ..api.search.clusters import Clusters, find_clusters
-from ..api.search.search import expand
+from ..api.clusters import Clusters, find_clusters
+from ..api.search import expand
 from ..evaluators.native import NativeEvaluator
 from ..flattening import check_flattening
 from ..mapspace.axes import LearnersMapspace

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from ..api.search.optimum import OptimumResult, optimum
+from ..api.optimum import OptimumResult, optimum
 from ..errors import UsageError
 from ..interruption import exit_status
 from ..optimal.frontier import Frontier

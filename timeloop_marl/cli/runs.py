@@ -14,7 +14,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from ..api.search.runs import ABSENT, Difference, RunEntry, differences, find_runs
+from ..api.runs import ABSENT, Difference, RunEntry, differences, find_runs
 from ..errors import UsageError
 from ..report.drawing import png, standalone_svg
 from ..report.html import REPORT, page_of, render

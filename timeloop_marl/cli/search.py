@@ -9,9 +9,9 @@ from typing import Any
 
 from rich.table import Table
 
-from ..api.search.front import FRONT_SEARCHER, Front, search_front
-from ..api.search.search import Result
-from ..api.search.search import search as run_search
+from ..api.front import FRONT_SEARCHER, Front, search_front
+from ..api.search import Result
+from ..api.search import search as run_search
 from ..errors import UsageError
 from ..evaluators.choice import fitting_choice
 from ..interruption import exit_status

@@ -15,26 +15,26 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
-from ...errors import UsageError
-from ...evaluators.choice import EvaluatorChoice, Judged, fitting_choice, judged
-from ...mapping import Mapping
-from ...mapspace.diagnosis import require_feasible
-from ...model.outcome import Outcome, Statistics
-from ...nondominated import Archive, hypervolume, non_dominated
-from ...objective import Objective, parse_objective
-from ...report.html import REPORT, page_of, render
-from ...report.plot_front import front_figure
-from ...report.plots import save_figure
-from ...report.results import write_mapping
-from ...run.folder import RunFolder
-from ...run.options import Settings
-from ...run.result import Found, Progress, SearchResult
-from ...run.search import Conditions, recorded_search
-from ...searchers.base import Searcher
-from ...searchers.figures import UNITS, Figures, figure_names
-from ...searchers.registry import make_searcher
-from ...searchers.scalarised import ScalarisedSearcher, weightings
-from ...specs.spec import Spec
+from ..errors import UsageError
+from ..evaluators.choice import EvaluatorChoice, Judged, fitting_choice, judged
+from ..mapping import Mapping
+from ..mapspace.diagnosis import require_feasible
+from ..model.outcome import Outcome, Statistics
+from ..nondominated import Archive, hypervolume, non_dominated
+from ..objective import Objective, parse_objective
+from ..report.html import REPORT, page_of, render
+from ..report.plot_front import front_figure
+from ..report.plots import save_figure
+from ..report.results import write_mapping
+from ..run.folder import RunFolder
+from ..run.options import Settings
+from ..run.result import Found, Progress, SearchResult
+from ..run.search import Conditions, recorded_search
+from ..searchers.base import Searcher
+from ..searchers.figures import UNITS, Figures, figure_names
+from ..searchers.registry import make_searcher
+from ..searchers.scalarised import ScalarisedSearcher, weightings
+from ..specs.spec import Spec
 
 __all__ = ["FRONT_SEARCHER", "Front", "Member", "hypervolume", "non_dominated", "search_front"]
 

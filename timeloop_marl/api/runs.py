@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import UsageError
-from ...model.outcome import Failure, Outcome
-from ...networks.layers import LAYERS
-from ...networks.result import FILE as NETWORK
-from ...networks.sweep import POINTS
-from ...networks.sweep_result import FILE as SWEEP
-from ...report.records import SUMMARY
-from ...run.folder import INPUTS, MANIFEST, TRACE, RunFolder
-from ...run.result import StopReason
-from ...run.trace import read_trace, sample_count
-from ...specs.document import format_path
-from ...specs.loading import load_document
+from ..errors import UsageError
+from ..model.outcome import Failure, Outcome
+from ..networks.layers import LAYERS
+from ..networks.result import FILE as NETWORK
+from ..networks.sweep import POINTS
+from ..networks.sweep_result import FILE as SWEEP
+from ..report.records import SUMMARY
+from ..run.folder import INPUTS, MANIFEST, TRACE, RunFolder
+from ..run.result import StopReason
+from ..run.trace import read_trace, sample_count
+from ..specs.document import format_path
+from ..specs.loading import load_document
 
 FRONT, COMPARISON = "front.json", "compare.json"
 FINISHED, INTERRUPTED, RUNNING, BEGUN, DAMAGED = "finished", "interrupted", "running", "begun", "damaged"

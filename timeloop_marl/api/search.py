@@ -9,27 +9,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import UsageError
-from ...evaluators.choice import EvaluatorChoice, fitting_choice, judged, timeloop_evaluator
-from ...evaluators.native import NativeEvaluator
-from ...mapping import Mapping as LoopNest
-from ...mapspace.diagnosis import require_feasible
-from ...model.outcome import Rejection, Statistics
-from ...objective import parse_objective
-from ...report.results import write_results
-from ...run.folder import RunFolder
-from ...run.knowledge import Source as KnowledgeSource
-from ...run.knowledge import begin_with, learnt_by, load_knowledge
-from ...run.options import Settings
-from ...run.result import Progress, SearchResult
-from ...run.search import Conditions, recorded_search
-from ...searchers.marl.knowledge import Knowledge
-from ...searchers.registry import make_searcher
-from ...specification import specification
-from ...specs.objects import is_specification
-from ...specs.reading import load as load_files
-from ...specs.reading import load_object
-from ...specs.spec import ModelOptions, Spec
+from ..errors import UsageError
+from ..evaluators.choice import EvaluatorChoice, fitting_choice, judged, timeloop_evaluator
+from ..evaluators.native import NativeEvaluator
+from ..mapping import Mapping as LoopNest
+from ..mapspace.diagnosis import require_feasible
+from ..model.outcome import Rejection, Statistics
+from ..objective import parse_objective
+from ..report.results import write_results
+from ..run.folder import RunFolder
+from ..run.knowledge import Source as KnowledgeSource
+from ..run.knowledge import begin_with, learnt_by, load_knowledge
+from ..run.options import Settings
+from ..run.result import Progress, SearchResult
+from ..run.search import Conditions, recorded_search
+from ..searchers.marl.knowledge import Knowledge
+from ..searchers.registry import make_searcher
+from ..specification import specification
+from ..specs.objects import is_specification
+from ..specs.reading import load as load_files
+from ..specs.reading import load_object
+from ..specs.spec import ModelOptions, Spec
 
 Source = str | Path | Sequence[str | Path] | Mapping[str, Any]
 """A design: files, or a ``Specification`` of timeloopfe, or a dict of its sections."""

@@ -10,21 +10,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ...errors import UsageError
-from ...evaluators.native import NativeEvaluator
-from ...mapping import Mapping
-from ...mapspace.axes import LearnersMapspace
-from ...model.outcome import Rejection, Statistics
-from ...optimal.certificate import certificate, status
-from ...optimal.frontier import Frontier
-from ...optimal.proof import Limits, OnRound, Optimum, Start, find_optimum
-from ...report.plot_gap import Course, gap_figure
-from ...report.plots import save_figure
-from ...report.results import write_results
-from ...run.folder import RunFolder
-from ...run.options import Settings
-from ...run.result import Found, Improvement, SearchResult
-from ...specs.spec import Spec
+from ..errors import UsageError
+from ..evaluators.native import NativeEvaluator
+from ..mapping import Mapping
+from ..mapspace.axes import LearnersMapspace
+from ..model.outcome import Rejection, Statistics
+from ..optimal.certificate import certificate, status
+from ..optimal.frontier import Frontier
+from ..optimal.proof import Limits, OnRound, Optimum, Start, find_optimum
+from ..report.plot_gap import Course, gap_figure
+from ..report.plots import save_figure
+from ..report.results import write_results
+from ..run.folder import RunFolder
+from ..run.options import Settings
+from ..run.result import Found, Improvement, SearchResult
+from ..specs.spec import Spec
 from .search import load
 
 CERTIFICATE, PICTURE = "certificate.json", "gap.png"

@@ -13,13 +13,13 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
-from ...device.target import chosen_device
-from ...errors import UsageError
-from ...evaluators.choice import native_evaluator
-from ...mapping import Mapping
-from ...mapspace.axes import LearnersMapspace
-from ...objective import Objective, parse_objective
-from ...specs.spec import Spec
+from ..device.target import chosen_device
+from ..errors import UsageError
+from ..evaluators.choice import native_evaluator
+from ..mapping import Mapping
+from ..mapspace.axes import LearnersMapspace
+from ..objective import Objective, parse_objective
+from ..specs.spec import Spec
 from .search import load
 
 METRICS = ("edp", "energy", "delay")
@@ -143,7 +143,7 @@ class _OnDevice(_OnHost):
 
     def __init__(self, spec: Spec, aim: Objective, seed: int, keep: int, threads: int, batch: int) -> None:
         super().__init__(spec, aim, seed, keep, threads, batch)
-        from ...device.draws import DeviceDraws
+        from ..device.draws import DeviceDraws
 
         tables = self._evaluator.tables
         self._draws = DeviceDraws(self.space, tables, METRICS.index(aim.name), seed, keep, batch)
