@@ -123,7 +123,7 @@ def main() -> None:
                 choice = EvaluatorChoice("timeloop", jobs=jobs, program=program)
                 tm.search(spec, samples=given.samples, evaluator=choice, output=out)
             seconds = time.monotonic() - begun
-            rows = read_trace(out / "trace.bin")[1].candidates.tolist()
+            rows = read_trace(out / "trace.bin").candidates.tolist()
             first = first or (seconds, rows)
             print(
                 f"| {jobs} | {seconds:.1f} | {first[0] / seconds:.2f}x | {rows == first[1]} | {load:.1f} |",

@@ -62,7 +62,8 @@ def test_jobs_change_nothing(tmp_path: Path, spec: Spec, program: str) -> None:
     for jobs in (1, 3):
         choice = EvaluatorChoice("timeloop", jobs=jobs, program=program)
         search(spec, output=tmp_path / f"out{jobs}", samples=20, evaluator=choice)
-        header, batch = read_trace(tmp_path / f"out{jobs}" / "trace.bin")
+        batch = read_trace(tmp_path / f"out{jobs}" / "trace.bin")
+        header = batch.header
         outcome = batch.outcome
         results.append(
             (header, batch.candidates.tolist(), outcome.energy_pj.tolist(), outcome.failure.tolist())
@@ -307,7 +308,7 @@ def kill_and_resume(folder: Path, program: str, kills: int, seed: int) -> None:
     calls = len(log.read_text().splitlines())
     # Each kill may cost the two calls under way; the rest are the samples and the winners' statistics.
     assert calls <= known + 3 * kills + 1
-    _, trace = read_trace(out / "trace.bin")
+    trace = read_trace(out / "trace.bin")
     assert len(trace.candidates) == samples
     choice = EvaluatorChoice("timeloop", program=program, cache=cache)
     print(f"{kills} kills, {killed_calls} of them of the program; {calls} calls for {known} mappings")
@@ -319,7 +320,7 @@ def kill_and_resume(folder: Path, program: str, kills: int, seed: int) -> None:
     finally:
         del os.environ["CALL_LOG"]
     assert len(log.read_text().splitlines()) == before + 1
-    _, other = read_trace(folder / "again" / "trace.bin")
+    other = read_trace(folder / "again" / "trace.bin")
     assert trace.candidates.tolist() == other.candidates.tolist()
     assert trace.outcome.energy_pj.tolist() == other.outcome.energy_pj.tolist()
     assert undisturbed.found

@@ -40,7 +40,7 @@ def found(samples: int = 600, searcher: str = "nsga2", **choices: object) -> Fro
 def test_the_members_are_the_front_of_all_samples(searcher: str, figures: str, tmp_path: Path) -> None:
     front = found(searcher=searcher, figures=figures, output=tmp_path, runs=3)
     assert front.search.samples == 600
-    _, trace = read_trace(tmp_path / "trace.bin")
+    trace = read_trace(tmp_path / "trace.bin")
     ok = trace.outcome.failure == 0
     table = np.stack([trace.outcome.cycles[ok].astype(float), trace.outcome.energy_pj[ok]], axis=1)
     expected = {tuple(point) for point in table[non_dominated(table)]}

@@ -173,13 +173,13 @@ def test_resume_equals_an_uninterrupted_run_and_evaluates_nothing_twice(name: st
     size = (tmp_path / "t.bin").stat().st_size
     with (tmp_path / "t.bin").open("r+b") as stream:
         stream.truncate(size - 5)  # the last block half-written
-    left = len(read_trace(tmp_path / "t.bin")[1].candidates)
+    left = len(read_trace(tmp_path / "t.bin").candidates)
     evaluator = FakeEvaluator((1,), invalid_every=7)
     resumed = run(name=name, path=tmp_path / "t.bin", resume=True, evaluator=evaluator)
     same(resumed, whole)
     assert resumed.dropped_bytes > 0
     assert evaluator.evaluated == whole.samples - left
-    a, b = read_trace(tmp_path / "whole.bin")[1], read_trace(tmp_path / "t.bin")[1]
+    a, b = read_trace(tmp_path / "whole.bin"), read_trace(tmp_path / "t.bin")
     np.testing.assert_array_equal(a.candidates, b.candidates)
     np.testing.assert_array_equal(a.outcome.energy_pj, b.outcome.energy_pj)
 
@@ -232,7 +232,7 @@ def test_sigterm_stops_after_the_running_batch_and_keeps_everything(tmp_path: Pa
     result = run(evaluator=Terminating(), path=tmp_path / "t.bin")
     assert result.reason is StopReason.INTERRUPTED
     assert signal.getsignal(signal.SIGTERM) is before
-    assert len(read_trace(tmp_path / "t.bin")[1].candidates) == result.samples == 96
+    assert len(read_trace(tmp_path / "t.bin").candidates) == result.samples == 96
 
 
 def test_the_second_sigint_interrupts_at_once(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_the_second_sigint_interrupts_at_once(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run(evaluator=Impatient(), path=tmp_path / "t.bin")
-    assert len(read_trace(tmp_path / "t.bin")[1].candidates) == 64
+    assert len(read_trace(tmp_path / "t.bin").candidates) == 64
 
 
 def test_unasked_rows_are_refused_by_the_searcher() -> None:
@@ -294,11 +294,11 @@ def test_kill_9_at_random_moments_then_resume(name: str, tmp_path: Path) -> None
         child.send_signal(signal.SIGKILL)
         killed += child.wait() == -signal.SIGKILL
     assert killed == 4
-    so_far = len(read_trace(path)[1].candidates)
+    so_far = len(read_trace(path).candidates)
     assert 0 < so_far < 2000
     done = subprocess.run([*arguments, "0"], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.split() == ["2000", repr(whole.best[0].cost), str(whole.best[0].sample)]
-    a, b = read_trace(tmp_path / "whole.bin")[1], read_trace(path)[1]
+    a, b = read_trace(tmp_path / "whole.bin"), read_trace(path)
     np.testing.assert_array_equal(a.candidates, b.candidates)
     np.testing.assert_array_equal(a.outcome.failure, b.outcome.failure)
     np.testing.assert_array_equal(a.outcome.energy_pj, b.outcome.energy_pj)

@@ -60,7 +60,8 @@ def test_round_trip(tmp_path: Path) -> None:
     for got, expected in zip(reader.batches(), BATCHES, strict=True):
         assert_equal(got, expected)
     assert reader.dropped == 0
-    header, whole = read_trace(path)
+    whole = read_trace(path)
+    header = whole.header
     assert header == HEADER
     assert len(whole.candidates) == 11
     np.testing.assert_array_equal(whole.outcome.cycles[5:6], BATCHES[1].outcome.cycles)

@@ -9,68 +9,115 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .api.clusters import find_clusters
+    from .api.compare import compare
     from .api.draws import Draws, best_of_draws
-    from .api.front import search_front
+    from .api.front import Front, search_front
+    from .api.inputs import load
+    from .api.networks import network, sweep
     from .api.optimum import OptimumResult, optimum
-    from .api.search import Result, evaluate, load, search
+    from .api.search import Result, evaluate, search
+    from .comparison.compare import Comparison
     from .errors import TimeloopMarlError
+    from .evaluators.base import Evaluator
+    from .evaluators.choice import EvaluatorChoice
     from .evaluators.native import NativeEvaluator
     from .mapping import Mapping, MappingBatch
     from .mapspace.axes import LearnersMapspace
     from .mapspace.timeloop import TimeloopMapspace
-    from .networks.result import NetworkResult
-    from .networks.run import network
-    from .networks.sweep import sweep
-    from .networks.sweep_result import SweepResult
+    from .model.outcome import Outcome, Rejection, Statistics
+    from .networks.result import NetworkResult, read_network
+    from .networks.sweep_result import SweepResult, read_sweep
+    from .objective import Objective
+    from .run.loop import Budget
     from .run.options import Settings
+    from .run.result import Progress, SearchResult
+    from .run.trace import Trace, read_trace
+    from .searchers.base import Searcher
     from .specs.spec import Spec
 
 __all__ = [
+    "Budget",
+    "Comparison",
     "Draws",
+    "Evaluator",
+    "EvaluatorChoice",
+    "Front",
     "LearnersMapspace",
     "Mapping",
     "MappingBatch",
     "NativeEvaluator",
     "NetworkResult",
+    "Objective",
     "OptimumResult",
+    "Outcome",
+    "Progress",
+    "Rejection",
     "Result",
+    "SearchResult",
+    "Searcher",
     "Settings",
     "Spec",
+    "Statistics",
     "SweepResult",
     "TimeloopMapspace",
     "TimeloopMarlError",
+    "Trace",
     "best_of_draws",
+    "compare",
     "evaluate",
+    "find_clusters",
     "load",
     "network",
     "optimum",
+    "read_network",
+    "read_sweep",
+    "read_trace",
     "search",
     "search_front",
     "sweep",
 ]
 
 _HOMES = {
+    "Budget": "run.loop",
+    "Comparison": "comparison.compare",
     "Draws": "api.draws",
+    "Evaluator": "evaluators.base",
+    "EvaluatorChoice": "evaluators.choice",
+    "Front": "api.front",
     "LearnersMapspace": "mapspace.axes",
     "Mapping": "mapping",
     "MappingBatch": "mapping",
     "NativeEvaluator": "evaluators.native",
     "NetworkResult": "networks.result",
+    "Objective": "objective",
     "OptimumResult": "api.optimum",
+    "Outcome": "model.outcome",
+    "Progress": "run.result",
+    "Rejection": "model.outcome",
     "Result": "api.search",
+    "SearchResult": "run.result",
+    "Searcher": "searchers.base",
     "Settings": "run.options",
     "Spec": "specs.spec",
+    "Statistics": "model.outcome",
     "SweepResult": "networks.sweep_result",
     "TimeloopMapspace": "mapspace.timeloop",
     "TimeloopMarlError": "errors",
+    "Trace": "run.trace",
     "best_of_draws": "api.draws",
+    "compare": "api.compare",
     "evaluate": "api.search",
-    "load": "api.search",
-    "network": "networks.run",
+    "find_clusters": "api.clusters",
+    "load": "api.inputs",
+    "network": "api.networks",
     "optimum": "api.optimum",
+    "read_network": "networks.result",
+    "read_sweep": "networks.sweep_result",
+    "read_trace": "run.trace",
     "search": "api.search",
     "search_front": "api.front",
-    "sweep": "networks.sweep",
+    "sweep": "api.networks",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,11 +24,15 @@ _OFFSET = 700.0
 class Objective:
     """Metrics to minimise, most important first; built by ``parse_objective``.
 
-    ``storage_levels`` is the number of storage levels of the machine (for accesses metrics).
+    Attributes:
+        storage_levels: number of storage levels of the machine (for accesses metrics).
+        function: a cost of one's own, one number per mapping; then ``metrics`` is only its name. Where it has an
+            attribute ``needs_accesses`` that is true, it gets ``Outcome.accesses``.
     """
 
     metrics: tuple[str, ...]
     storage_levels: int
+    function: Callable[[Outcome], Float64[ndarray, "m"]] | None = None
 
     @property
     def name(self) -> str:
@@ -38,6 +42,8 @@ class Objective:
     @property
     def needs_accesses(self) -> bool:
         """Whether the evaluator must fill ``Outcome.accesses``."""
+        if self.function is not None:
+            return bool(getattr(self.function, "needs_accesses", False))
         return any("accesses" in metric for metric in self.metrics)
 
     def table(self, outcome: Outcome) -> Float64[ndarray, "m k"]:
@@ -67,6 +73,8 @@ class Objective:
         return _verdict(candidate, incumbent) >= 1
 
     def _metric(self, metric: str, outcome: Outcome) -> Float64[ndarray, "m"]:
+        if self.function is not None:
+            return _checked(self.function(outcome), len(outcome), metric)
         if metric == "edp":
             return outcome.energy_pj * outcome.cycles
         if metric == "energy":
@@ -104,6 +112,15 @@ def _verdict(candidate: Sequence[float], incumbent: Sequence[float]) -> int:
     elif change > 0:
         return 2 if len(candidate) == 1 else 1
     return 1 if change > 0 else 0
+
+
+def _checked(costs: object, rows: int, name: str) -> Float64[ndarray, "m"]:
+    found = np.asarray(costs, np.float64)
+    if found.shape != (rows,):
+        raise UsageError(
+            f"objective {name}: expected one cost per mapping, shape ({rows},), got {found.shape}"
+        )
+    return found
 
 
 def valid_rows(outcome: Outcome) -> Bool[ndarray, "m"]:

@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console
 
 import timeloop_marl as tm
+from timeloop_marl.api.networks import network
 from timeloop_marl.networks.rounds import NetworkProgress
-from timeloop_marl.networks.run import network
 from timeloop_marl.networks.watching import network_snapshot
 from timeloop_marl.report.drawing import png
 from timeloop_marl.report.html import page_of

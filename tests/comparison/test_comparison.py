@@ -11,7 +11,7 @@ import pytest
 from machines import gemm, three_level
 from programs import drop_in, script
 
-from timeloop_marl.api.search import load
+from timeloop_marl.api.inputs import load
 from timeloop_marl.cli import main
 from timeloop_marl.comparison import Course, Point, compare_searchers
 from timeloop_marl.comparison.compare import _quartile, differences_in_words

@@ -148,7 +148,7 @@ def check_against_an_undisturbed_search(
     choice = EvaluatorChoice("timeloop", program=program, cache=folder / "cache.sqlite")
     tm.search(tm.load(FILES), samples=samples, evaluator=choice, output=folder / "again")
     assert sum(calls(folder / "log").values()) == sum(before.values()) + 1
-    one, other = (read_trace(folder / name / "trace.bin")[1] for name in ("out", "again"))
+    one, other = (read_trace(folder / name / "trace.bin") for name in ("out", "again"))
     assert len(one.candidates) == samples
     assert one.candidates.tolist() == other.candidates.tolist()
     assert one.outcome.energy_pj.tolist() == other.outcome.energy_pj.tolist()

@@ -18,11 +18,11 @@ from timeloop_marl.errors import UsageError
 from timeloop_marl.networks.budget import Course, Step
 from timeloop_marl.networks.rounds import NetworkProgress
 from timeloop_marl.networks.watching import NetworkLog, network_snapshot
-from timeloop_marl.report.units import plain_number
-from timeloop_marl.run import notebook, view
+from timeloop_marl.run import view
 from timeloop_marl.run.log import LOG, EventLog, TensorBoard
 from timeloop_marl.run.options import Settings
 from timeloop_marl.run.result import Progress
+from timeloop_marl.run.units import plain_number
 from timeloop_marl.run.view import (
     Row,
     Snapshot,
@@ -132,7 +132,7 @@ def test_a_terminal_is_cleared_in_the_end() -> None:
 
 
 def test_html_escapes_names() -> None:
-    text = notebook.snapshot_html(network_snapshot(network(40), (1,) * 40, "edp"))
+    text = view.snapshot_html(network_snapshot(network(40), (1,) * 40, "edp"))
     assert "<script" not in text and "&lt;script&gt;" in text and "and 17 more" in text
 
 
@@ -153,14 +153,14 @@ def test_a_notebook_is_updated_in_place(monkeypatch: pytest.MonkeyPatch) -> None
     shell = SimpleNamespace(kernel=object())
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell, display=tools))
     monkeypatch.setitem(sys.modules, "IPython.display", tools)
-    assert notebook.in_notebook()
+    assert view.in_notebook()
     with view.live_view() as live:
         for samples in range(100):
             live.show(search_snapshot(progress(samples), Settings()))
     assert [kind for kind, _ in shown][:2] == ["display", "update"] and len(shown) < 50
     assert "99 samples" in shown[-1][1]
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: None))
-    assert not notebook.in_notebook()
+    assert not view.in_notebook()
 
 
 def test_ipython_has_what_is_used_of_it() -> None:

@@ -81,7 +81,8 @@ def test_jobs_change_nothing(rules: str, tmp_path: Path) -> None:
     for jobs in (1, 2):
         choice = EvaluatorChoice("timeloop", jobs=jobs)
         tm.search(spec_of("small_toy", rules), samples=40, evaluator=choice, output=tmp_path / f"out{jobs}")
-        header, batch = read_trace(tmp_path / f"out{jobs}" / "trace.bin")
+        batch = read_trace(tmp_path / f"out{jobs}" / "trace.bin")
+        header = batch.header
         traces.append((header, batch.candidates.tolist(), batch.outcome.energy_pj.tolist()))
     assert traces[0] == traces[1]
 

@@ -66,7 +66,7 @@ def test_totals_are_the_sums_of_what_evaluate_says(whole: Path, tmp_path: Path) 
     for layer in result.layers:
         folder = whole / layer.folder
         spec = tm.load(folder / "inputs.yaml")
-        _, trace = read_trace(folder / "trace.bin")
+        trace = read_trace(folder / "trace.bin")
         row = trace.candidates[layer.sample - 1 : layer.sample]
         figures = tm.evaluate(spec, tm.LearnersMapspace(spec).decode(row)[0])
         assert (figures.cycles, figures.energy_pj) == (layer.cycles, layer.energy_pj)
@@ -115,8 +115,8 @@ def test_marl_goes_on_from_round_to_round_as_if_never_put_aside(tmp_path: Path) 
     assert len(set(ends)) > 2 and all(end % 8 == 0 for end in ends[:-1])
     spec = tm.load(tmp_path / "run" / layer.folder / "inputs.yaml")
     tm.search(spec, samples=layer.samples, output=tmp_path / "single")
-    _, rounds = read_trace(tmp_path / "run" / layer.folder / "trace.bin")
-    _, single = read_trace(tmp_path / "single" / "trace.bin")
+    rounds = read_trace(tmp_path / "run" / layer.folder / "trace.bin")
+    single = read_trace(tmp_path / "single" / "trace.bin")
     assert (rounds.candidates == single.candidates).all()
     assert layer.best is not None and single.outcome.energy_pj[layer.best.sample - 1] == layer.best.energy_pj
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from timeloop_marl import optimum
-from timeloop_marl.api.search import load
+from timeloop_marl.api.inputs import load
 from timeloop_marl.optimal.certificate import check
 from timeloop_marl.optimal.proof import Start
 from timeloop_marl.specs.spec import Spec

@@ -17,8 +17,8 @@ from timeloop_marl.report.drawing import Drawing, Line, Rect, Text, beside, pale
 from timeloop_marl.report.drawing.shapes import shortened, text_width, wrapped
 from timeloop_marl.report.html import page_of, render
 from timeloop_marl.report.html.page import all_pictures
-from timeloop_marl.report.units import plain_number
 from timeloop_marl.report.views import roofline
+from timeloop_marl.run.units import plain_number
 
 PAGES = {
     "run": lambda: page_cases.run(page_cases.evaluated("model_eyeriss_like_resnet18_layer3")),

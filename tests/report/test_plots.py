@@ -10,13 +10,14 @@ import pytest
 from golden_cases import CASES
 
 from timeloop_marl.evaluators.native import NativeEvaluator
+from timeloop_marl.model.components import component_energies
 from timeloop_marl.report.charts.courses import Trajectory
 from timeloop_marl.report.drawing import Text, png
 from timeloop_marl.report.drawing.palette import tensor_roles
 from timeloop_marl.report.maps import read_map_text
 from timeloop_marl.report.results import summary_picture
-from timeloop_marl.report.units import energy_text, share_text, short_count
-from timeloop_marl.report.views import component_energies, level_views
+from timeloop_marl.report.views import level_views
+from timeloop_marl.run.units import energy_text, share_text, short_count
 
 MACHINES = (
     "model_eyeriss_like_resnet18_layer3",

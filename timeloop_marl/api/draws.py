@@ -20,7 +20,7 @@ from ..mapping import Mapping
 from ..mapspace.axes import LearnersMapspace
 from ..objective import Objective, parse_objective
 from ..specs.spec import Spec
-from .search import load
+from .inputs import load
 
 METRICS = ("edp", "energy", "delay")
 BATCH = {"cpu": 1 << 14, "cuda": 1 << 22}

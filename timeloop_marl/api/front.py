@@ -16,27 +16,28 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from ..errors import UsageError
-from ..evaluators.choice import EvaluatorChoice, Judged, fitting_choice, judged
+from ..evaluators.choice import Judged
 from ..mapping import Mapping
 from ..mapspace.diagnosis import require_feasible
 from ..model.outcome import Outcome, Statistics
-from ..nondominated import Archive, hypervolume, non_dominated
+from ..nondominated import Archive, hypervolume
 from ..objective import Objective, parse_objective
 from ..report.html import REPORT, page_of, render
 from ..report.plot_front import front_figure
 from ..report.plots import save_figure
 from ..report.results import write_mapping
-from ..run.folder import RunFolder
-from ..run.options import Settings
+from ..run.folder import TRACE, RunFolder
+from ..run.options import RunOptions, Settings
 from ..run.result import Found, Progress, SearchResult
-from ..run.search import Conditions, recorded_search
+from ..run.run import Run
+from ..run.search import run_search
 from ..searchers.base import Searcher
 from ..searchers.figures import UNITS, Figures, figure_names
 from ..searchers.registry import make_searcher
 from ..searchers.scalarised import ScalarisedSearcher, weightings
 from ..specs.spec import Spec
-
-__all__ = ["FRONT_SEARCHER", "Front", "Member", "hypervolume", "non_dominated", "search_front"]
+from .choices import AnyEvaluator, Chosen, arguments_of, evaluator_of, settings_of
+from .inputs import Source, load
 
 FRONT_SEARCHER = "nsga2"  # seeks a whole front by itself; any other is run once per weighting
 _MARGIN = 1.1  # of the default reference point beyond the worst figures of the front
@@ -131,53 +132,72 @@ class Front:
 
 
 def search_front(
-    spec: Spec,
+    spec: Spec | Source,
     *,
     figures: str | Sequence[str] = ("cycles", "energy"),
+    searcher: str | None = None,
+    samples: int | None = None,
+    valid_samples: int | None = None,
+    seconds: float | None = None,
+    stop: Callable[[Progress], bool] | None = None,
+    seed: int | None = None,
+    options: Map[str, object] | None = None,
     settings: Settings | None = None,
     runs: int | None = None,
+    evaluator: AnyEvaluator | None = None,
+    threads: int = 1,
     output: str | Path | None = None,
     resume: bool = False,
-    threads: int = 1,
-    evaluator: EvaluatorChoice | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
-    on_compile: Callable[[str], None] | None = None,
     live: bool = False,
     tensorboard: str | Path | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_compile: Callable[[str], None] | None = None,
+    arguments: Map[str, Any] | None = None,
 ) -> Front:
     """Search for the mappings that are best in several figures at once, within one budget.
 
     Args:
         figures: two or three of ``cycles``, ``energy``, ``buffer`` (on-chip words needed).
-        settings: searcher, budget, seed; default ``FRONT_SEARCHER``. Its objective only matters for the progress shown.
+        searcher: by default ``FRONT_SEARCHER``.
         runs: weightings among which any other searcher shares the budget out; default 3 for two figures, 6 for three
             (docs/searchers.md: more of them leave each too few samples).
 
-    The other arguments are those of ``search``.
+    The other arguments are those of ``search``; the objective of ``settings`` only matters for the progress shown.
 
     Raises:
         UsageError: unknown figures or searcher, or a folder that cannot be used.
         InfeasibleError: the constraints leave no mapping.
         BackendError: timeloop-model crashed or hung.
     """
+    spec = spec if isinstance(spec, Spec) else load(spec)
     names = figure_names(figures)
-    settings = settings or Settings(searcher=FRONT_SEARCHER)
+    settings = settings_of(
+        settings or Settings(searcher=FRONT_SEARCHER), searcher=searcher, samples=samples, seconds=seconds,
+        valid_samples=valid_samples, seed=seed, options=options,
+    )  # fmt: skip
     runs = {2: 3, 3: 6}[len(names)] if runs is None else runs
     if runs < 2:
         raise UsageError(f"runs must be at least 2, got {runs}")
     require_feasible(spec)
     objective = parse_objective(settings.objective, len(spec.architecture.storage))
     keeper = _Keeper(spec, _searcher(spec, settings, names, runs, objective), names)
-    choice = fitting_choice(spec, evaluator or EvaluatorChoice())
-    conditions = Conditions(choice, output, resume, threads, on_progress, on_compile, live, tensorboard)
-    identity = {"front": list(names), "runs": runs}
-    found, judge = recorded_search(spec, settings, keeper, objective, conditions, identity=identity)
-    rows = keeper.archive.tags[np.lexsort(keeper.archive.points.T[::-1])]
-    mappings = [keeper.space.decode(row[None, 1:])[0] for row in rows]
-    figured = judged(spec, choice, judge, mappings)
-    front = Front(spec, settings, names, _members(keeper, mappings, figured), found, figured.name)
-    if output is not None:
-        front.write(output)
+    chosen = Chosen(settings, keeper, objective, evaluator_of(spec, evaluator))
+    with Run(
+        "front", RunOptions(output, resume, live, tensorboard, on_compile, arguments or {}), mark=TRACE
+    ) as run:
+        if not run.resumed:
+            asked = {"pareto": True, "figures": ",".join(names)}
+            run.describe({**arguments_of(spec, settings), **asked}, spec)
+        found, judge = run_search(
+            run, spec, settings, keeper, objective, chosen.evaluator, threads=threads, on_progress=on_progress,
+            stop=stop, identity={"front": list(names), "runs": runs},
+        )  # fmt: skip
+        rows = keeper.archive.tags[np.lexsort(keeper.archive.points.T[::-1])]
+        mappings = [keeper.space.decode(row[None, 1:])[0] for row in rows]
+        figured = chosen.judged(spec, judge, mappings)
+        front = Front(spec, settings, names, _members(keeper, mappings, figured), found, figured.name)
+        if output is not None:
+            front.write(output)
     return front
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..evaluators.native import NativeEvaluator
-from ..mapping import Mapping
+from ..mapping import Mapping as LoopNest
 from ..mapspace.axes import LearnersMapspace
 from ..model.outcome import Rejection, Statistics
 from ..optimal.certificate import certificate, status
@@ -22,10 +22,11 @@ from ..report.plot_gap import Course, gap_figure
 from ..report.plots import save_figure
 from ..report.results import write_results
 from ..run.folder import RunFolder
-from ..run.options import Settings
+from ..run.options import RunOptions, Settings
 from ..run.result import Found, Improvement, SearchResult
+from ..run.run import Run
 from ..specs.spec import Spec
-from .search import load
+from .inputs import Source, load
 
 CERTIFICATE, PICTURE = "certificate.json", "gap.png"
 METHOD = "branch and bound"
@@ -69,7 +70,7 @@ class OptimumResult:
         return self.proof.frontier.gap
 
     @property
-    def mapping(self) -> Mapping:
+    def mapping(self) -> LoopNest:
         """The best mapping; ``UsageError`` if there is none."""
         best = self.proof.frontier.best
         if best is None:
@@ -141,7 +142,7 @@ class OptimumResult:
 
 
 def optimum(
-    spec: Spec | str | Path | Sequence[str | Path],
+    spec: Spec | Source,
     *,
     objective: str = "edp",
     seconds: float | None = None,
@@ -151,6 +152,7 @@ def optimum(
     output: str | Path | None = None,
     resume: bool = False,
     on_round: OnRound | None = None,
+    arguments: Mapping[str, Any] | None = None,
 ) -> OptimumResult:
     """Find the optimum of a mapspace, and prove it.
 
@@ -164,25 +166,28 @@ def optimum(
         output: folder for results, certificate and the state from which a killed proof goes on.
         resume: go on with the proof in ``output``.
         on_round: called with the state after every round.
+        arguments: as in ``RunOptions``.
 
     Raises:
         UsageError: several objectives, or a folder that cannot be used.
         UnsupportedFeatureError: imperfect factors, or something for which there is no bound.
         InfeasibleError: the constraints leave no mapping.
     """
-    if not isinstance(spec, Spec):
-        spec = load(spec)
-    folder = None
-    if output is not None:
-        folder = RunFolder(output)
-        folder.create()
-    proof = find_optimum(
-        spec, objective, limits=Limits(seconds, gap), start=start, jobs=jobs, folder=folder, resume=resume,
-        on_round=on_round,
-    )  # fmt: skip
-    result = OptimumResult(proof, jobs)
-    if output is not None:
-        result.write(output)
+    spec = spec if isinstance(spec, Spec) else load(spec)
+    start = start or Start()
+    with Run("optimum", RunOptions(output, resume, arguments=arguments or {})) as run:
+        if not run.resumed:
+            asked = Settings(start.searcher, objective, start.samples, seed=start.seed).as_arguments()
+            run.describe({"files": list(spec.files), "rules": spec.options.rules, **asked}, spec)
+        run.start(problem=spec.problem.name, objective=objective, searcher=start.searcher, seed=start.seed)
+        proof = find_optimum(
+            spec, objective, limits=Limits(seconds, gap), start=start, jobs=jobs, folder=run.folder, resume=resume,
+            on_round=on_round,
+        )  # fmt: skip
+        result = OptimumResult(proof, jobs)
+        run.end(proof.reason.value, cost=result.cost if result.found else None, bound=result.bound)
+        if output is not None:
+            result.write(output)
     return result
 
 

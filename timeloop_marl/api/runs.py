@@ -18,8 +18,7 @@ from ..networks.layers import LAYERS
 from ..networks.result import FILE as NETWORK
 from ..networks.sweep import POINTS
 from ..networks.sweep_result import FILE as SWEEP
-from ..report.records import SUMMARY
-from ..run.folder import INPUTS, MANIFEST, TRACE, RunFolder
+from ..run.folder import INPUTS, MANIFEST, SUMMARY, TRACE, RunFolder
 from ..run.result import StopReason
 from ..run.trace import read_trace, sample_count
 from ..specs.document import format_path
@@ -201,7 +200,8 @@ def _from_trace(path: Path, recorded: int, objective: str) -> dict[str, Any]:
     """An interrupted search that wrote no summary, or went on since: what its trace says."""
     if not recorded:
         return {"state": BEGUN}
-    header, batch = read_trace(path / TRACE)
+    batch = read_trace(path / TRACE)
+    header = batch.header
     ok = batch.outcome.failure == Failure.OK
     figures = {
         "state": INTERRUPTED,

@@ -1,38 +1,32 @@
-"""The Python API: load, search, evaluate; the command line is a thin layer on top of it."""
+"""Search for the best mapping, and evaluate one."""
 
 from __future__ import annotations
 
-import dataclasses
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..evaluators.choice import EvaluatorChoice, fitting_choice, judged, timeloop_evaluator
+from ..evaluators.choice import EvaluatorChoice, timeloop_evaluator
 from ..evaluators.native import NativeEvaluator
 from ..mapping import Mapping as LoopNest
 from ..mapspace.diagnosis import require_feasible
 from ..model.outcome import Rejection, Statistics
-from ..objective import parse_objective
 from ..report.results import write_results
-from ..run.folder import RunFolder
+from ..run.folder import TRACE, RunFolder
 from ..run.knowledge import Source as KnowledgeSource
 from ..run.knowledge import begin_with, learnt_by, load_knowledge
-from ..run.options import Settings
+from ..run.options import RunOptions, Settings
 from ..run.result import Progress, SearchResult
-from ..run.search import Conditions, recorded_search
+from ..run.run import Run
+from ..run.search import run_search
 from ..searchers.marl.knowledge import Knowledge
-from ..searchers.registry import make_searcher
 from ..specification import specification
 from ..specs.objects import is_specification
-from ..specs.reading import load as load_files
-from ..specs.reading import load_object
-from ..specs.spec import ModelOptions, Spec
-
-Source = str | Path | Sequence[str | Path] | Mapping[str, Any]
-"""A design: files, or a ``Specification`` of timeloopfe, or a dict of its sections."""
+from ..specs.spec import Spec
+from .choices import AnyEvaluator, AnyObjective, AnySearcher, arguments_of, choose, evaluator_of
+from .inputs import Source, load
 
 
 @dataclass(frozen=True)
@@ -102,57 +96,50 @@ class Result:
         return 0
 
 
-def load(files: Source, *, values: Mapping[str, Any] | None = None, rules: str = "2025") -> Spec:
-    """Read a design: files, or a ``Specification`` of Timeloop's Python front end.
-
-    Args:
-        files: architecture, problem, tables, constraints, mapper (v0.2 to v0.4, in any order; a folder stands for its
-            YAML files); or a v4 or v3 ``Specification``, or a dict with the same sections.
-        values: variables for Jinja2 templates, and values to set by their path.
-        rules: ``2025`` or ``2022``: the Timeloop version to equal.
-
-    Raises:
-        SpecError: anything wrong in the design.
-        UsageError: no such file, or an object that is no design.
-    """
-    if isinstance(files, Mapping):
-        return load_object(files, jinja_data=values, options=model_options(rules))
-    return load_files(expand(files), jinja_data=values, options=model_options(rules))
-
-
 def search(
     spec: Spec | Source,
     *,
+    searcher: AnySearcher | None = None,
+    objective: AnyObjective | None = None,
+    samples: int | None = None,
+    valid_samples: int | None = None,
+    seconds: float | None = None,
+    target: float | None = None,
+    stagnation: int | None = None,
+    stop: Callable[[Progress], bool] | None = None,
+    seed: int | None = None,
+    options: Mapping[str, object] | None = None,
     settings: Settings | None = None,
-    output: str | Path | None = None,
-    resume: bool = False,
+    evaluator: AnyEvaluator | None = None,
     threads: int = 1,
     top: int = 1,
-    evaluator: EvaluatorChoice | None = None,
     knowledge: KnowledgeSource | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
-    on_compile: Callable[[str], None] | None = None,
+    output: str | Path | None = None,
+    resume: bool = False,
     live: bool = False,
     tensorboard: str | Path | None = None,
-    **choices: Any,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_compile: Callable[[str], None] | None = None,
+    arguments: Mapping[str, Any] | None = None,
 ) -> Result:
     """Search for the best mapping.
 
     Args:
         spec: what ``load`` returned, or what it takes: files, or a ``Specification`` of timeloopfe.
-        settings: searcher, objective, budget, seed; the defaults of ``Settings`` if there are none.
-        output: folder for the trace (every sample, kept through kill -9) and the results; none = nothing is written.
-        resume: go on with the search in ``output``.
-        threads: evaluate on so many threads; results do not depend on it.
+        searcher: name, class or instance, by default ``marl``.
+        objective: metrics (by default ``edp``), or a function from an ``Outcome`` to one cost per mapping.
+        samples, valid_samples, seconds, target, stagnation: when to stop (``Budget``); by default after 2000 samples.
+        stop: asked before every batch; true ends the search.
+        options: of the searcher.
+        settings: all of these in one, as input files have them; what is given besides comes first.
+        evaluator: ``native``, ``timeloop`` (also for designs outside the native model), how, or an object.
+        threads: of the native model; results do not depend on it.
         top: how many distinct best mappings to keep.
-        evaluator: the native model if there is none, or the real timeloop-model, which also evaluates designs outside
-            the native model (``spec.beyond``).
         knowledge: what other layers' searches have learnt: a file, the folder of a network, or ``Result.knowledge``.
+        output, resume, live, tensorboard, on_compile, arguments: as in ``RunOptions``.
         on_progress: called after every batch.
-        on_compile: told in one line when the cost model is compiled first; that takes tens of seconds.
-        live: show how it goes, in a notebook or on a terminal.
-        tensorboard: folder for scalars (extra ``tensorboard``).
-        choices: settings by name, e.g. ``samples=500, searcher="annealing"``.
+
+    Objects go by their qualified names on record: such a search is resumed by giving the same ones again.
 
     Raises:
         UsageError: unknown searcher or objective, a folder that cannot be used, or no timeloop-model where it is asked.
@@ -162,28 +149,35 @@ def search(
     """
     original = spec if is_specification(spec) else None
     spec = spec if isinstance(spec, Spec) else load(spec)
-    unknown = set(choices) - {entry.name for entry in dataclasses.fields(Settings)}
-    if unknown:
-        raise UsageError(f"unknown setting {sorted(unknown)[0]!r}")
-    settings = (settings or Settings()).updated(choices)
     require_feasible(spec)
-    objective = parse_objective(settings.objective, len(spec.architecture.storage))
-    searcher = make_searcher(settings.searcher, spec, settings.seed, objective, settings.options)
-    choice = fitting_choice(spec, evaluator or EvaluatorChoice())
-    conditions = Conditions(choice, output, resume, threads, on_progress, on_compile, live, tensorboard)
-    begun = begin_with(searcher, knowledge, output)
-    found, judge = recorded_search(spec, settings, searcher, objective, conditions, top=top, identity=begun)
-    figures = judged(spec, choice, judge, [best.mapping for best in found.best])
-    learnt = learnt_by(searcher, spec.problem.name)
-    known = Knowledge(() if learnt is None else (learnt,)) + load_knowledge(knowledge or Knowledge())
-    result = Result(spec, settings, found, figures.statistics, figures.name, figures.texts, original, known)
-    if output is not None:
-        result.write(output)
+    chosen = choose(
+        spec, settings, searcher=searcher, objective=objective, evaluator=evaluator, samples=samples, seed=seed,
+        valid_samples=valid_samples, seconds=seconds, target=target, stagnation=stagnation, options=options,
+    )  # fmt: skip
+    with Run(
+        "search", RunOptions(output, resume, live, tensorboard, on_compile, arguments or {}), mark=TRACE
+    ) as run:
+        if not run.resumed:
+            asked = {"top": top, "knowledge": knowledge if isinstance(knowledge, str) else None}
+            run.describe({**arguments_of(spec, chosen.settings), **asked}, spec)
+        begun = begin_with(chosen.searcher, knowledge, output)
+        found, judge = run_search(
+            run, spec, chosen.settings, chosen.searcher, chosen.objective, chosen.evaluator,
+            threads=threads, top=top, identity=begun, on_progress=on_progress, stop=stop,
+        )  # fmt: skip
+        figures = chosen.judged(spec, judge, [best.mapping for best in found.best])
+        learnt = learnt_by(chosen.searcher, spec.problem.name)
+        known = Knowledge(() if learnt is None else (learnt,)) + load_knowledge(knowledge or Knowledge())
+        result = Result(
+            spec, chosen.settings, found, figures.statistics, figures.name, figures.texts, original, known
+        )
+        if output is not None:
+            result.write(output)
     return result
 
 
 def evaluate(
-    spec: Spec | Source, mapping: LoopNest, *, evaluator: EvaluatorChoice | None = None
+    spec: Spec | Source, mapping: LoopNest, *, evaluator: AnyEvaluator | None = None
 ) -> Statistics | Rejection:
     """Every figure of one mapping, or why it is invalid.
 
@@ -197,33 +191,9 @@ def evaluate(
         UsageError, BackendError: as ``search``.
     """
     spec = spec if isinstance(spec, Spec) else load(spec)
-    choice = fitting_choice(spec, evaluator or EvaluatorChoice())
-    if choice.kind == "native":
+    chosen = evaluator_of(spec, evaluator)
+    if not isinstance(chosen, EvaluatorChoice):
+        return chosen.statistics(mapping)
+    if chosen.kind == "native":
         return NativeEvaluator(spec).statistics(mapping)
-    return timeloop_evaluator(spec, choice).statistics(mapping)
-
-
-def model_options(rules: str) -> ModelOptions:
-    """Choices of the cost model: the rule set, and Timeloop's own environment variables."""
-    if rules not in ("2025", "2022"):
-        raise UsageError(f"unknown rules {rules!r}: expected 2025 or 2022")
-    return ModelOptions.from_environment(os.environ, rules)
-
-
-def expand(files: str | Path | Sequence[str | Path]) -> list[Path]:
-    """The files themselves, and for a folder the YAML files directly in it, sorted by name."""
-    found: list[Path] = []
-    for name in [files] if isinstance(files, (str, Path)) else files:
-        path = Path(name)
-        if path.is_dir():
-            inside = sorted(
-                file for file in path.iterdir() if file.suffix in (".yaml", ".yml") and file.is_file()
-            )
-            if not inside:
-                raise UsageError(f"{path}: no .yaml or .yml file in this folder")
-            found += inside
-        elif path.exists():
-            found.append(path)
-        else:
-            raise UsageError(f"{path}: no such file or folder")
-    return found
+    return timeloop_evaluator(spec, chosen).statistics(mapping)

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
 import shutil
 from collections.abc import Sequence
-from itertools import zip_longest
-from typing import Any
 
 from rich.table import Table
 
-from ..comparison import Comparison, Course, compare_searchers
+from ..api.compare import SECONDS, compare
+from ..comparison import Comparison, Course
 from ..errors import UsageError
 from ..evaluators.timeloop.program import MAPPER, MODEL, Program, find_program
 from ..mapspace.diagnosis import require_feasible
-from ..objective import parse_objective
 from ..report.charts.courses import OURS, PROGRAM
-from ..report.drawing import beside, png
-from ..report.html import REPORT, page_of, render
-from ..report.html.page import all_pictures
-from ..report.maps import map_text
-from ..report.results import write_mapping
 from ..run.folder import RunFolder
-from ..run.options import Settings, read_settings
+from ..run.options import DEFAULT_SAMPLES, Settings, read_settings
 from ..searchers.registry import SEARCHERS
-from ..versions import versions
 from .screen import console, device_of, print_notices, read_inputs, report_verification, say, verify_found
 
-_SECONDS = 10.0
 _KINDS = {OURS: "ours", PROGRAM: "timeloop-mapper"}
 
 
@@ -40,22 +29,21 @@ def compare_command(options: argparse.Namespace) -> int:
     require_feasible(spec)
     settings = read_settings(document)
     device = device_of(options)
-    objective = parse_objective(options.objective or settings.objective, len(spec.architecture.storage))
-    folder = RunFolder(options.output)
-    folder.create()
-    comparison = compare_searchers(
+    comparison = compare(
         spec,
-        _searchers(options.searchers),
-        objective,
-        samples=options.samples or settings.samples or settings.limits.get("samples") or 2000,
-        seconds=options.seconds or settings.seconds or _SECONDS,
+        searchers=_searchers(options.searchers),
+        objective=options.objective or settings.objective,
+        samples=options.samples or settings.samples or settings.limits.get("samples") or DEFAULT_SAMPLES,
+        seconds=options.seconds or settings.seconds or SECONDS,
         seeds=options.seeds,
         mapper=_mapper(options.timeloop_mapper),
         device=device,
+        output=options.output,
         on_run=say,
+        arguments={name: getattr(options, name) for name in ("files", "values", "rules")},
     )
+    folder = RunFolder(options.output)
     _show(comparison)
-    _write(folder, comparison, options.files)
     agreed = _judge(folder, comparison, options)
     print(f"results in {folder.path}")
     mine, other = comparison.winner(ours=True), comparison.winner(ours=False)
@@ -119,56 +107,6 @@ def _table(title: str, comparison: Comparison, courses: Sequence[Course]) -> Tab
             counts = ["-"] * 3
         table.add_row(row.searcher, _KINDS.get(row.kind, "reproduced"), str(row.runs), *costs, ratio, *counts)
     return table
-
-
-def _write(folder: RunFolder, comparison: Comparison, files: Sequence[str]) -> None:
-    content = {"files": list(files), **_as_dict(comparison)}
-    folder.write("compare.json", json.dumps(content, indent=2) + "\n")
-    found = [(name, comparison.winner(ours=ours)) for name, ours in (("ours", True), ("timeloop", False))]
-    columns = []
-    for name, course in found:
-        if course is not None and course.mapping is not None:
-            statistics = comparison.statistics(course)
-            write_mapping(folder, comparison.spec, course.mapping, statistics, name)
-            title = f"{name}: {course.searcher}, {comparison.objective.name} {course.cost:.6g}"
-            columns.append([title, "", *map_text(comparison.spec, course.mapping, statistics).splitlines()])
-    folder.write("nests.txt", side_by_side(columns))
-    page = page_of(folder.path)
-    courses = [picture.draw(620.0) for picture in all_pictures(page) if picture.name.startswith("equal-")]
-    folder.write("compare.png", png(beside(courses, page.title)))
-    folder.write(REPORT, render(page))
-
-
-def side_by_side(columns: Sequence[Sequence[str]]) -> str:
-    """Texts in columns, line by line."""
-    widths = [max(map(len, column), default=0) for column in columns]
-    lines = [
-        " | ".join(f"{cell:<{width}}" for cell, width in zip(row, widths)).rstrip()
-        for row in zip_longest(*columns, fillvalue="")
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _as_dict(comparison: Comparison) -> dict[str, Any]:
-    return {
-        "problem": comparison.spec.problem.name,
-        "objective": comparison.objective.name,
-        "energies": comparison.spec.energies.origin,
-        "rules": comparison.spec.options.rules,
-        "versions": versions(),
-        "notices": list(comparison.notices),
-        "words": comparison.words(),
-        "equal_samples": {"budget": comparison.samples, **_courses(comparison, comparison.by_samples)},
-        "equal_seconds": {"budget": comparison.seconds, **_courses(comparison, comparison.by_seconds)},
-    }
-
-
-def _courses(comparison: Comparison, courses: Sequence[Course]) -> dict[str, Any]:
-    """All runs, and a row per searcher; nothing found is ``null``."""
-    rows = [dataclasses.asdict(row) for row in comparison.table(courses)]
-    for row in rows:
-        row["quartiles"] = [cost if cost < float("inf") else None for cost in row["quartiles"]]
-    return {"runs": [course.as_dict() for course in courses], "table": rows}
 
 
 def _judge(folder: RunFolder, comparison: Comparison, options: argparse.Namespace) -> bool:

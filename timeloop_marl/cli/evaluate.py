@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..api.search import expand
+from ..api.inputs import expand
 from ..errors import MappingError, UsageError
 from ..evaluators.choice import fitting_choice, timeloop_evaluator
 from ..evaluators.native import NativeEvaluator

@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from ..api.clusters import Clusters, find_clusters
-from ..api.search import expand
+from ..api.inputs import expand
 from ..evaluators.native import NativeEvaluator
 from ..flattening import check_flattening
 from ..mapspace.axes import LearnersMapspace

@@ -9,13 +9,12 @@ import time
 
 from rich.console import Console
 
+from ..api.networks import network, sweep
 from ..converters.convert import convert_model, write_network
 from ..errors import UsageError
 from ..evaluators.choice import EvaluatorChoice
 from ..interruption import exit_status
 from ..networks.result import NetworkResult
-from ..networks.run import network
-from ..networks.sweep import sweep
 from ..networks.sweep_result import DONE, FAILED, STOPPED, SweepResult
 from ..networks.watching import SweepProgress
 from ..report.terminal import area_notes, network_view, one_line, sweep_table

@@ -16,12 +16,10 @@ from ..interruption import exit_status
 from ..optimal.frontier import Frontier
 from ..optimal.proof import Start
 from ..report.terminal import result_view
-from ..run.folder import INPUTS, RunFolder
+from ..run.folder import RunFolder
 from ..run.options import read_settings
 from ..run.result import StopReason
-from ..specs.writing import document as document_of
-from ..specs.writing import yaml_text
-from .screen import console, device_of, print_notices, read_inputs
+from .screen import console, device_of, print_notices, read_inputs, recall
 
 _RECORDED = ("files", "values", "rules", "objective", "searcher", "samples", "seed")
 
@@ -30,36 +28,25 @@ def optimum_command(options: argparse.Namespace) -> int:
     """Prove; 0 if a valid mapping was found, 1 if not, 130 or 143 if it was interrupted."""
     folder = RunFolder(options.output)
     if options.resume and (folder.started or not options.files):
-        recorded = folder.read_manifest().get("arguments", {})
-        for name in _RECORDED:
-            if name in recorded and (getattr(options, name) in (None, []) or name == "rules"):
-                setattr(options, name, recorded[name])
+        recall(folder, options, _RECORDED)
     if not options.files:
         raise UsageError("no input files: give the architecture, problem, ... (only --resume goes without)")
     document, spec = read_inputs(options)
     print_notices(spec)
     start = _start(options)
     objective = options.objective or read_settings(document).objective
-    folder.create()
-    with folder.locked():
-        if folder.started and not options.resume:
-            raise UsageError(
-                f"{folder.path}: holds a run already; go on with it by --resume, or choose another -o folder"
-            )
-        if not folder.started:
-            folder.write(INPUTS, yaml_text(document_of(spec)))
-            folder.write_manifest({"arguments": {name: getattr(options, name) for name in _RECORDED}})
-        result = optimum(
-            spec,
-            objective=objective,
-            seconds=options.seconds,
-            gap=(options.gap or 0.0) / 100,
-            jobs=options.jobs,
-            start=start,
-            output=folder.path,
-            resume=options.resume,
-            on_round=None if options.quiet else _progress(),
-        )
+    result = optimum(
+        spec,
+        objective=objective,
+        seconds=options.seconds,
+        gap=(options.gap or 0.0) / 100,
+        jobs=options.jobs,
+        start=start,
+        output=folder.path,
+        resume=options.resume,
+        on_round=None if options.quiet else _progress(),
+        arguments={name: getattr(options, name) for name in _RECORDED},
+    )
     return _finish(folder, result, options)
 
 

@@ -19,8 +19,8 @@ from ..errors import UsageError
 from ..report.drawing import png, standalone_svg
 from ..report.html import REPORT, page_of, render
 from ..report.html.page import Page, all_pictures
-from ..report.units import edp_text, energy_text, short_count
 from ..run.folder import RunFolder
+from ..run.units import edp_text, energy_text, short_count
 from .screen import console
 
 _KEYS: dict[str, Callable[[RunEntry], Any]] = {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console, RenderableType
 
-from ..api.search import expand, model_options
+from ..api.inputs import expand, model_options
 from ..device.target import chosen_device
 from ..errors import UsageError
 from ..evaluators.choice import EvaluatorChoice, default_cache, timeloop_evaluator

@@ -17,15 +17,13 @@ from ..evaluators.choice import fitting_choice
 from ..interruption import exit_status
 from ..mapspace.diagnosis import Severity, diagnose
 from ..report.terminal import result_view
-from ..run.folder import INPUTS, RunFolder
+from ..run.folder import RunFolder
 from ..run.knowledge import save_knowledge
 from ..run.options import SECTION, Settings, read_settings
 from ..run.result import StopReason
 from ..searchers.figures import UNITS, figure_names
 from ..specs.document import Document
 from ..specs.spec import Spec
-from ..specs.writing import document as document_of
-from ..specs.writing import yaml_text
 from .screen import (
     console,
     evaluator_choice,
@@ -62,27 +60,16 @@ def search_command(options: argparse.Namespace) -> int:
     if options.pareto and (options.knowledge or options.save_knowledge):
         raise UsageError("--knowledge and --save-knowledge do not go with --pareto")
     _print_findings(spec)
-    # Nothing is written if there is no evaluator for this design.
     choice = fitting_choice(spec, evaluator_choice(options))
     if choice.kind == "native" and choice.engine.clustered:
         say(
             "notice: the native model evaluates in this process; clusters serve timeloop-model, network and sweep"
         )
-    folder.create()
-    with folder.locked():
-        if folder.trace.exists() and not options.resume:
-            raise UsageError(
-                f"{folder.path}: holds a run already; go on with it by --resume, or choose another -o folder"
-            )
-        if not folder.started or not options.resume:
-            folder.write(INPUTS, yaml_text(document_of(spec)))
-            arguments = {name: getattr(options, name) for name in _RECORDED}
-            folder.write_manifest({"kind": "front" if options.pareto else "search", "arguments": arguments})
-        if options.pareto:
-            return front_command(folder, spec, settings, options)
-        result = _search(folder, spec, settings, options)
-        if options.save_knowledge:
-            save_knowledge(result.knowledge, options.save_knowledge)
+    if options.pareto:
+        return front_command(folder, spec, settings, options)
+    result = _search(folder, spec, settings, options)
+    if options.save_knowledge:
+        save_knowledge(result.knowledge, options.save_knowledge)
     code = _finish(folder, result, options)
     if options.verify and result.found and not judged_already(spec, result.evaluator):
         mappings = [found.mapping for found in result.search.best[: options.verify]]
@@ -104,6 +91,7 @@ def _search(folder: RunFolder, spec: Spec, settings: Settings, options: argparse
         on_compile=None if options.quiet or visible else say,
         live=visible,
         tensorboard=options.tensorboard,
+        arguments={name: getattr(options, name) for name in _RECORDED},
     )
 
 
@@ -178,6 +166,7 @@ def front_command(
         on_compile=None if options.quiet or visible else say,
         live=visible,
         tensorboard=options.tensorboard,
+        arguments={name: getattr(options, name) for name in _RECORDED},
     )
     search = front.search
     print(

@@ -13,7 +13,7 @@ from ..evaluators.timeloop.program import Program
 from ..model.outcome import LevelStatistics, Statistics
 from ..objective import Objective
 from ..report.charts.courses import OURS
-from ..report.units import energy_text, short_count
+from ..run.units import energy_text, short_count
 from ..searchers.timeloop.searcher import ALGORITHMS
 from ..specs.spec import Spec
 from .runs import Course, Limit, run_mapper_program, run_ours, run_timeloop

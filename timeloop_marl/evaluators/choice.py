@@ -198,7 +198,7 @@ def judged(spec: Spec, choice: EvaluatorChoice, evaluator: Evaluator, mappings: 
     """Every figure of mappings that ``evaluator``, made by ``choice``, has found valid."""
     if fitting_choice(spec, choice).kind == "native":
         found = [evaluator.statistics(mapping) for mapping in mappings]
-        return Judged(evaluator.name, tuple(_valid(one) for one in found))
+        return Judged(evaluator.name, tuple(valid(one) for one in found))
     program = timeloop_evaluator(spec, choice)
     measured = [_valid_measure(program.measure(mapping)) for mapping in mappings]
     digits = (
@@ -210,7 +210,8 @@ def judged(spec: Spec, choice: EvaluatorChoice, evaluator: Evaluator, mappings: 
     return Judged(f"{evaluator.name}, {digits}", tuple(one.statistics for one in measured), texts)
 
 
-def _valid(statistics: Statistics | Rejection) -> Statistics:
+def valid(statistics: Statistics | Rejection) -> Statistics:
+    """Figures of a mapping that an evaluator has counted as valid."""
     if isinstance(statistics, Rejection):
         raise AssertionError(f"a mapping counted as valid is rejected: {statistics.message}")
     return statistics

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Map
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..evaluators.choice import EvaluatorChoice, judged, make_evaluator
+from ..mapping import Mapping
+from ..model.components import component_energies
 from ..model.outcome import Failure, Statistics
 from ..objective import parse_objective
-from ..report.results import PREFIX, summary, write_mapping
-from ..report.views import component_energies
-from ..run.folder import RunFolder
+from ..run.folder import SUMMARY, RunFolder
 from ..run.options import Settings
-from ..run.result import Found, SearchResult, StopReason, Tally
+from ..run.result import Found, SearchResult, StopReason, Tally, summary
 from ..run.trace import TraceReader, read_trace
 from ..searchers.registry import make_searcher
 from ..specs.spec import Spec
@@ -91,7 +92,7 @@ def layer_hull(task: HullTask) -> tuple[Point, ...]:
     """Of energy against cycles the corners for an EDP, the right end for energy or delay, else the best sample."""
     if task.best is None or task.objective not in ("edp", "energy", "delay"):
         return () if task.best is None else (task.best,)
-    outcome = read_trace(task.trace)[1].outcome
+    outcome = read_trace(task.trace).outcome
     valid = np.flatnonzero(outcome.failure == Failure.OK)
     points = [Point(i + 1, int(outcome.cycles[i]), float(outcome.energy_pj[i])) for i in valid.tolist()]
     if task.objective == "edp":
@@ -112,6 +113,7 @@ class FigureTask:
     sample: int
     reason: StopReason
     knowledge: str = ""
+    write: Callable[[RunFolder, Spec, Mapping, Statistics, Map[str, str]], object] | None = None
 
 
 def layer_figures(task: FigureTask) -> LayerResult:
@@ -140,10 +142,11 @@ def _figures(task: FigureTask, folder: RunFolder) -> LayerResult:
     statistics = found.statistics[0] if found.statistics else None
     notes = summary(spec, task.settings, search, found.name)
     if chosen is not None and statistics is not None:
-        write_mapping(folder, spec, chosen, statistics, PREFIX, found.texts[0] if found.texts else {})
+        if task.write is not None:
+            task.write(folder, spec, chosen, statistics, found.texts[0] if found.texts else {})
         figures = Best(task.sample, statistics.cycles, statistics.energy_pj, _edp(statistics))
         notes = {**notes, "chosen": {**asdict(figures), "utilization": statistics.utilization}}
-    folder.write("summary.json", json.dumps(notes, indent=2) + "\n")
+    folder.write(SUMMARY, json.dumps(notes, indent=2) + "\n")
     return _result(task, search, statistics)
 
 

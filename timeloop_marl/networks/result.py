@@ -7,16 +7,34 @@ import dataclasses
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..mapping import Mapping
+from ..model.outcome import Statistics
+from ..run.folder import RunFolder
+from ..specs.spec import Spec
 
 SCHEMA = "timeloop-marl/network"
 VERSION = 1
 FILE = "network.json"
+
+
+@dataclass(frozen=True)
+class Pages:
+    """What writes for people, beside the data: functions of modules, so that workers find them; ``None`` = nothing.
+
+    Attributes:
+        mapping: of a layer's folder, Spec, chosen mapping, its figures, and what the real program wrote of it.
+        network: of the folder of a finished network.
+    """
+
+    mapping: Callable[[RunFolder, Spec, Mapping, Statistics, Map[str, str]], object] | None = None
+    network: Callable[[Path], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +66,7 @@ class Totals:
     edp: float
     utilization: float
     computes: int
-    energy: Mapping[str, Mapping[str, float]]
+    energy: Map[str, Map[str, float]]
 
 
 @dataclass(frozen=True)
@@ -79,10 +97,10 @@ class LayerResult:
     names: tuple[str, ...]
     folder: str
     problem: str
-    bounds: Mapping[str, int]
+    bounds: Map[str, int]
     samples: int
     valid: int
-    failures: Mapping[str, int]
+    failures: Map[str, int]
     seconds: float
     stopped: str
     sample: int
@@ -91,9 +109,9 @@ class LayerResult:
     edp: float
     utilization: float
     computes: int
-    energy: Mapping[str, Mapping[str, float]]
+    energy: Map[str, Map[str, float]]
     best: Best | None
-    trajectory: tuple[Mapping[str, Any], ...] = ()
+    trajectory: tuple[Map[str, Any], ...] = ()
     knowledge: str = ""
 
     @property
@@ -124,7 +142,7 @@ class NetworkResult:
     name: str
     objective: str
     searcher: str
-    options: Mapping[str, str]
+    options: Map[str, str]
     seed: int
     evaluator: str
     energies: str
@@ -133,12 +151,12 @@ class NetworkResult:
     seconds: float
     search_seconds: float
     stopped: str
-    budget: Mapping[str, float | None]
+    budget: Map[str, float | None]
     layers: tuple[LayerResult, ...]
     totals: Totals | None
-    rounds: tuple[Mapping[str, int], ...] = ()
+    rounds: tuple[Map[str, int], ...] = ()
     files: tuple[str, ...] = ()
-    versions: Mapping[str, str] = field(default_factory=dict)
+    versions: Map[str, str] = field(default_factory=dict)
 
     @property
     def found(self) -> bool:

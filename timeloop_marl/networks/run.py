@@ -1,4 +1,4 @@
-"""``timeloop_marl.network``: search all layers of a network on one machine, within one budget."""
+"""All layers of a network on one machine, searched within one budget."""
 
 from __future__ import annotations
 
@@ -13,25 +13,20 @@ from typing import Any
 
 from ..errors import UsageError
 from ..evaluators.choice import EvaluatorChoice, make_evaluator
-from ..objective import parse_objective
 from ..parallel import Engine, Workers
-from ..report.html import REPORT, network_page, render
-from ..report.records import read_network_record
 from ..run.folder import INPUTS, TRACE, RunFolder
 from ..run.knowledge import BEFORE, Source, load_knowledge, save_knowledge
-from ..run.log import LOG, EventLog, TensorBoard
-from ..run.options import Settings
+from ..run.options import RunOptions, Settings
 from ..run.result import StopReason
-from ..run.view import View, all_of, live_view
-from ..searchers.base import warm_up
+from ..run.run import Run
+from ..run.view import all_of
 from ..searchers.marl.knowledge import Knowledge
-from ..searchers.registry import make_searcher
 from ..specs.spec import ModelOptions
 from ..specs.writing import document, yaml_text
 from ..versions import versions
 from .choice import FigureTask, HullTask, Point, best_product, layer_figures, layer_hull
 from .layers import LAYERS, Layer, Sources, layer_folders, problem_fingerprint, read_layers, sort_sources
-from .result import FILE, LayerResult, NetworkResult, as_json, layers_csv, totals
+from .result import FILE, LayerResult, NetworkResult, Pages, as_json, layers_csv, totals
 from .rounds import NetworkProgress, Rounds
 from .transfer import Transfer
 from .watching import NetworkBoard, NetworkLog, network_snapshot
@@ -42,90 +37,65 @@ PER_LAYER = 500
 """Samples per distinct layer where no budget is given."""
 
 
-def network(
+def search_network(
     files: str | Path | Sequence[str | Path],
+    options: RunOptions,
+    settings: Settings,
+    evaluator: EvaluatorChoice,
     *,
-    output: str | Path,
-    settings: Settings | None = None,
-    resume: bool = False,
-    jobs: int | None = None,
-    backend: str | None = None,
-    scheduler: str | None = None,
+    engine: Engine | None = None,
     workers: Workers | None = None,
     transfer: bool = True,
     knowledge: Source | None = None,
-    evaluator: EvaluatorChoice | None = None,
     values: Mapping[str, Any] | None = None,
     rules: str = "2025",
+    pages: Pages | None = None,
     on_progress: Callable[[NetworkProgress], None] | None = None,
-    on_compile: Callable[[str], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
-    live: bool = False,
-    tensorboard: str | Path | None = None,
-    **choices: Any,
 ) -> NetworkResult:
-    """Search for the mappings of all layers that make the network's total the least.
+    """Search for the mappings of all layers that make the network's total the least; data in ``options.output``.
 
     Args:
-        files: machine and layers: files, folders, patterns, lists of layers (``network.yaml``), models to be converted
-            (a ``.onnx`` file, ``module:function`` for torch).
-        output: folder for the result; each layer has a run folder of its own under ``layers``.
-        settings: searcher, objective, seed; ``samples`` and ``seconds`` are budgets of the whole network.
-        resume: go on with the run in ``output``.
-        jobs: layers searched at the same time; the result does not depend on it (but with ``seconds``).
-        backend: ``loky``, ``threading``, ``dask`` or ``ray``.
-        scheduler: address of a running Dask or Ray cluster.
-        workers: such as are open already, in place of the three.
-        transfer: layers learn from those searched before them (searcher ``marl``).
-        knowledge: what other networks' layers have learnt: a file, or the folder of a network.
-        evaluator: the native model if there is none.
-        values: variables of Jinja2 templates.
-        rules: ``2025`` or ``2022``: the Timeloop version to equal.
-        on_progress: called whenever a layer's task is done.
-        on_compile: told in one line when the cost model is compiled first.
-        on_notice: told what the user should know about the input, once each.
-        live: show how it goes, layer by layer, in a notebook or on a terminal.
-        tensorboard: folder for scalars of the layers and the whole (extra ``tensorboard``).
-        choices: settings by name.
+        engine: where layers are searched, if no ``workers`` are open already.
+        pages: what is written for people.
 
-    Raises:
-        SpecError: a file is wrong. InfeasibleError: a layer has no mapping. Both before anything runs.
-        UsageError: wrong settings, or a folder that cannot be used.
+    The rest and errors as ``api.networks.network``.
     """
     listed = [files] if isinstance(files, (str, Path)) else list(files)
-    _check_unused(RunFolder(output), resume)
-    sources = sort_sources(layer_folders(listed, Path(output), on_notice))
+    root = Path(options.output or "")
+    lifetime = Run("network", options)
+    sources = sort_sources(layer_folders(listed, root, on_notice))
     layers = read_layers(sources, options=ModelOptions.from_environment(os.environ, rules), values=values)
     for notice in _notices(sources, layers):
         if on_notice is not None:
             on_notice(notice)
-    chosen = (settings or Settings()).updated(choices)
-    run = _Run(sources.name, layers, chosen, Path(output), evaluator or EvaluatorChoice())
-    run.teach(transfer, knowledge)
-    given = {"files": list(map(str, listed)), "values": [f"{k}={v}" for k, v in (values or {}).items()]}
-    named = knowledge if knowledge is None or isinstance(knowledge, (str, Path)) else "given"
-    arguments = {**given, "rules": rules, "transfer": transfer, "knowledge": named and str(named)}
-    with ExitStack() as stack:
-        if tensorboard is not None:
-            board = stack.enter_context(TensorBoard(tensorboard))
-            counts = tuple(layer.count for layer in layers)
-            on_progress = all_of(NetworkBoard(board, counts).update, on_progress)
-        view = stack.enter_context(live_view(live))
-        run.warm_up(all_of(view.announce, on_compile))
-        run.prepare(resume, arguments)
-        if workers is None:
-            workers = stack.enter_context(Engine.chosen(jobs, backend, scheduler).open())
-        return run.search(workers, on_progress, view)
+    network = _Network(sources.name, layers, settings, root, evaluator, pages or Pages())
+    network.teach(transfer, knowledge)
+    with lifetime as run:
+        run.warm_up_for(layers[0].spec, settings, evaluator)
+        named = knowledge if knowledge is None or isinstance(knowledge, (str, Path)) else "given"
+        given = {"files": list(map(str, listed)), "values": [f"{k}={v}" for k, v in (values or {}).items()]}
+        taught = {"rules": rules, "transfer": transfer, "knowledge": named and str(named)}
+        network.prepare(run, {**given, **taught, **settings.as_arguments()})
+        with ExitStack() as stack:
+            workers = workers or stack.enter_context((engine or Engine()).open())
+            return network.search(run, workers, on_progress)
 
 
-class _Run:
+class _Network:
     """One network in one folder."""
 
     def __init__(
-        self, name: str, layers: tuple[Layer, ...], settings: Settings, root: Path, evaluator: EvaluatorChoice
+        self,
+        name: str,
+        layers: tuple[Layer, ...],
+        settings: Settings,
+        root: Path,
+        evaluator: EvaluatorChoice,
+        pages: Pages,
     ) -> None:
         self.name, self.layers, self.settings, self.root = name, layers, settings, root
-        self.evaluator = evaluator
+        self.evaluator, self.pages = evaluator, pages
         self.folders = [f"{LAYERS}/{layer.name}" for layer in layers]
         self.samples = settings.samples
         if settings.samples is None and settings.seconds is None:
@@ -141,74 +111,63 @@ class _Run:
             given = Knowledge() if knowledge is None else load_knowledge(knowledge)
             self._transfer = Transfer(self.layers, [self.root / f for f in self.folders], self.name, given)
 
-    def prepare(self, resume: bool, arguments: Mapping[str, Any]) -> None:
-        """Make the folders, or check that those of an interrupted run are the same run's."""
-        folder = RunFolder(self.root)
-        _check_unused(folder, resume)
+    def prepare(self, run: Run, arguments: Mapping[str, Any]) -> None:
+        """Make the layers' folders, or check that those of an interrupted run are the same run's."""
         layers = {layer.name: problem_fingerprint(layer.spec) for layer in self.layers}
-        if folder.started:
-            _check_layers(folder, layers)
-        folder.create()
-        folder.write_manifest(
-            {"kind": "network", "arguments": {**arguments, **_settings(self.settings)}, "layers": layers}
-        )
+        if run.folder is not None and run.folder.started:
+            _check_layers(run.folder, layers)
+        run.describe(arguments, layers=layers)
         for layer, name in zip(self.layers, self.folders):
             inside = RunFolder(self.root / name)
             if not inside.started:
                 inside.create()
                 inside.write(INPUTS, yaml_text(document(layer.spec)))
-                inside.write_manifest(
-                    {
-                        "arguments": {"files": list(layer.files), **_settings(self.settings)},
-                        "kind": "layer",
-                        "network": self.name,
-                    }
-                )
-
-    def warm_up(self, on_compile: Callable[[str], None] | None) -> None:
-        """Compile once, here, what all workers would otherwise compile at the same time."""
-        spec = self.layers[0].spec
-        make_evaluator(spec, self.evaluator, on_compile=on_compile)
-        objective = parse_objective(self.settings.objective, len(spec.architecture.storage))
-        searcher = make_searcher(self.settings.searcher, spec, 0, objective, self.settings.options)
-        warm_up(searcher, on_compile)
+                asked = {"files": list(layer.files), **self.settings.as_arguments()}
+                inside.write_manifest({"arguments": asked, "kind": "layer", "network": self.name})
 
     def search(
-        self,
-        workers: Workers,
-        on_progress: Callable[[NetworkProgress], None] | None,
-        view: View,
+        self, run: Run, workers: Workers, on_progress: Callable[[NetworkProgress], None] | None
     ) -> NetworkResult:
         """All rounds, then the choice, figures and files."""
         start, before = time.monotonic(), self._seconds_before()
+        counts = tuple(layer.count for layer in self.layers)
 
         def show(progress: NetworkProgress) -> None:
-            counts = tuple(layer.count for layer in self.layers)
-            view.show(network_snapshot(progress, counts, self.settings.objective))
+            run.show(network_snapshot(progress, counts, self.settings.objective))
 
-        with RunFolder(self.root).locked():
-            log = NetworkLog(EventLog(self.root / LOG))
-            log.start({"network": self.name, "layers": len(self.layers), **_settings(self.settings)})
-            rounds = Rounds(
-                layers=self.layers,
-                folders=[self.root / name for name in self.folders],
-                root=self.root,
-                settings=self.settings,
-                evaluator=self.evaluator,
-                workers=workers,
-                samples=self.samples,
-                seconds=self.settings.seconds,
-                transfer=self._transfer,
-                on_progress=all_of(log.update, show, on_progress),
-            )
-            reason = rounds.run()
-            results = self._results(rounds, workers)
-            seconds = before + time.monotonic() - start
-            result = self._result(results, rounds, reason, seconds)
-            self._write(result)
-            log.end(result)
-            if self._transfer is not None:
-                save_knowledge(self._transfer.all_learnt(), self.root / BEFORE)
+        run.start(network=self.name, layers=len(self.layers), **self.settings.as_arguments())
+        rounds = Rounds(
+            layers=self.layers,
+            folders=[self.root / name for name in self.folders],
+            root=self.root,
+            settings=self.settings,
+            evaluator=self.evaluator,
+            workers=workers,
+            samples=self.samples,
+            seconds=self.settings.seconds,
+            transfer=self._transfer,
+            on_progress=all_of(
+                NetworkLog(run.log).update,
+                None if run.board is None else NetworkBoard(run.board, counts).update,
+                show,
+                on_progress,
+            ),
+        )
+        reason = rounds.run()
+        results = self._results(rounds, workers)
+        result = self._result(results, rounds, reason, before + time.monotonic() - start)
+        self._write(result)
+        sums = result.totals
+        run.end(
+            result.stopped,
+            samples=result.samples,
+            valid=result.valid,
+            edp=sums.edp if sums else None,
+            cycles=sums.cycles if sums else None,
+            energy_pj=sums.energy_pj if sums else None,
+        )
+        if self._transfer is not None:
+            save_knowledge(self._transfer.all_learnt(), self.root / BEFORE)
         return result
 
     def _results(self, rounds: Rounds, workers: Workers) -> list[LayerResult]:
@@ -223,6 +182,7 @@ class _Run:
                 sample=chosen[i],
                 reason=rounds.reasons[i],
                 knowledge=self._transfer.teacher(i) if self._transfer else "",
+                write=self.pages.mapping,
             )
             for i, layer in enumerate(self.layers)
         ]
@@ -273,7 +233,8 @@ class _Run:
         folder = RunFolder(self.root)
         folder.write(CSV, layers_csv(result))
         folder.write(FILE, as_json(result))
-        folder.write(REPORT, render(network_page(read_network_record(self.root))))
+        if self.pages.network is not None:
+            self.pages.network(self.root)
 
     def _seconds_before(self) -> float:
         """Wall clock of the interrupted runs that this one goes on with, where they got as far as writing it."""
@@ -289,24 +250,6 @@ def _notices(sources: Sources, layers: Sequence[Layer]) -> list[str]:
     for layer in layers:
         found += [*layer.spec.notices, *layer.spec.constraints.warnings]
     return list(dict.fromkeys(found))
-
-
-def _settings(settings: Settings) -> dict[str, Any]:
-    return {
-        "searcher": settings.searcher,
-        "objective": settings.objective,
-        "samples": settings.samples,
-        "seconds": settings.seconds,
-        "seed": settings.seed,
-        "option": [f"{key}={value}" for key, value in settings.options.items()],
-    }
-
-
-def _check_unused(folder: RunFolder, resume: bool) -> None:
-    if folder.started and not resume:
-        raise UsageError(
-            f"{folder.path}: holds a run already; go on with it by --resume, or choose another -o folder"
-        )
 
 
 def _check_layers(folder: RunFolder, layers: Mapping[str, str]) -> None:

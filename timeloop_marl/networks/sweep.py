@@ -6,7 +6,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,37 +14,31 @@ from typing import Any
 import numpy as np
 
 from ..errors import SpecError, UsageError
-from ..evaluators.choice import EvaluatorChoice, make_evaluator
+from ..evaluators.choice import EvaluatorChoice
 from ..interruption import watched
 from ..mapspace.diagnosis import require_feasible
 from ..nondominated import non_dominated
-from ..objective import parse_objective
 from ..parallel import Engine, Workers
-from ..report.html import REPORT, page_of, render
-from ..report.plot_sweep import sweep_figure
-from ..report.plots import save_figure
 from ..run.folder import RunFolder
 from ..run.knowledge import Source, load_knowledge, save_knowledge
-from ..run.log import LOG, EventLog
-from ..run.options import Settings
+from ..run.options import RunOptions, Settings
 from ..run.result import StopReason
-from ..run.view import View, all_of, live_view
-from ..searchers.base import warm_up
+from ..run.run import Run
+from ..run.view import all_of
 from ..searchers.marl.knowledge import Knowledge
-from ..searchers.registry import make_searcher
 from ..specs.fingerprint import spec_fingerprint
 from ..specs.reading import load
 from ..specs.spec import ModelOptions, Spec
 from ..versions import versions
 from .layers import sort_sources
 from .result import FILE as NETWORK_FILE
-from .result import NetworkResult, read_network
+from .result import NetworkResult, Pages, read_network
 from .rounds import NetworkProgress
-from .run import INHERITS, network
+from .run import INHERITS, search_network
 from .sweep_plan import Plan, PlannedPoint, machine_area, make_plan
 from .sweep_result import CSV, DONE, FAILED, FIGURES, FILE, STOPPED, SweepPoint, SweepResult, as_csv, as_json
 from .transfer import choose_teachers, machine_features, taught_by, teaching_order
-from .watching import SweepLog, SweepProgress, Within, sweep_snapshot
+from .watching import SweepProgress, Within, logged, sweep_snapshot
 
 TAUGHT = "taught.npz"
 """In a point's folder: what it began with from other points and from elsewhere."""
@@ -67,6 +61,7 @@ class PointTask:
     transfer: bool = True
     knowledge: str | None = None
     teachers: tuple[Path, ...] = ()
+    pages: Pages = field(default_factory=Pages)
 
 
 @dataclass(frozen=True)
@@ -97,17 +92,17 @@ def run_point(
     if known is not None:
         return judged(known)
     try:
-        result = network(
+        result = search_network(
             list(task.files),
-            output=task.folder,
-            settings=task.settings,
-            resume=True,
+            RunOptions(task.folder, resume=True),
+            task.settings,
+            task.evaluator,
             workers=workers or Workers(1),
-            evaluator=task.evaluator,
             values=task.values,
             rules=task.rules,
             transfer=task.transfer,
             knowledge=_taught(task),
+            pages=task.pages,
             on_progress=on_progress,
         )
     except SpecError as error:
@@ -151,75 +146,44 @@ POINTS = "points"
 PICTURE = "sweep.png"
 
 
-def sweep(
+def search_sweep(
     files: str | Path | Sequence[str | Path],
+    options: RunOptions,
+    settings: Settings,
+    evaluator: EvaluatorChoice,
     *,
-    output: str | Path,
+    engine: Engine | None = None,
     values: Mapping[str, Any] | None = None,
     paired: bool = False,
-    settings: Settings | None = None,
-    resume: bool = False,
-    jobs: int | None = None,
-    backend: str | None = None,
-    scheduler: str | None = None,
-    evaluator: EvaluatorChoice | None = None,
     rules: str = "2025",
     transfer: bool = True,
     share: bool = True,
     knowledge: str | Path | None = None,
+    pages: Pages | None = None,
     on_progress: Callable[[SweepProgress], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
-    live: bool = False,
-    **choices: Any,
 ) -> SweepResult:
-    """Search a network on every machine and with every choice of values.
+    """Search a network on every machine and with every choice of values; data in ``options.output``.
 
     Args:
-        files: machines and layers: files, folders, patterns, lists of layers.
-        values: path or template variable -> values with commas between them, or a list of values.
-        output: folder for the results; each point has a run folder of its own under ``points``.
-        paired: take the lists of values side by side in place of every combination.
-        settings: searcher, objective, seed; ``samples`` and ``seconds`` are budgets of each point.
-        resume: go on with the sweep in ``output``; more values may be given.
-        jobs: points (or, with few points, layers) searched at the same time; the result does not depend on it.
-        backend: ``loky``, ``threading``, ``dask`` or ``ray``.
-        scheduler: address of a running Dask or Ray cluster.
-        evaluator: the native model if there is none.
-        rules: ``2025`` or ``2022``: the Timeloop version to equal.
-        transfer: layers of a point learn from those searched before them (searcher ``marl``).
-        share: points learn from the nearest machines that are searched before them, too (with ``transfer``).
-        knowledge: what every point begins with: a file, or the folder of a network's run.
-        on_progress: called whenever a point is done.
-        on_notice: told once what the user should know about the input.
-        live: show how it goes, point by point, in a notebook or on a terminal.
-        choices: settings by name.
+        engine: where points (or, with few points, layers) are searched.
+        pages: what is written for people, of each point.
 
-    Raises:
-        SpecError: no point can be read; one that cannot among others that can is a point that failed.
-        UsageError: no machine, wrong settings, or a folder that cannot be used.
+    The rest and errors as ``api.networks.sweep``.
     """
     texts = {
         name: value if isinstance(value, str) else _listed(value) for name, value in (values or {}).items()
     }
     plan = make_plan([files] if isinstance(files, (str, Path)) else files, texts, paired=paired)
-    chosen = (settings or Settings()).updated(choices)
-    conditions = _Conditions(
-        chosen,
-        evaluator or EvaluatorChoice(),
-        rules,
-        transfer,
-        share,
-        None if knowledge is None else str(knowledge),
-    )
-    run = _Sweep(plan, conditions, Path(output))
-    run.check(on_notice or (lambda text: None))
-    run.prepare(resume)
-    with (
-        RunFolder(output).locked(),
-        live_view(live) as view,
-        Engine.chosen(jobs, backend, scheduler).open() as workers,
-    ):
-        return run.search(workers, on_progress, view)
+    named = None if knowledge is None else str(knowledge)
+    conditions = _Conditions(settings, evaluator, rules, transfer, share, named, pages or Pages())
+    lifetime = Run("sweep", options)
+    points = _Sweep(plan, conditions, Path(options.output or ""))
+    points.check(on_notice or (lambda text: None))
+    with lifetime as run:
+        points.prepare(run)
+        with (engine or Engine()).open() as workers:
+            return points.search(run, workers, on_progress)
 
 
 @dataclass(frozen=True)
@@ -232,6 +196,7 @@ class _Conditions:
     transfer: bool
     share: bool
     knowledge: str | None
+    pages: Pages
 
     @property
     def teaching(self) -> bool:
@@ -297,12 +262,8 @@ class _Sweep:
                 on_notice(f"{name} is the same machine and layer as {seen[fingerprint]}, to the last figure")
             seen.setdefault(fingerprint, name)
 
-    def prepare(self, resume: bool) -> None:
-        """Make the folder, or check that an interrupted sweep there is this one."""
-        if self.folder.started and not resume:
-            raise UsageError(
-                f"{self.folder.path}: holds a run already; go on with it by --resume, or choose another -o folder"
-            )
+    def prepare(self, run: Run) -> None:
+        """Write down what is to be run, or check that an interrupted sweep there is this one."""
         manifest = self.folder.read_manifest() if self.folder.started else {}
         recorded = manifest.get("points", {})
         for name, fingerprint in self.fingerprints.items():
@@ -313,44 +274,33 @@ class _Sweep:
                 )
         taught = {name: () for name in self._features if name in recorded or not self.conditions.teaching}
         self.teachers = choose_teachers(self._features, {**taught, **manifest.get("teachers", {})})
-        self.folder.create()
-        settings = dataclasses.asdict(self.settings)
-        self.folder.write_manifest(
-            {
-                "kind": "sweep",
-                "arguments": {
-                    "files": [str(file) for machine in self.plan.machines for file in machine.files]
-                    + [str(file) for file in self.plan.layers],
-                    "values": [f"{name}={','.join(entries)}" for name, entries in self.plan.axes.items()],
-                    "rules": self.conditions.rules,
-                    "transfer": self.conditions.transfer,
-                    "share": self.conditions.share,
-                    "knowledge": self.conditions.knowledge,
-                    "paired": self.plan.paired,
-                    **{
-                        name: settings[name]
-                        for name in ("searcher", "objective", "samples", "seconds", "seed")
-                    },
-                    "option": [f"{key}={value}" for key, value in self.settings.options.items()],
-                },
-                "points": {**recorded, **self.fingerprints},
-                "teachers": {**manifest.get("teachers", {}), **self.teachers},
-            }
+        machines = [str(file) for machine in self.plan.machines for file in machine.files]
+        asked = {
+            "files": machines + [str(file) for file in self.plan.layers],
+            "values": [f"{name}={','.join(entries)}" for name, entries in self.plan.axes.items()],
+            "rules": self.conditions.rules,
+            "transfer": self.conditions.transfer,
+            "share": self.conditions.share,
+            "knowledge": self.conditions.knowledge,
+            "paired": self.plan.paired,
+        }
+        run.describe(
+            {**asked, **self.settings.as_arguments()},
+            points={**recorded, **self.fingerprints},
+            teachers={**manifest.get("teachers", {}), **self.teachers},
         )
 
     def search(
-        self, workers: Workers, on_progress: Callable[[SweepProgress], None] | None, view: View
+        self, run: Run, workers: Workers, on_progress: Callable[[SweepProgress], None] | None
     ) -> SweepResult:
         """All points that are left, group by group: who teaches comes before who learns."""
-        self._warm_up(view.announce)
+        if self._warm is not None:
+            run.warm_up_for(self._warm, self.settings, self.conditions.evaluator)
         start = time.monotonic()
-        log = SweepLog(EventLog(self.folder.path / LOG))
-        log.start(
-            {"points": len(self.points), "machines": len(self.plan.machines), "seed": self.settings.seed}
-        )
+        run.start(points=len(self.points), machines=len(self.plan.machines), seed=self.settings.seed)
 
         def show(progress: SweepProgress) -> None:
-            view.show(sweep_snapshot(progress))
+            run.show(sweep_snapshot(progress))
 
         def inside(i: int, progress: NetworkProgress) -> None:
             within = Within(i, progress.samples, progress.budget)
@@ -362,7 +312,8 @@ class _Sweep:
                     self.points[i] = _taken(self.points[i], done)
                     result = self._write()
                     progress = SweepProgress(result.points[i], result.points, time.monotonic() - start)
-                    all_of(log.update, show, on_progress)(progress)
+                    run.log.write("point", **logged(progress))
+                    all_of(show, on_progress)(progress)
             except KeyboardInterrupt:  # what workers had begun is in their folders
                 self.points = [
                     dataclasses.replace(point, status=STOPPED)
@@ -371,10 +322,13 @@ class _Sweep:
                     for point in self.points
                 ]
         result = self._write()
-        log.end(result)
-        if len(result.done) > 0:
-            save_figure(sweep_figure(result), self.folder.path / PICTURE)
-        self.folder.write(REPORT, render(page_of(self.folder.path)))
+        run.end(
+            "all points searched" if result.complete else StopReason.INTERRUPTED.value,
+            points=len(result.points),
+            done=len(result.done),
+            failed=sum(point.status == FAILED for point in result.points),
+            samples=sum(point.samples for point in result.points),
+        )
         return result
 
     def _runs(
@@ -420,16 +374,8 @@ class _Sweep:
             transfer=self.conditions.transfer,
             knowledge=self.conditions.knowledge,
             teachers=tuple(self.folder.path / POINTS / name for name in self.teachers[planned.name]),
+            pages=self.conditions.pages,
         )
-
-    def _warm_up(self, on_compile: Callable[[str], None]) -> None:
-        """Compile once, here, what all workers would otherwise compile at the same time."""
-        spec, settings = self._warm, self.settings
-        if spec is None:
-            return
-        make_evaluator(spec, self.conditions.evaluator, on_compile=on_compile)
-        objective = parse_objective(settings.objective, len(spec.architecture.storage))
-        warm_up(make_searcher(settings.searcher, spec, 0, objective, settings.options), on_compile)
 
     def _write(self) -> SweepResult:
         figures = known_figures(self.points)

@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..evaluators.choice import EvaluatorChoice, make_evaluator
 from ..objective import Objective, parse_objective
@@ -103,7 +102,7 @@ def _run(task: LayerTask, folder: RunFolder, aside: _Aside, objective: Objective
     evaluator = make_evaluator(
         task.spec, task.evaluator, accesses=objective.needs_accesses, precheck=session.searcher.precheck
     )
-    identity = {**_identity(task, objective, evaluator.name), **aside.begun}
+    identity = {**run_identity(task.spec, task.settings, objective, evaluator.name), **aside.begun}
     replayed: list[Progress] = []
     found = session.run(
         evaluator,
@@ -111,7 +110,7 @@ def _run(task: LayerTask, folder: RunFolder, aside: _Aside, objective: Objective
         trace=TraceFile(folder.trace, identity, resume=True),
         largest_batch=task.evaluator.largest_batch,
         on_progress=lambda progress: replayed.append(progress) if progress.replayed else None,
-        stop=_stop(task),
+        halted=_halted(task),
     )
     learnt = _learnt(task, folder, session)
     late = task.deadline is not None and time.time() >= task.deadline
@@ -124,18 +123,6 @@ def _run(task: LayerTask, folder: RunFolder, aside: _Aside, objective: Objective
         replayed=replayed[-1].samples if replayed else 0,
         learnt=learnt,
         entropy=mean_entropy(session.searcher.account()),
-    )
-
-
-def _identity(task: LayerTask, objective: Objective, evaluator: str) -> dict[str, Any]:
-    settings = task.settings
-    return run_identity(
-        task.spec,
-        searcher=settings.searcher,
-        seed=settings.seed,
-        options=settings.options,
-        objective=objective,
-        evaluator=evaluator,
     )
 
 
@@ -172,16 +159,16 @@ def _kept(aside: _Aside, packed: bool) -> bytes | None:
         return None
 
 
-def _stop(task: LayerTask) -> Callable[[], bool]:
+def _halted(task: LayerTask) -> Callable[[], bool]:
     """Whether the task has to end: its time is up, its run was stopped or killed, or another run has taken over."""
     file = task.folder.parent.parent / TURN
     own = os.getpid() == task.parent or not task.parent
 
-    def stop() -> bool:
+    def halted() -> bool:
         late = task.deadline is not None and time.time() >= task.deadline
         return late or (not own and os.getppid() != task.parent) or _read(file) != task.turn
 
-    return stop
+    return halted
 
 
 def _read(file: Path) -> str:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..report.units import cost_text, edp_text, energy_text, objective_label, plain_number
 from ..run.log import EventLog, TensorBoard
+from ..run.units import cost_text, edp_text, energy_text, objective_label, plain_number
 from ..run.view import Row, Snapshot, duration
 from .budget import Course
-from .result import NetworkResult
 from .rounds import NetworkProgress
-from .sweep_result import DONE, FAILED, PENDING, SweepPoint, SweepResult
+from .sweep_result import DONE, FAILED, PENDING, SweepPoint
 
 _TOTALS = ("edp", "energy", "delay")
 _NETWORK_COLUMNS = ("layer", "×", "samples", "wanted", "valid", "best", "gain")
@@ -93,15 +91,11 @@ def _totals(progress: NetworkProgress, counts: tuple[int, ...]) -> dict[str, flo
 
 
 class NetworkLog:
-    """The entries of a network: start, compile, layer (whenever one comes back), best (if it improved), end."""
+    """``update`` is a network's ``on_progress``: entries layer (whenever one comes back), or best (if it improved)."""
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._best: dict[str, float] = {}
-
-    def start(self, figures: Mapping[str, Any]) -> None:
-        """What is searched."""
-        self._log.write("start", **figures)
 
     def update(self, progress: NetworkProgress) -> None:
         """A layer came back."""
@@ -117,20 +111,6 @@ class NetworkLog:
         if course.best is not None:
             self._best[name] = course.best.cost
         self._log.write("best" if improved else "layer", **figures)
-
-    def end(self, result: NetworkResult) -> None:
-        """Why and with what it ended."""
-        totals = result.totals
-        self._log.write(
-            "interruption" if result.stopped == "interrupted" else "end",
-            reason=result.stopped,
-            samples=result.samples,
-            valid=result.valid,
-            edp=totals.edp if totals else None,
-            cycles=totals.cycles if totals else None,
-            energy_pj=totals.energy_pj if totals else None,
-        )
-        self._log.close()
 
 
 class NetworkBoard:
@@ -236,40 +216,9 @@ def _said(point: SweepPoint) -> str:
     return "" if point.status == PENDING else point.status
 
 
-class SweepLog:
-    """The entries of a sweep: start, point (whenever one is done), end or interruption."""
-
-    def __init__(self, log: EventLog) -> None:
-        self._log = log
-
-    def start(self, figures: Mapping[str, Any]) -> None:
-        """What is searched."""
-        self._log.write("start", **figures)
-
-    def update(self, progress: SweepProgress) -> None:
-        """A point came back."""
-        point = progress.point
-        self._log.write(
-            "point",
-            point=point.name,
-            status=point.status,
-            samples=point.samples,
-            cycles=point.cycles,
-            energy_pj=point.energy_pj,
-            edp=point.edp,
-            area_um2=point.area_um2,
-            done=progress.done,
-            total=progress.total,
-        )
-
-    def end(self, result: SweepResult) -> None:
-        """How many points were searched."""
-        failed = sum(point.status == FAILED for point in result.points)
-        self._log.write(
-            "end" if result.complete else "interruption",
-            points=len(result.points),
-            done=len(result.done),
-            failed=failed,
-            samples=sum(point.samples for point in result.points),
-        )
-        self._log.close()
+def logged(progress: SweepProgress) -> dict[str, Any]:
+    """The entry of the log for a point that came back."""
+    point = progress.point
+    names = ("status", "samples", "cycles", "energy_pj", "edp", "area_um2")
+    figures = {name: getattr(point, name) for name in names}
+    return {"point": point.name, **figures, "done": progress.done, "total": progress.total}

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ..run.units import energy_unit
 from .drawing import palette
 from .plots import STYLE
 from .scaling import round_ticks
-from .units import energy_unit
 
 _NAMES = {"cycles": "cycles", "energy": "energy", "buffer": "on-chip buffers"}
 _NUMBERED = 24  # members that get their number beside the point; more would be a blur

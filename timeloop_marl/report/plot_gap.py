@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..run.units import objective_label
 from .drawing import palette
-from .units import objective_label
 
 
 @dataclass(frozen=True)

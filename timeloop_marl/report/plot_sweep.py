@@ -11,10 +11,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..networks.sweep_result import SweepPoint, SweepResult
+from ..run.units import energy_unit
 from .drawing import palette
 from .plots import STYLE
 from .scaling import log_axis
-from .units import energy_unit
 
 _NUMBERED = 40  # points that get their number beside the mark; more would be a blur
 _NEAR = 0.025  # of the spread of the points, in both directions

@@ -17,14 +17,14 @@ from ..mapping import Mapping
 from ..mapping_yaml import read_mapping
 from ..model.outcome import Statistics
 from ..networks.result import LayerResult, NetworkResult, read_network
-from ..run.folder import AGENTS, INPUTS, MANIFEST
+from ..run.folder import AGENTS, INPUTS, MANIFEST, SUMMARY
+from ..run.units import objective_label
 from ..specs.reading import load_flat, read_spec
 from ..specs.spec import ModelOptions, Spec
 from .charts.courses import Trajectory
-from .units import objective_label
 from .views import Roofline, roofline
 
-PREFIX, SUMMARY = "timeloop-marl", "summary.json"
+PREFIX = "timeloop-marl"
 RULES = "2025"
 _FILES = 3  # of one folder that are named one by one
 

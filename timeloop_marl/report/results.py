@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ..mapping import Mapping
+from ..model.components import component_energies
 from ..model.outcome import Statistics
 from ..model_input import model_document
-from ..run.folder import RunFolder
+from ..run.folder import SUMMARY, RunFolder
 from ..run.options import Settings
-from ..run.result import SearchResult
+from ..run.result import SearchResult, summary
+from ..run.units import edp_text, energy_text
 from ..specs.constraints import Switches
 from ..specs.spec import Spec
 from ..specs.writing import yaml_text
@@ -23,12 +25,11 @@ from .charts.shares import energy_bars
 from .drawing import Drawing, below, beside, png
 from .html import REPORT, render, run_page
 from .maps import map_text, map_yaml_text
-from .records import PREFIX, SUMMARY, Ranked, RunRecord, read_agents
+from .records import PREFIX, Ranked, RunRecord, read_agents
 from .stats import stats_text
-from .units import edp_text, energy_text
-from .views import component_energies, nest_view
+from .views import nest_view
 
-__all__ = ["PREFIX", "summary", "write_mapping", "write_results"]
+__all__ = ["PREFIX", "write_layer", "write_mapping", "write_results"]
 
 _NONE: Map[str, str] = {}
 
@@ -87,42 +88,11 @@ def _needs_all(spec: Spec, mapping: Mapping) -> bool:
     return mapping.imperfect or spec.constraints.switches != Switches()
 
 
-def summary(spec: Spec, settings: Settings, search: SearchResult, evaluator: str) -> dict[str, Any]:
-    """The search in figures: energies pJ, EDP pJ·cycles."""
-    return {
-        "problem": {"name": spec.problem.name, "bounds": dict(zip(spec.problem.dims, spec.problem.bounds))},
-        "evaluator": evaluator,
-        "energies": spec.energies.origin,
-        "searcher": settings.searcher,
-        "objective": settings.objective,
-        "seed": settings.seed,
-        "samples": search.samples,
-        "valid": search.valid,
-        "failures": {failure.name.lower(): count for failure, count in search.failures.items()},
-        "seconds": search.seconds,
-        "stopped": search.reason.value,
-        "best": [
-            {
-                "sample": found.sample,
-                "cost": found.cost,
-                "cycles": found.cycles,
-                "energy_pj": found.energy_pj,
-                "edp": found.edp,
-                "utilization": found.utilization,
-            }
-            for found in search.best
-        ],
-        "trajectory": [
-            {
-                "samples": step.samples,
-                "valid": step.valid,
-                "cost": step.cost,
-                "cycles": step.cycles,
-                "energy_pj": step.energy_pj,
-            }
-            for step in search.trajectory
-        ],
-    }
+def write_layer(
+    folder: RunFolder, spec: Spec, mapping: Mapping, statistics: Statistics, texts: Map[str, str]
+) -> None:
+    """The files of the mapping that was chosen for a layer of a network."""
+    write_mapping(folder, spec, mapping, statistics, PREFIX, texts)
 
 
 def _record(

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from .units import short_count
+from ..run.units import short_count
 
 
 def log_axis(axes: Axes, axis: Axis, values: np.ndarray) -> None:

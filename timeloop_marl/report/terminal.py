@@ -8,13 +8,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ..mapping import Mapping
+from ..model.components import component_energies
 from ..model.outcome import Statistics
 from ..networks.result import LayerResult, NetworkResult, Totals
 from ..networks.sweep_result import DONE, SweepPoint, SweepResult
+from ..run.units import energy_text, energy_unit, share_text, short_count
 from ..specs.spec import Spec
 from .maps import map_text
-from .units import energy_text, energy_unit, share_text, short_count
-from .views import component_energies
 
 _BAR = 16  # cells of the longest energy bar
 

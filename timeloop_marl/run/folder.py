@@ -19,6 +19,7 @@ MANIFEST = "run.json"
 INPUTS = "inputs.yaml"
 TRACE = "trace.bin"
 AGENTS = "agents.json"
+SUMMARY = "summary.json"
 LOCK = ".lock"
 MANIFEST_VERSION = 1
 

@@ -1,4 +1,4 @@
-"""The log of a run: one JSON object a line, readable while the run goes on."""
+"""What a run leaves while it goes on: a log, one JSON object a line, and scalars for TensorBoard."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from .result import Progress, SearchResult
+from .result import Progress
 
 
 def mean_entropy(account: Mapping[str, Any] | None) -> float | None:
@@ -34,14 +34,19 @@ class EventLog:
     """Appends entries with time, ``event`` and figures. A resumed run goes on in the same file.
 
     A log that cannot be written ends silently: the trace, which must not be lost, complains about a full disk itself.
+
+    Args:
+        file: ``None`` = write nothing.
     """
 
-    def __init__(self, file: str | Path) -> None:
-        self._start = time.monotonic()
+    def __init__(self, file: str | Path | None) -> None:
+        self._start, self._descriptor = time.monotonic(), -1
+        if file is None:
+            return
         try:
             self._descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         except OSError:
-            self._descriptor = -1
+            return
 
     def write(self, event: str, **figures: Any) -> None:
         """One entry; on return it is with the operating system, whatever happens to this process."""
@@ -66,7 +71,7 @@ class EventLog:
 
 
 class SearchLog:
-    """The entries of a search: start, compile, replayed, progress, best, end.
+    """``update`` is a search's ``on_progress``: entries resumed, progress, best.
 
     Args:
         entropy: that of the agents, nats per choice, where the searcher has any.
@@ -75,12 +80,6 @@ class SearchLog:
     def __init__(self, log: EventLog, entropy: Callable[[], float | None] | None = None) -> None:
         self._log, self._entropy = log, entropy
         self._next, self._replayed = 0.0, False
-
-    def start(self, figures: Mapping[str, Any], announced: Sequence[str] = ()) -> None:
-        """What is searched, with what, for how long; and what was said while it was prepared."""
-        self._log.write("start", **figures)
-        for text in announced:
-            self._log.write("compile", text=text)
 
     def update(self, progress: Progress) -> None:
         """A batch: every improvement, and now and then how far it is."""
@@ -102,20 +101,6 @@ class SearchLog:
         entropy = self._entropy() if self._entropy is not None else None
         return _figures(progress) | ({} if entropy is None else {"entropy": entropy})
 
-    def end(self, result: SearchResult) -> None:
-        """Why and with what it ended."""
-        best = result.best[0] if result.best else None
-        event = "interruption" if result.reason.name == "INTERRUPTED" else "end"
-        self._log.write(
-            event,
-            reason=result.reason.value,
-            samples=result.samples,
-            valid=result.valid,
-            search_seconds=round(result.seconds, 3),
-            cost=best.cost if best else None,
-        )
-        self._log.close()
-
 
 def _figures(progress: Progress) -> dict[str, Any]:
     return {
@@ -134,14 +119,14 @@ _EVERY = 20  # batches without an improvement between two points
 class TensorBoard:
     """``update`` is a search's ``on_progress``: best, cycles, energy, valid share and samples/s against samples.
 
-    Args:
+    Attributes:
         entropy: that of the agents, nats per choice, where the searcher has any.
 
     Raises:
         UsageError: tensorboardX is not installed.
     """
 
-    def __init__(self, folder: str | Path, entropy: Callable[[], float | None] | None = None) -> None:
+    def __init__(self, folder: str | Path) -> None:
         try:
             from tensorboardX import SummaryWriter
         except ImportError:
@@ -149,7 +134,8 @@ class TensorBoard:
                 "--tensorboard needs tensorboardX: pip install 'timeloop-marl[tensorboard]'"
             ) from None
         self._writer: Any = SummaryWriter(str(folder))
-        self._quiet, self._entropy = 0, entropy
+        self._quiet = 0
+        self.entropy: Callable[[], float | None] | None = None
 
     def __enter__(self) -> TensorBoard:
         return self
@@ -169,7 +155,7 @@ class TensorBoard:
         if math.isfinite(progress.cost):
             figures["best/cost"] = progress.cost
             figures["best/cycles"], figures["best/energy_pj"] = float(progress.cycles), progress.energy_pj
-        entropy = self._entropy() if self._entropy is not None else None
+        entropy = self.entropy() if self.entropy is not None else None
         if entropy is not None:
             figures["agents/entropy"] = entropy
         self.add(figures, progress.samples)

@@ -159,15 +159,16 @@ class Session:
         trace: TraceFile | None = None,
         largest_batch: int | None = None,
         on_progress: OnProgress | None = None,
-        stop: Callable[[], bool] | None = None,
+        stop: Callable[[Progress], bool] | None = None,
+        halted: Callable[[], bool] | None = None,
         predictor: Callable[[], Evaluator] | None = None,
     ) -> SearchResult:
         """Run until the budget, which counts from the session's first sample on, is spent.
 
-        ``stop``: asked before every batch; true ends it as an interruption. The rest as in ``search``.
+        ``halted``: asked before every batch; true ends it as an interruption. The rest as in ``search``.
         """
         loop = _Loop(self.space, self.searcher, evaluator, self.objective, budget, self.tally, on_progress)
-        loop.largest_batch = largest_batch
+        loop.largest_batch, loop.asked_to_stop = largest_batch, stop
         with _record(trace, self._end) as record, watched() as interrupted:
             if record is not None and record.reader is not None:
                 if self._end is None:
@@ -175,10 +176,15 @@ class Session:
                 record.check_tail(self.tally)
             if predictor is not None and isinstance(evaluator, AheadEvaluator):
                 loop.look_ahead(evaluator, predictor)
-            reason = loop.run(record, lambda: interrupted() or (stop is not None and stop()))
+            reason = loop.run(record, lambda: interrupted() or (halted is not None and halted()))
         if trace is not None and trace.path.exists():
             self._end = trace.path.stat().st_size
-        return self.tally.result(reason)
+        known = getattr(self.searcher, "knowledge", "none")
+        return dataclasses.replace(
+            self.tally.result(reason),
+            knowledge=known if isinstance(known, str) else "none",
+            judged=int(getattr(self.searcher, "judged", 0)),
+        )
 
 
 def search(
@@ -192,6 +198,7 @@ def search(
     top: int = 1,
     largest_batch: int | None = None,
     on_progress: OnProgress | None = None,
+    stop: Callable[[Progress], bool] | None = None,
     predictor: Callable[[], Evaluator] | None = None,
 ) -> SearchResult:
     """Run a search to the end of its budget.
@@ -201,6 +208,7 @@ def search(
         top: how many distinct best mappings to return.
         largest_batch: ask for at most so many at once, for evaluators that take their time.
         on_progress: called after every batch, replayed ones included.
+        stop: asked before every batch; true ends the search.
         predictor: makes an evaluator that is quick and as a rule right, for an ``AheadEvaluator`` that would rather
             begin with the next batch than wait for the rest of this one; changes no result.
 
@@ -218,6 +226,7 @@ def search(
         trace=trace,
         largest_batch=largest_batch,
         on_progress=on_progress,
+        stop=stop,
         predictor=predictor,
     )
 
@@ -300,6 +309,7 @@ class _Loop:
         self.space, self.searcher, self.evaluator = space, searcher, evaluator
         self.objective, self.budget, self.tally, self.on_progress = objective, budget, tally, on_progress
         self.largest_batch: int | None = None
+        self.asked_to_stop: Callable[[Progress], bool] | None = None
 
     def replay(self, reader: TraceReader) -> None:
         """Bring the searcher to the state in which the recorded search ended, evaluating nothing."""
@@ -355,7 +365,11 @@ class _Loop:
             (StopReason.SECONDS, budget.seconds, elapsed >= (budget.seconds or 0)),
             (StopReason.STAGNATION, budget.stagnation, tally.stagnant >= (budget.stagnation or 0)),
         )
-        return next((reason for reason, limit, reached in checks if limit is not None and reached), None)
+        reason = next((reason for reason, limit, reached in checks if limit is not None and reached), None)
+        if reason is None and self.asked_to_stop is not None:
+            asked = self.asked_to_stop(tally.progress(improved=False, replayed=False))
+            return StopReason.ASKED if asked else None
+        return reason
 
     def _count(
         self, rows: Int64[ndarray, "m axes"], outcome: Outcome, seconds: float, *, replayed: bool

@@ -1,10 +1,11 @@
-"""How a search is run: the ``timeloop_marl:`` section of the input files, overridden by the command line."""
+"""What is searched with (``Settings``, also a section of the input files), and how anything is run (``RunOptions``)."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..errors import SpecError
@@ -13,6 +14,7 @@ from ..specs.scalars import nearest
 
 SECTION = "timeloop_marl"
 DEFAULT_SAMPLES = 2000
+_IDENTITY = {"identity": True}
 _COUNTS = ("samples", "valid_samples", "stagnation")
 _NUMBERS = ("seconds", "target")
 
@@ -22,18 +24,19 @@ class Settings:
     """What to search with and for how long. ``None`` = no such limit.
 
     ``samples`` counts every evaluated mapping, valid or not. Without any of samples, valid_samples, seconds, target and
-    stagnation, a search ends after ``DEFAULT_SAMPLES`` samples.
+    stagnation, a search ends after ``DEFAULT_SAMPLES`` samples. A search is resumed only with the same searcher,
+    objective, seed and options (fields marked ``identity``); limits may change.
     """
 
-    searcher: str = "marl"
-    objective: str = "edp"
+    searcher: str = field(default="marl", metadata=_IDENTITY)
+    objective: str = field(default="edp", metadata=_IDENTITY)
     samples: int | None = None
     valid_samples: int | None = None
     seconds: float | None = None
     target: float | None = None
     stagnation: int | None = None
-    seed: int = 1
-    options: Mapping[str, object] = field(default_factory=dict)
+    seed: int = field(default=1, metadata=_IDENTITY)
+    options: Mapping[str, object] = field(default_factory=dict, metadata=_IDENTITY)
 
     @property
     def limits(self) -> dict[str, Any]:
@@ -42,6 +45,12 @@ class Settings:
         if all(value is None for value in given.values()):
             given["samples"] = DEFAULT_SAMPLES
         return given
+
+    def as_arguments(self) -> dict[str, Any]:
+        """In words of the command line: every setting by its name, options as ``NAME=VALUE``."""
+        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        options = given.pop("options")
+        return {**given, "option": [f"{key}={value}" for key, value in options.items()]}
 
     def updated(self, choices: Mapping[str, Any]) -> Settings:
         """These settings with every choice that is not ``None`` put in its place; options are added one by one."""
@@ -52,6 +61,27 @@ class Settings:
         elif chosen.get("searcher", self.searcher) != self.searcher:
             chosen["options"] = {}  # options of another searcher mean nothing to this one
         return dataclasses.replace(self, **chosen)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a search, a front, a network, a sweep, a proof or a comparison is run; none of it changes what is found.
+
+    Attributes:
+        output: folder for everything that is written; ``None`` = nothing is.
+        resume: go on with the run that is there.
+        live: show how it goes, in a notebook or on a terminal.
+        tensorboard: folder for scalars (extra ``tensorboard``).
+        on_compile: told in one line what is compiled first; that takes tens of seconds.
+        arguments: what the run was asked for, in words of the command line: kept in ``run.json``, for ``--resume``.
+    """
+
+    output: str | Path | None = None
+    resume: bool = False
+    live: bool = False
+    tensorboard: str | Path | None = None
+    on_compile: Callable[[str], None] | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_settings(document: Document) -> Settings:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
@@ -16,6 +17,8 @@ from ..mapping import Mapping
 from ..model.outcome import Failure, Outcome
 from ..objective import Objective
 from ..searchers.base import Space
+from ..specs.spec import Spec
+from .options import Settings
 
 
 class StopReason(Enum):
@@ -27,6 +30,7 @@ class StopReason(Enum):
     TARGET = "target reached"
     STAGNATION = "no improvement for long enough"
     EXHAUSTED = "searcher exhausted"
+    ASKED = "stopped by its caller"
     INTERRUPTED = "interrupted"
 
 
@@ -86,7 +90,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The outcome of a search. ``best`` is sorted, best first, distinct loop nests; empty if nothing was valid."""
+    """The outcome of a search.
+
+    Attributes:
+        best: sorted, best first, distinct loop nests; empty if nothing was valid.
+        dropped_bytes: half-written ones that a killed run left at the end of its trace.
+        knowledge: what the searcher knows of the cost model: ``traffic`` (how many words move) or ``none``.
+        judged: candidates that it judged by such knowledge, beside the samples.
+    """
 
     best: tuple[Found, ...]
     trajectory: tuple[Improvement, ...]
@@ -95,7 +106,9 @@ class SearchResult:
     failures: Map[Failure, int]
     seconds: float
     reason: StopReason
-    dropped_bytes: int = 0  # half-written bytes that a killed run left at the end of its trace
+    dropped_bytes: int = 0
+    knowledge: str = "none"
+    judged: int = 0
 
 
 def nest_key(mapping: Mapping) -> tuple[object, ...]:
@@ -229,3 +242,43 @@ class Tally:
             reason=reason,
             dropped_bytes=self.dropped_bytes,
         )
+
+
+def summary(spec: Spec, settings: Settings, search: SearchResult, evaluator: str) -> dict[str, Any]:
+    """``summary.json``: the search in figures; energies pJ, EDP pJ·cycles."""
+    return {
+        "problem": {"name": spec.problem.name, "bounds": dict(zip(spec.problem.dims, spec.problem.bounds))},
+        "evaluator": evaluator,
+        "energies": spec.energies.origin,
+        "searcher": settings.searcher,
+        "objective": settings.objective,
+        "seed": settings.seed,
+        "samples": search.samples,
+        "valid": search.valid,
+        "failures": {failure.name.lower(): count for failure, count in search.failures.items()},
+        "seconds": search.seconds,
+        "stopped": search.reason.value,
+        "knowledge": search.knowledge,
+        "judged": search.judged,
+        "best": [
+            {
+                "sample": found.sample,
+                "cost": found.cost,
+                "cycles": found.cycles,
+                "energy_pj": found.energy_pj,
+                "edp": found.edp,
+                "utilization": found.utilization,
+            }
+            for found in search.best
+        ],
+        "trajectory": [
+            {
+                "samples": step.samples,
+                "valid": step.valid,
+                "cost": step.cost,
+                "cycles": step.cycles,
+                "energy_pj": step.energy_pj,
+            }
+            for step in search.trajectory
+        ],
+    }

@@ -13,13 +13,13 @@ import struct
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 from numpy import ndarray
 
 from ..errors import UsageError
@@ -182,30 +182,53 @@ def sample_count(path: str | Path) -> int:
     return count
 
 
-def read_trace(path: str | Path) -> tuple[dict[str, Any], TraceBatch]:
-    """Header and all samples of a trace as one batch."""
-    reader = TraceReader(path)
-    parts = list(reader.batches())
-    if not parts:
-        parts = [
-            _unpack(_BATCH.pack(0, 0, 0.0, 1), int(reader.header["axes"]), int(reader.header["accesses"]))
-        ]
-    outcomes = [part.outcome for part in parts]
-    accesses = [o.accesses for o in outcomes if o.accesses is not None]
-    whole = TraceBatch(
+@dataclass(frozen=True)
+class Trace:
+    """All samples of a search, in the order in which they were evaluated. m rows, b batches.
+
+    Attributes:
+        header: what was searched, by whom: fingerprint of the input (``spec``), ``searcher``, ``seed``, ``options``,
+            ``objective``, ``evaluator``, ``versions``, ``axes``, ``accesses``.
+        candidates: rows of the searcher's mapspace, whose ``decode`` gives the mappings (``LearnersMapspace(spec)`` for
+            all but Timeloop's own mappers).
+        outcome: cycles, energy (pJ), utilisation, failure of every row.
+        sizes: rows of every batch; ``asked``: how many the searcher was asked for.
+        seconds: of search at the end of every batch, summed over resumed runs.
+    """
+
+    header: Mapping[str, Any]
+    candidates: Int64[ndarray, "m axes"]
+    outcome: Outcome
+    sizes: Int64[ndarray, "b"]
+    asked: Int64[ndarray, "b"]
+    seconds: Float64[ndarray, "b"]
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+
+def read_trace(path: str | Path) -> Trace:
+    """Read ``trace.bin``, or that of a run folder; also while the run goes on.
+
+    Raises:
+        UsageError: there is none, or it is damaged before its end.
+    """
+    reader = TraceReader(Path(path) / "trace.bin" if Path(path).is_dir() else path)
+    batches = list(reader.batches())
+    axes, accesses = int(reader.header["axes"]), int(reader.header["accesses"])
+    parts = batches or [_unpack(_BATCH.pack(0, 0, 0.0, 1), axes, accesses)]
+    columns: dict[str, Any] = {}
+    for column in fields(Outcome):
+        values = [getattr(part.outcome, column.name) for part in parts]
+        columns[column.name] = None if values[0] is None else np.concatenate(values)
+    return Trace(
+        header=reader.header,
         candidates=np.concatenate([part.candidates for part in parts]),
-        outcome=Outcome(
-            cycles=np.concatenate([o.cycles for o in outcomes]),
-            energy_pj=np.concatenate([o.energy_pj for o in outcomes]),
-            utilization=np.concatenate([o.utilization for o in outcomes]),
-            failure=np.concatenate([o.failure for o in outcomes]),
-            failed_level=np.concatenate([o.failed_level for o in outcomes]),
-            accesses=np.concatenate(accesses) if accesses else None,
-        ),
-        asked=sum(part.asked for part in parts),
-        seconds=parts[-1].seconds,
+        outcome=Outcome(**columns),
+        sizes=np.array([len(batch.candidates) for batch in batches], np.int64),
+        asked=np.array([batch.asked for batch in batches], np.int64),
+        seconds=np.array([batch.seconds for batch in batches], np.float64),
     )
-    return reader.header, whole
 
 
 def _framed(payload: bytes) -> bytes:

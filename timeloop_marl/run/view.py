@@ -17,9 +17,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..report.units import cost_text
 from .options import Settings
 from .result import Progress
+from .units import cost_text
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class StorageLevel:
     """One storage level. Sizes in words, bandwidths in words/cycle/instance, energies in pJ; ``None`` = not given."""
 
     name: str
-    class_name: str
+    class_name: str = field(metadata={"identity": False})
     technology: str  # "SRAM" or "DRAM"
     instances: int
     mesh_x: int
@@ -62,7 +62,7 @@ class StorageLevel:
     network_fill: str | None = None
     network_drain: str | None = None
     network_update: str | None = None
-    attributes: Mapping[str, Any] = field(default_factory=dict)  # everything the file said, for Accelergy
+    attributes: Mapping[str, Any] = field(default_factory=dict, metadata={"identity": False})  # as given
 
     @property
     def is_dram(self) -> bool:
@@ -85,7 +85,7 @@ class ComputeLevel:
     """The arithmetic level below storage level 0."""
 
     name: str
-    class_name: str
+    class_name: str = field(metadata={"identity": False})
     instances: int
     mesh_x: int
     mesh_y: int
@@ -94,7 +94,7 @@ class ComputeLevel:
     area: int | None = None
     network_operand: str | None = None
     network_result: str | None = None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict, metadata={"identity": False})
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class UserNetwork:
     multicast_factor_argument: str | None = None
     per_datatype_ert: bool = False
     adder_energy: float = 0.0
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict, metadata={"identity": False})
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Beyond:
         directives: of the mapping, which go with every mapping (skews).
     """
 
-    features: tuple[Feature, ...]
+    features: tuple[Feature, ...] = field(metadata={"identity": False})
     sections: Mapping[str, Any] = field(default_factory=dict)
     directives: tuple[Mapping[str, Any], ...] = ()
 

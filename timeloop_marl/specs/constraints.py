@@ -25,7 +25,7 @@ class LoopConstraint:
     suffix: tuple[int, ...] = ()
     split: int | None = None
     remainders: int | None = None
-    source: str = ""  # file and key path, for messages
+    source: str = field(default="", metadata={"identity": False})  # file and key path, for messages
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,9 @@ class Constraints:
 
     loops: Mapping[TilingLevel, LoopConstraint] = field(default_factory=dict)
     bypass: tuple[tuple[str, ...], ...] = ()
-    bypass_sources: Mapping[tuple[int, int], str] = field(default_factory=dict)  # (p, s) -> file and key path
+    # (p, s) -> file and key path
+    bypass_sources: Mapping[tuple[int, int], str] = field(default_factory=dict, metadata={"identity": False})
     min_parallelism: float = 0.0
-    parallelism_source: str = ""
+    parallelism_source: str = field(default="", metadata={"identity": False})
     switches: Switches = Switches()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = field(default=(), metadata={"identity": False})

@@ -23,8 +23,12 @@ class LevelEnergy:
     update: float
     leak: float = 0.0
     area: float = 0.0  # already rounded to float32, as Timeloop stores it
-    vector_access: float = 0.0  # informational: what stats.txt prints
-    source: str = "PAT"  # "ERT", "PAT" or "user", as stats.txt prints it
+    vector_access: float = field(
+        default=0.0, metadata={"identity": False}
+    )  # informational: what stats.txt prints
+    source: str = field(
+        default="PAT", metadata={"identity": False}
+    )  # "ERT", "PAT" or "user", as stats.txt prints it
 
 
 @dataclass(frozen=True)
@@ -37,4 +41,5 @@ class Energies:
     wire: float | None = None  # ERT component called wire (float32, pJ/bit/mm): sets all inferred networks
     # ERT tables of user-defined networks: network -> action -> entries in file order
     network_actions: Mapping[str, Mapping[str, tuple[Action, ...]]] = field(default_factory=dict)
-    origin: str = ""  # one line naming the source of the numbers, printed with every output
+    # one line naming the source of the numbers, printed with every output
+    origin: str = field(default="", metadata={"identity": False})

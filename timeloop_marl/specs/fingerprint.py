@@ -5,20 +5,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from .spec import Spec
-
-# Where the input came from, what is said about it, and what energies were resolved from change neither mapspace nor
-# costs: a Spec written out and read again (specs.writing) is the same search.
-_IRRELEVANT = frozenset(
-    {
-        "files", "notices", "source", "bypass_sources", "parallelism_source", "warnings", "origin", "out_prefix",
-        "attributes", "class_name", "vector_access", "features",
-    }
-)  # fmt: skip
-# Absent, it changes nothing: traces recorded before there was such a field go on.
-_OPTIONAL = frozenset({"beyond"})
 
 
 def spec_fingerprint(spec: Spec) -> str:
@@ -28,9 +18,7 @@ def spec_fingerprint(spec: Spec) -> str:
 
 def _plain(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = [field.name for field in dataclasses.fields(value) if field.name not in _IRRELEVANT]
-        pairs = {name: getattr(value, name) for name in names}
-        return {name: _plain(x) for name, x in pairs.items() if x is not None or name not in _OPTIONAL}
+        return {field.name: _plain(x) for field, x in _identifying(value)}
     if isinstance(value, Mapping):
         return sorted(([repr(_plain(key)), _plain(entry)] for key, entry in value.items()), key=repr)
     if isinstance(value, (set, frozenset)):
@@ -38,3 +26,16 @@ def _plain(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [_plain(entry) for entry in value]
     return repr(value) if isinstance(value, float) else str(value) if not isinstance(value, int) else value
+
+
+def _identifying(value: Any) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
+    """The fields that mapspace or costs depend on, with their values.
+
+    A field says itself that it is none of them: ``metadata={"identity": False}`` of where the input came from, what is
+    said about it and what energies were resolved from, so that a Spec written out and read again (specs.writing) is the
+    same search; ``"if given"``: absent, it changes nothing, and traces recorded before there was such a field go on.
+    """
+    for field in dataclasses.fields(value):
+        counts, x = field.metadata.get("identity", True), getattr(value, field.name)
+        if counts is True or (counts == "if given" and x is not None):
+            yield field, x

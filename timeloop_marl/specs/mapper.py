@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class MapperOptions:
     max_permutations_per_if_visit: int = 16
     max_temporal_loops_in_a_mapping: int = -1
     emit_whoop_nest: bool = False
-    out_prefix: str = "timeloop-mapper"
+    out_prefix: str = field(default="timeloop-mapper", metadata={"identity": False})
     template: str = "uber"  # mapspace template: uber or ruby
 
 
@@ -43,4 +43,4 @@ class ModelSection:
 
     verbose: bool = False
     auto_bypass_on_failure: bool = False
-    out_prefix: str = "timeloop-model"
+    out_prefix: str = field(default="timeloop-model", metadata={"identity": False})

@@ -51,9 +51,10 @@ class Spec:
     mapper: MapperOptions = MapperOptions()
     options: ModelOptions = ModelOptions()
     model: ModelSection = ModelSection()
-    files: tuple[str, ...] = ()
-    notices: tuple[str, ...] = field(default=())  # what the user should know: near misses, sources, quirks
-    beyond: Beyond | None = None
+    files: tuple[str, ...] = field(default=(), metadata={"identity": False})
+    # what the user should know: near misses, sources, quirks
+    notices: tuple[str, ...] = field(default=(), metadata={"identity": False})
+    beyond: Beyond | None = field(default=None, metadata={"identity": "if given"})
 
     def require_native(self) -> None:
         """Raise ``UnsupportedFeatureError`` if the native model does not cover this design."""

@@ -11,11 +11,11 @@ from ...errors import MappingError
 from ...mapping import Mapping
 from ...mapspace.axes import LearnersMapspace
 from ...mapspace.learners.axis import Axis, AxisKind
+from ...run.units import short_count
 from ...specs.spec import Spec
 from ..drawing import palette
 from ..drawing.shapes import Drawing, Line, Marker, Rect, Text, shortened, text_width, wrapped
 from ..maps import LevelNest, Loop, loop_nest
-from ..units import short_count
 from .axes import BODY, SMALL, Scale, draw_frame, label_room
 
 _PAIR = 13.0  # height of a row of the matrix

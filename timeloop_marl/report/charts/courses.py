@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
+from ...run.units import plain_number, short_count
 from ..drawing import palette
 from ..drawing.shapes import Drawing, Line, Marker, Text
-from ..units import plain_number, short_count
 from .axes import BODY, SMALL, Scale, draw_frame, draw_keys, label_room, spanning, steps
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...run.units import share_text, short_count
 from ..drawing import palette
 from ..drawing.shapes import Drawing, Line, Rect, Text, shortened, text_width, wrapped
 from ..maps import Loop
-from ..units import share_text, short_count
 from ..views import Fanout, LevelView, NestView
 from .axes import SMALL
 

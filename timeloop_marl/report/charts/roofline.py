@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...run.units import short_count
 from ..drawing import palette
 from ..drawing.shapes import Drawing, Line, Marker, Text
-from ..units import short_count
 from ..views import LevelLimit, Roofline
 from .axes import BODY, Scale, draw_frame, draw_keys, label_room, lettered, spanning
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...model.components import LEAKAGE, NETWORKS, OPERATIONS, ComponentEnergy
+from ...run.units import energy_text, share_text
 from ..drawing import palette
 from ..drawing.shapes import Drawing, Rect, Text, text_width, wrapped
-from ..units import energy_text, share_text
-from ..views import LEAKAGE, NETWORKS, OPERATIONS, ComponentEnergy
 from .axes import BODY, SMALL, draw_swatches
 
 _BAR, _LINE, _GAP = 13.0, 15.0, 13.0

@@ -8,7 +8,8 @@ from ...errors import UsageError
 from ...networks.result import FILE as NETWORK
 from ...networks.sweep_result import FILE as SWEEP
 from ...networks.sweep_result import read_sweep
-from ..records import SUMMARY, read_network_record, read_run
+from ...run.folder import SUMMARY
+from ..records import read_network_record, read_run
 from .compare_page import COMPARISON, compare_page, read_comparison
 from .front_page import FRONT, front_page, read_front
 from .network_page import network_page

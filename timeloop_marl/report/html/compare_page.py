@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...model.components import ComponentEnergy, component_energies
+from ...run.units import ObjectiveLabel, energy_text, objective_label, plain_number, short_count
 from ...specs.spec import Spec
 from ..charts.courses import OURS, PROGRAM, ContestLabels, ContestLine, contest_lines, contest_plot
 from ..charts.shares import energy_bars
 from ..records import RULES, Ranked, read_evaluated, read_json, title_of
-from ..units import ObjectiveLabel, energy_text, objective_label, plain_number, short_count
-from ..views import ComponentEnergy, component_energies
 from .page import (
     HALF,
     Block,

@@ -9,10 +9,10 @@ from typing import Any
 
 from ...errors import TimeloopMarlError
 from ...run.folder import MANIFEST
+from ...run.units import edp_text, energy_text, plain_number, short_count
 from ...specs.spec import Spec
 from ..charts.scatter import ScatterLabels, ScatterPoint, scatter_plot
 from ..records import RULES, Ranked, files_text, read_evaluated, read_json, title_of
-from ..units import edp_text, energy_text, plain_number, short_count
 from .page import (
     HALF,
     LONG,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...model.components import ComponentEnergy
 from ...networks.result import LayerResult, NetworkResult, Totals
+from ...run.units import edp_text, energy_text, share_text, short_count
 from ..charts.courses import convergence
 from ..charts.roofline import NetworkPoint, network_roofline
 from ..charts.shares import LayerShare, energy_bars, layer_shares
 from ..records import LayerRecord, NetworkRecord, files_text, total_course
-from ..units import edp_text, energy_text, share_text, short_count
-from ..views import ComponentEnergy
 from .page import (
     HALF,
     LONG,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...run.units import edp_text, energy_text, short_count
 from ..charts.agents import decisions
 from ..maps import map_text
 from ..records import Ranked, RunRecord, files_text
-from ..units import edp_text, energy_text, short_count
 from ..views import stands_for_fanout
 from .page import Bullets, Cell, Facts, Fold, Listing, Page, Paragraph, Section, Table, Tile, Tiles
 from .sections import (

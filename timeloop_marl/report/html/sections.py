@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...model.components import component_energies
 from ...model.outcome import LevelStatistics, Statistics
+from ...run.units import energy_text, share_text, short_count
 from ...specs.spec import Spec
 from ..charts.agents import Decisions, Dependencies, decider_nest, dependency_matrix, entropy_plot
 from ..charts.courses import convergence
@@ -14,8 +16,7 @@ from ..charts.nest import nest_tiles
 from ..charts.roofline import roofline_plot
 from ..charts.shares import energy_bars
 from ..records import Ranked, RunRecord
-from ..units import energy_text, share_text, short_count
-from ..views import LevelLimit, Roofline, component_energies, nest_view, roofline
+from ..views import LevelLimit, Roofline, nest_view, roofline
 from .page import FULL, HALF, Block, Cell, Fold, Grid, Paragraph, Picture, Section, Table
 
 NEST_CAPTION = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ...networks.sweep_result import SweepPoint, SweepResult
+from ...run.units import edp_text, energy_text, plain_number, short_count
 from ..charts.scatter import ScatterLabels, ScatterPoint, scatter_plot
-from ..units import edp_text, energy_text, plain_number, short_count
 from .page import HALF, Block, Bullets, Cell, Facts, Page, Paragraph, Picture, Section, Table, Tile, Tiles
 
 _AREA = 1e-6  # mm² per µm²
