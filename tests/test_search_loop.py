@@ -21,6 +21,7 @@ from timeloop_marl.model.outcome import Failure
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.run.identity import run_identity
 from timeloop_marl.run.loop import Budget, TraceFile, search
+from timeloop_marl.run.options import Settings
 from timeloop_marl.run.result import SearchResult, StopReason, nest_key
 from timeloop_marl.run.trace import read_trace
 from timeloop_marl.searchers.base import Searcher
@@ -41,7 +42,7 @@ def run(
     **more: object,
 ) -> SearchResult:
     searcher = make_searcher(name, SPEC, seed, EDP)
-    identity = run_identity(SPEC, searcher=name, seed=seed, options={}, objective=EDP, evaluator="fake")
+    identity = run_identity(SPEC, Settings(searcher=name, seed=seed), EDP, "fake")
     return search(
         searcher.space,
         searcher,

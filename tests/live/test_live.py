@@ -189,12 +189,11 @@ def test_the_log_of_a_search(tmp_path: Path) -> None:
 
 def test_the_log_of_a_network(tmp_path: Path) -> None:
     log = NetworkLog(EventLog(tmp_path / LOG))
-    log.start({"network": "n"})
     for active in (1, 1, 0):
         log.update(network(3, active))
     found = entries(tmp_path / LOG)
-    assert [entry["event"] for entry in found] == ["start", "best", "layer", "layer"]
-    assert found[1]["cost"] == 4e9 and found[3]["cost"] is None and found[1]["total_samples"] == 192
+    assert [entry["event"] for entry in found] == ["best", "layer", "layer"]
+    assert found[0]["cost"] == 4e9 and found[2]["cost"] is None and found[0]["total_samples"] == 192
 
 
 def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
