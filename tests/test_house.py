@@ -49,11 +49,11 @@ ARROWS: dict[str, set[str]] = {
     "tasks": CORE | {"mapspace", "objective"},
     "searchers": CORE | {"compiling", "mapspace", "objective", "tasks", "parallel"},
     "rows": FOUNDATION,
+    "run": FOUNDATION,
     "converters": {"errors", "run"},
-    "run": FOUNDATION | {"report"},
     "optimal": FOUNDATION | {"compiling", "run"},
+    "networks": FOUNDATION | {"run", "converters"},
     "report": FOUNDATION | {"run", "networks"},
-    "networks": FOUNDATION | {"run", "report", "converters"},
     "front": FOUNDATION | {"tasks", "run", "rows", "report", "networks", "converters", "optimal"},
 }
 # Longest matching prefix counts. Everything else is unknown and has to be given a room here and in docs/house.md.
@@ -82,7 +82,6 @@ ROOMS = {
     "timeloop_marl.nondominated": "objective",
     "timeloop_marl.optimal": "optimal",
     "timeloop_marl.converters": "converters",
-    "timeloop_marl.sweeps": "front",
     "timeloop_marl.rows": "rows",
     "timeloop_marl.report": "report",
     "timeloop_marl.verification": "front",
@@ -93,6 +92,7 @@ ROOMS = {
     "timeloop_marl.api.search": "front",
     "timeloop_marl.cli": "front",
     "timeloop_marl.networks": "networks",
+    "timeloop_marl.api": "front",
 }
 TORCH_ROOMS = (
     "timeloop_marl.searchers.marl",
