@@ -14,15 +14,12 @@ from pathlib import Path
 import numpy as np
 
 import timeloop_marl as tm
-from timeloop_marl.objective import parse_objective
-from timeloop_marl.run.loop import Budget, search
-from timeloop_marl.searchers.base import Searcher
 
 ROOT = Path(__file__).resolve().parent.parent
 samples = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
 
 
-class HillClimber(Searcher):
+class HillClimber(tm.Searcher):
     """Changes two axes of the best row so far."""
 
     def __init__(self, space, objective, seed):
@@ -45,10 +42,7 @@ class HillClimber(Searcher):
 
 
 spec = tm.load([ROOT / "arch/eyeriss_like", ROOT / "problems/resnet18/conv4_3x3.yaml"])
-objective = parse_objective("edp", len(spec.architecture.storage))
-space = tm.LearnersMapspace(spec)
-climber = HillClimber(space, objective, seed=1)
-mine = search(space, climber, tm.NativeEvaluator(spec), objective, Budget(samples=samples))
+mine = tm.search(spec, searcher=HillClimber, samples=samples, seed=1).search
 team = tm.search(spec, samples=samples, seed=1).search
 print(
     f"hill climber {mine.best[0].cost:.4e}, marl {team.best[0].cost:.4e} pJ x cycles after {samples:,} samples each"

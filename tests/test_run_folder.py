@@ -1,11 +1,15 @@
 """The run folder: whole files or none, clear errors, one writer."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from timeloop_marl.errors import UsageError
 from timeloop_marl.run.folder import RunFolder
+from timeloop_marl.run.options import RunOptions
+from timeloop_marl.run.result import StopReason
+from timeloop_marl.run.run import Run
 
 
 def test_write_replaces_whole_files(tmp_path: Path) -> None:
@@ -50,3 +54,37 @@ def test_second_writer_is_refused(tmp_path: Path) -> None:
         RunFolder(tmp_path).locked(),
     ):
         pass
+
+
+def test_a_run_holds_its_folder_and_logs_from_start_to_end(tmp_path: Path) -> None:
+    told: list[str] = []
+    options = RunOptions(tmp_path, on_compile=told.append, arguments={"files": ["a.yaml"]})
+    with Run("search", options) as run:
+        run.describe({"files": ["b.yaml"], "seed": 3}, layers={"fc": "1"})
+        run.announce("compiling")
+        run.start(seed=3)
+        with (
+            pytest.raises(UsageError, match="another run is writing here"),
+            Run("search", options, mark=None),
+        ):
+            pass
+        run.end(StopReason.INTERRUPTED.value, samples=7)
+    assert told == ["compiling"]
+    entries = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [entry["event"] for entry in entries] == ["start", "compile", "interruption"]
+    assert entries[0]["seed"] == 3 and entries[2]["samples"] == 7
+    manifest = RunFolder(tmp_path).read_manifest()
+    assert manifest["arguments"] == {"files": ["a.yaml"], "seed": 3} and manifest["layers"] == {"fc": "1"}
+    with pytest.raises(UsageError, match="holds a run already"):
+        Run("search", options)
+    with Run("search", RunOptions(tmp_path, resume=True)) as again:
+        assert again.resumed
+
+
+def test_a_run_without_a_folder_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Run("search", RunOptions()) as run:
+        run.describe({"seed": 1})
+        run.start()
+        run.end("done")
+    assert list(tmp_path.iterdir()) == []

@@ -115,6 +115,8 @@ class Front:
             "evaluator": self.evaluator,
             "samples": self.search.samples,
             "valid": self.search.valid,
+            "knowledge": self.search.knowledge,
+            "judged": self.search.judged,
             "stopped": self.search.reason.value,
             "hypervolume": self.hypervolume(),
             "reference": list(self.reference),
@@ -223,9 +225,15 @@ class _Keeper(Searcher):
         self._searcher = searcher
         self.space, self.batch, self.precheck = searcher.space, searcher.batch, searcher.precheck
         self.copyable = searcher.copyable
+        self.knowledge = getattr(searcher, "knowledge", "none")
         self._figures = Figures(spec, searcher.space, names)
         self._samples = 0
         self.archive = Archive(len(names), 1 + searcher.space.axes)
+
+    @property
+    def judged(self) -> int:
+        """Candidates that the searcher judged by its own knowledge."""
+        return int(getattr(self._searcher, "judged", 0))
 
     def ask(self, n: int) -> Int64[ndarray, "m axes"]:
         """What the searcher proposes."""

@@ -73,6 +73,8 @@ def _finish(folder: RunFolder, result: NetworkResult, options: argparse.Namespac
         f"{result.samples:,} samples of {len(result.layers)} distinct layers, {result.valid:,} valid, "
         f"{result.seconds:.1f} s: {result.stopped} ({result.searcher}, seed {result.seed}; {result.evaluator})"
     )
+    if result.judged:
+        print(f"{result.judged:,} candidates judged by what the searcher knows of the traffic")
     if result.stopped == StopReason.INTERRUPTED.value:
         again = f"timeloop-marl network --resume -o {shlex.quote(str(folder.path))}"
         print(f"interrupted; nothing is lost, go on with: {again}", file=sys.stderr)

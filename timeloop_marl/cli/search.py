@@ -107,6 +107,8 @@ def _finish(folder: RunFolder, result: Result, options: argparse.Namespace) -> i
         f"{search.samples:,} {noun}, {search.valid:,} valid, {search.seconds:.1f} s: {search.reason.value} "
         f"({result.settings.searcher}, seed {result.settings.seed}; {result.evaluator})"
     )
+    if search.knowledge != "none":
+        print(f"{search.judged:,} candidates judged by what the searcher knows of the {search.knowledge}")
     if search.reason is StopReason.INTERRUPTED:
         again = f"timeloop-marl search --resume -o {shlex.quote(str(folder.path))}"
         print(f"interrupted; nothing is lost, go on with: {again}", file=sys.stderr)

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Map
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from ..model.components import component_energies
 from ..model.outcome import Failure, Statistics
 from ..objective import parse_objective
 from ..run.folder import SUMMARY, RunFolder
+from ..run.loop import known
 from ..run.options import Settings
 from ..run.result import Found, SearchResult, StopReason, Tally, summary
 from ..run.trace import TraceReader, read_trace
@@ -113,6 +114,7 @@ class FigureTask:
     sample: int
     reason: StopReason
     knowledge: str = ""
+    judged: int = 0
     write: Callable[[RunFolder, Spec, Mapping, Statistics, Map[str, str]], object] | None = None
 
 
@@ -136,7 +138,9 @@ def _figures(task: FigureTask, folder: RunFolder) -> LayerResult:
         if 0 <= index < len(batch.candidates):
             chosen = searcher.space.decode(batch.candidates[index : index + 1])[0]
         tally.add(batch.candidates, batch.outcome, batch.seconds)
-    search = tally.result(task.reason)
+    search = known(tally.result(task.reason), searcher)
+    # What an interrupted run has judged before is in its summary; layers that were complete then have no task now.
+    search = replace(search, judged=max(task.judged, _judged_before(folder)))
     evaluator = make_evaluator(spec, task.evaluator, precheck=searcher.precheck)
     found = judged(spec, task.evaluator, evaluator, [] if chosen is None else [chosen])
     statistics = found.statistics[0] if found.statistics else None
@@ -148,6 +152,13 @@ def _figures(task: FigureTask, folder: RunFolder) -> LayerResult:
         notes = {**notes, "chosen": {**asdict(figures), "utilization": statistics.utilization}}
     folder.write(SUMMARY, json.dumps(notes, indent=2) + "\n")
     return _result(task, search, statistics)
+
+
+def _judged_before(folder: RunFolder) -> int:
+    try:
+        return int(json.loads((folder.path / SUMMARY).read_text())["judged"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
 
 
 def _result(task: FigureTask, search: SearchResult, statistics: Statistics | None) -> LayerResult:
@@ -163,6 +174,7 @@ def _result(task: FigureTask, search: SearchResult, statistics: Statistics | Non
         bounds=dict(zip(problem.dims, problem.bounds)),
         samples=search.samples,
         valid=search.valid,
+        judged=search.judged,
         failures={failure.name.lower(): count for failure, count in search.failures.items()},
         seconds=search.seconds,
         stopped=search.reason.value,

@@ -90,6 +90,7 @@ class LayerResult:
         best: the layer's best sample by itself, which need not be the one chosen for the network.
         trajectory: every improvement of the search: samples, cost, cycles, energy_pj.
         knowledge: name of the layer whose knowledge its search began with; empty if it began with none.
+        judged: candidates that the searcher judged by its own knowledge, beside the samples.
     """
 
     name: str
@@ -113,6 +114,7 @@ class LayerResult:
     best: Best | None
     trajectory: tuple[Map[str, Any], ...] = ()
     knowledge: str = ""
+    judged: int = 0
 
     @property
     def found(self) -> bool:
@@ -132,6 +134,7 @@ class NetworkResult:
         evaluator: what evaluated the mappings.
         energies: where the energies come from.
         samples: evaluated mappings of all layers.
+        judged: candidates of all layers that their searchers judged by their own knowledge, beside the samples.
         seconds: wall clock, summed over resumed runs.
         search_seconds: search time of all layers added up.
         stopped: why it ended.
@@ -157,6 +160,7 @@ class NetworkResult:
     rounds: tuple[Map[str, int], ...] = ()
     files: tuple[str, ...] = ()
     versions: Map[str, str] = field(default_factory=dict)
+    judged: int = 0
 
     @property
     def found(self) -> bool:

@@ -55,6 +55,7 @@ class _Book:
     reason: StopReason | None = None
     state: bytes | None = None
     exhausted: bool = False
+    judged: int = 0
 
 
 @dataclass
@@ -132,6 +133,11 @@ class Rounds:
         """Why the search of each layer ended."""
         return tuple(book.reason or StopReason.SAMPLES for book in self._books)
 
+    @property
+    def judged(self) -> tuple[int, ...]:
+        """Candidates that the searcher of each layer judged by its own knowledge, as far as it was run here."""
+        return tuple(book.judged for book in self._books)
+
     def _round(self) -> bool:
         """Search what has fewer samples than wanted; whether all tasks came back uninterrupted."""
         lacking = [i for i, book in enumerate(self._books) if self._missing(i, book)]
@@ -185,7 +191,7 @@ class Rounds:
     def _take(self, i: int, done: LayerDone) -> None:
         book = self._books[i]
         book.course, book.reason, book.state = done.course, done.reason, done.state
-        book.exhausted = done.reason is StopReason.EXHAUSTED
+        book.exhausted, book.judged = done.reason is StopReason.EXHAUSTED, done.judged
         if self.transfer is not None:
             self.transfer.take(i, done.learnt)
         if self.on_progress is not None:

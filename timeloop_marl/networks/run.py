@@ -183,6 +183,7 @@ class _Network:
                 reason=rounds.reasons[i],
                 knowledge=self._transfer.teacher(i) if self._transfer else "",
                 write=self.pages.mapping,
+                judged=rounds.judged[i],
             )
             for i, layer in enumerate(self.layers)
         ]
@@ -218,6 +219,7 @@ class _Network:
             energies=spec.energies.origin,
             samples=sum(layer.samples for layer in results),
             valid=sum(layer.valid for layer in results),
+            judged=sum(layer.judged for layer in results),
             seconds=seconds,
             search_seconds=math.fsum(layer.seconds for layer in results),
             stopped=reason.value,

@@ -69,6 +69,7 @@ class LayerDone:
     replayed: int  # samples that had to be replayed first
     learnt: LayerKnowledge | None = None
     entropy: float | None = None  # of the agents, nats per choice
+    judged: int = 0  # candidates that the searcher judged by its own knowledge, since the layer was begun
 
 
 def run_layer(task: LayerTask) -> LayerDone:
@@ -123,6 +124,7 @@ def _run(task: LayerTask, folder: RunFolder, aside: _Aside, objective: Objective
         replayed=replayed[-1].samples if replayed else 0,
         learnt=learnt,
         entropy=mean_entropy(session.searcher.account()),
+        judged=found.judged,
     )
 
 

@@ -179,12 +179,7 @@ class Session:
             reason = loop.run(record, lambda: interrupted() or (halted is not None and halted()))
         if trace is not None and trace.path.exists():
             self._end = trace.path.stat().st_size
-        known = getattr(self.searcher, "knowledge", "none")
-        return dataclasses.replace(
-            self.tally.result(reason),
-            knowledge=known if isinstance(known, str) else "none",
-            judged=int(getattr(self.searcher, "judged", 0)),
-        )
+        return known(self.tally.result(reason), self.searcher)
 
 
 def search(
@@ -228,6 +223,16 @@ def search(
         on_progress=on_progress,
         stop=stop,
         predictor=predictor,
+    )
+
+
+def known(found: SearchResult, searcher: Searcher) -> SearchResult:
+    """The result with what its searcher knows of the cost model, and how many candidates it has judged by that."""
+    knowledge = getattr(searcher, "knowledge", "none")
+    return dataclasses.replace(
+        found,
+        knowledge=knowledge if isinstance(knowledge, str) else "none",
+        judged=int(getattr(searcher, "judged", 0)),
     )
 
 
