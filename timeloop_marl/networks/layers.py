@@ -302,16 +302,21 @@ def _names(entries: Sequence[LayerFile]) -> list[str]:
         else name
         for entry, name in zip(entries, plain, strict=True)
     ]
-    seen: set[str] = set()
-    unique = []
+    return distinct_names(names)
+
+
+def distinct_names(names: Iterable[str]) -> list[str]:
+    """Every name once; later ones are numbered. Folders may not tell capitals apart, so neither does this."""
+    found: list[str] = []
+    taken: set[str] = set()
     for name in names:
         number, candidate = 1, name
-        while candidate.lower() in seen:  # folders may not tell capitals apart
+        while candidate.lower() in taken:
             number += 1
             candidate = f"{name}-{number}"
-        seen.add(candidate.lower())
-        unique.append(candidate)
-    return unique
+        taken.add(candidate.lower())
+        found.append(candidate)
+    return found
 
 
 def safe_name(name: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import UsageError
 from ..mapping import Mapping
 from ..model.outcome import Statistics
-from ..run.folder import RunFolder
+from ..run.folder import RunFolder, read_result
 from ..specs.spec import Spec
 
 SCHEMA = "timeloop-marl/network"
@@ -184,17 +184,7 @@ def read_network(path: str | Path) -> NetworkResult:
     Raises:
         UsageError: there is none, it is damaged, or of another version.
     """
-    file = Path(path) / FILE if Path(path).is_dir() else Path(path)
-    try:
-        data = json.loads(file.read_text())
-    except FileNotFoundError:
-        raise UsageError(f"{file}: no such file: not a finished run of 'timeloop-marl network'") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{file}: cannot read: {error}") from None
-    if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
-        raise UsageError(f"{file}: not the result of 'timeloop-marl network'")
-    if (version := data.pop("version", None)) != VERSION:
-        raise UsageError(f"{file}: written in form {version}, this version of timeloop-marl reads {VERSION}")
+    file, data = read_result(path, FILE, "network", VERSION)
     try:
         return _network(data)
     except (TypeError, KeyError, AttributeError, ValueError) as error:

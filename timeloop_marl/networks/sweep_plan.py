@@ -13,7 +13,7 @@ from ..specs.changes import NOT_FOLLOWING, split_list
 from ..specs.layer_list import holds_layer_list, holds_problem
 from ..specs.spec import Spec
 from ..specs.templates import read_text
-from .layers import input_paths, safe_name
+from .layers import distinct_names, input_paths, safe_name
 
 _ARCHITECTURE = re.compile(r"""^(\{\s*)?["']?arch(itecture)?["']?\s*:""", re.MULTILINE)
 _PLAIN_NAMES = ("arch", "architecture", "machine", "design")
@@ -70,7 +70,7 @@ def make_plan(arguments: Sequence[str | Path], values: Mapping[str, str], *, pai
         raise UsageError(f"{len(machines) * len(choices):,} points: at most {MOST_POINTS:,} in one sweep")
     swept = [name for name, entries in axes.items() if len(entries) > 1]
     points = [(machine, choice) for machine in machines for choice in choices]
-    names = _distinct(_point_name(machine, choice, swept, len(machines)) for machine, choice in points)
+    names = distinct_names(_point_name(machine, choice, swept, len(machines)) for machine, choice in points)
     planned = tuple(PlannedPoint(name, *point) for name, point in zip(names, points))
     return Plan(planned, tuple(machines), tuple(layers), axes, paired)
 
@@ -99,7 +99,7 @@ def sort_machines(paths: Iterable[Path]) -> tuple[list[Machine], list[Path]]:
             "no architecture among the files: give one or several machines, e.g. folders of arch/"
         )
     homes = {path.parent.resolve() for path in machines}
-    names = _distinct(_machine_name(path, machines) for path in machines)
+    names = distinct_names(_machine_name(path, machines) for path in machines)
     found = []
     for name, path in zip(names, machines):
         home = path.parent.resolve()
@@ -147,20 +147,6 @@ def _shortened(name: str) -> str:
     steps = re.findall(r"[^.\[\]]+(?:\[[^\]]*\])?|\[[^\]]*\]", path)
     kept = [step for step in steps if step not in ("attributes", "spatial")]
     return ".".join(kept) if len(kept) > 1 else path
-
-
-def _distinct(names: Iterable[str]) -> list[str]:
-    """Every name once; later ones are numbered."""
-    found: list[str] = []
-    taken: set[str] = set()
-    for name in names:
-        number, candidate = 1, name
-        while candidate.lower() in taken:  # folders may not tell capitals apart
-            number += 1
-            candidate = f"{name}-{number}"
-        taken.add(candidate.lower())
-        found.append(candidate)
-    return found
 
 
 def machine_area(spec: Spec) -> tuple[float | None, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..run.folder import read_result
 
 SCHEMA = "timeloop-marl/sweep"
 VERSION = 1
@@ -125,17 +126,7 @@ def read_sweep(path: str | Path) -> SweepResult:
     Raises:
         UsageError: there is none, it is damaged, or of another version.
     """
-    file = Path(path) / FILE if Path(path).is_dir() else Path(path)
-    try:
-        data = json.loads(file.read_text())
-    except FileNotFoundError:
-        raise UsageError(f"{file}: no such file: not a run of 'timeloop-marl sweep'") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{file}: cannot read: {error}") from None
-    if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
-        raise UsageError(f"{file}: not the result of 'timeloop-marl sweep'")
-    if (version := data.pop("version", None)) != VERSION:
-        raise UsageError(f"{file}: written in form {version}, this version of timeloop-marl reads {VERSION}")
+    file, data = read_result(path, FILE, "sweep", VERSION)
     try:
         return _result(data)
     except (TypeError, KeyError, AttributeError) as error:

@@ -128,3 +128,27 @@ class RunFolder:
                     f"{self.path}: another run is writing here; choose another -o folder"
                 ) from None
             yield
+
+
+def read_result(path: str | Path, file: str, command: str, version: int) -> tuple[Path, dict[str, Any]]:
+    """What a command has written as JSON, without ``schema`` and ``version``, and the file that it is in.
+
+    Args:
+        path: the file, or its folder, where it is called ``file``.
+        command: whose result it is.
+
+    Raises:
+        UsageError: there is none, it is damaged, or of another version.
+    """
+    found = Path(path) / file if Path(path).is_dir() else Path(path)
+    try:
+        data = json.loads(found.read_text())
+    except FileNotFoundError:
+        raise UsageError(f"{found}: no such file: not a finished run of 'timeloop-marl {command}'") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{found}: cannot read: {error}") from None
+    if not isinstance(data, dict) or data.pop("schema", None) != f"timeloop-marl/{command}":
+        raise UsageError(f"{found}: not the result of 'timeloop-marl {command}'")
+    if (form := data.pop("version", None)) != version:
+        raise UsageError(f"{found}: written in form {form}, this version of timeloop-marl reads {version}")
+    return found, data
