@@ -59,12 +59,7 @@ def add_files(parser: argparse.ArgumentParser, *, optional: bool = False) -> Non
         help="architecture, problem, tables, constraints, mapper: any order; a folder stands for its YAML files",
     )
     add_set(parser)
-    parser.add_argument(
-        "--rules",
-        choices=("2025", "2022"),
-        default="2025",
-        help="Timeloop version to equal: 2025 (today's), 2022 (2022/23)",
-    )
+    add_rules(parser)
 
 
 def add_set(parser: argparse.ArgumentParser, more: str = "") -> None:
@@ -135,6 +130,51 @@ def add_knowledge(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_run(parser: argparse.ArgumentParser, folder: str, noun: str = "run") -> None:
+    """The folder of a run, going on with it, and how much is said."""
+    parser.add_argument(
+        "-o", "--output", default=folder, type=nonempty, metavar="DIR", help="output folder (%(default)s)"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help=f"go on with the {noun} in -o DIR; FILES may be left out"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress, only the result")
+
+
+def add_search(
+    parser: argparse.ArgumentParser, *, objective: str, samples: str, seconds: str = "stop after S seconds"
+) -> None:
+    """What is searched with and for how long; the arguments are what the help says."""
+    parser.add_argument("--objective", metavar="NAME[,NAME…]", help=objective)
+    parser.add_argument("--searcher", metavar="NAME", help="see 'timeloop-marl searchers'")
+    parser.add_argument(
+        "--option", action="append", default=[], metavar="NAME=VALUE", help="option of the searcher"
+    )
+    parser.add_argument("--samples", type=count, metavar="N", help=samples)
+    parser.add_argument("--seconds", type=positive, metavar="S", help=seconds)
+    parser.add_argument("--seed", type=seed, metavar="S", help="seed of the searcher (default 1)")
+
+
+def add_rules(parser: argparse.ArgumentParser) -> None:
+    """``--rules``."""
+    parser.add_argument(
+        "--rules",
+        choices=("2025", "2022"),
+        default="2025",
+        help="Timeloop version to equal: 2025 (today's), 2022 (2022/23)",
+    )
+
+
+def add_layers(parser: argparse.ArgumentParser, what: str) -> None:
+    """FILES of networks."""
+    parser.add_argument(
+        "files",
+        nargs="*",
+        metavar="ARCH… PROBLEMS…",
+        help=f"{what} and layers: files, folders, patterns, lists of layers (network.yaml), in any order",
+    )
+
+
 def add_tensorboard(parser: argparse.ArgumentParser) -> None:
     """Where scalars go."""
     parser.add_argument(
@@ -148,29 +188,13 @@ def _search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "search", help="search for the best mapping", description="Search for the best mapping."
     )
     add_files(parser, optional=True)
-    parser.add_argument(
-        "-o",
-        "--output",
-        default="timeloop-marl-out",
-        type=nonempty,
-        metavar="DIR",
-        help="output folder (%(default)s)",
-    )
-    parser.add_argument(
-        "--objective", metavar="NAME[,NAME…]", help="edp (default), energy, delay, … or a list by priority"
-    )
-    parser.add_argument("--searcher", metavar="NAME", help="see 'timeloop-marl searchers'")
-    parser.add_argument(
-        "--option", action="append", default=[], metavar="NAME=VALUE", help="option of the searcher"
-    )
-    parser.add_argument(
-        "--samples",
-        type=count,
-        metavar="N",
-        help="evaluate at most N mappings, valid or not (default 2000)",
+    add_run(parser, "timeloop-marl-out")
+    add_search(
+        parser,
+        objective="edp (default), energy, delay, … or a list by priority",
+        samples="evaluate at most N mappings, valid or not (default 2000)",
     )
     parser.add_argument("--valid-samples", type=count, metavar="N", help="stop after N valid mappings")
-    parser.add_argument("--seconds", type=positive, metavar="S", help="stop after S seconds")
     parser.add_argument(
         "--target",
         type=positive,
@@ -180,7 +204,6 @@ def _search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser.add_argument(
         "--stagnation", type=count, metavar="N", help="stop after N samples without improvement"
     )
-    parser.add_argument("--seed", type=seed, metavar="S", help="seed of the searcher (default 1)")
     parser.add_argument(
         "--threads", type=count, default=1, metavar="N", help="threads that evaluate (same result)"
     )
@@ -211,11 +234,7 @@ def _search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "--figures", metavar="A,B[,C]", help="of --pareto: cycles,energy (default), and buffer: on-chip words"
     )
     add_knowledge(parser)
-    parser.add_argument(
-        "--resume", action="store_true", help="go on with the run in -o DIR; FILES may be left out"
-    )
     add_tensorboard(parser)
-    parser.add_argument("--quiet", action="store_true", help="no progress, only the result")
 
 
 def _optimum(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -227,14 +246,7 @@ def _optimum(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "when that is proven; until then the best mapping, the bound and the gap between them are known at any time.",
     )
     add_files(parser, optional=True)
-    parser.add_argument(
-        "-o",
-        "--output",
-        default="timeloop-marl-optimum",
-        type=nonempty,
-        metavar="DIR",
-        help="output folder (%(default)s)",
-    )
+    add_run(parser, "timeloop-marl-optimum", "proof")
     parser.add_argument(
         "--objective", metavar="NAME", help="edp (default), energy, delay, last_level_accesses, accesses-K"
     )
@@ -251,10 +263,6 @@ def _optimum(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--samples", type=count, metavar="N", help="samples of that search (default: 4000)")
     parser.add_argument("--seed", type=seed, metavar="S", help="seed of that search (default: 1)")
     add_device(parser)
-    parser.add_argument(
-        "--resume", action="store_true", help="go on with the proof in -o DIR; FILES may be left out"
-    )
-    parser.add_argument("--quiet", action="store_true", help="no progress, only the result")
 
 
 def _network(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -265,54 +273,22 @@ def _network(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         description="Map all layers of a network onto one machine. Equal layers are searched once and weighted by how "
         "often they occur; the sample budget is that of the whole network and goes where it still pays.",
     )
-    parser.add_argument(
-        "files",
-        nargs="*",
-        metavar="ARCH… PROBLEMS…",
-        help="machine and layers: files, folders, patterns, lists of layers (network.yaml), in any order",
+    add_layers(parser, "machine")
+    add_run(parser, "timeloop-marl-network")
+    add_set(parser)
+    add_rules(parser)
+    add_search(
+        parser,
+        objective="of the network as a whole: edp (default; sum of energies x sum of delays), energy, delay, …",
+        samples="evaluate at most N mappings of all layers together (default 500 per distinct layer)",
     )
-    _add_inputs(parser)
-    _add_search(parser)
     add_engine(parser, "layers")
     add_device(parser)
     add_knowledge(parser)
     parser.add_argument(
         "--no-transfer", dest="transfer", action="store_false", help="every layer begins with nothing"
     )
-    parser.add_argument(
-        "--resume", action="store_true", help="go on with the run in -o DIR; FILES may be left out"
-    )
     add_tensorboard(parser)
-    parser.add_argument("--quiet", action="store_true", help="no progress, only the result")
-
-
-def _add_inputs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-o", "--output", default="timeloop-marl-network", type=nonempty, metavar="DIR",
-        help="output folder (%(default)s)",
-    )  # fmt: skip
-    add_set(parser)
-    parser.add_argument(
-        "--rules", choices=("2025", "2022"), default="2025",
-        help="Timeloop version to equal: 2025 (today's), 2022 (2022/23)",
-    )  # fmt: skip
-
-
-def _add_search(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--objective", metavar="NAME[,NAME…]",
-        help="of the network as a whole: edp (default; sum of energies x sum of delays), energy, delay, …",
-    )  # fmt: skip
-    parser.add_argument("--searcher", metavar="NAME", help="see 'timeloop-marl searchers'")
-    parser.add_argument(
-        "--option", action="append", default=[], metavar="NAME=VALUE", help="option of the searcher"
-    )
-    parser.add_argument(
-        "--samples", type=count, metavar="N",
-        help="evaluate at most N mappings of all layers together (default 500 per distinct layer)",
-    )  # fmt: skip
-    parser.add_argument("--seconds", type=positive, metavar="S", help="stop after S seconds")
-    parser.add_argument("--seed", type=seed, metavar="S", help="seed of the searchers (default 1)")
 
 
 def _convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -347,16 +323,8 @@ def _sweep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         description="Search the mappings of a layer or a network on every machine and with every value of --set, and "
         "compare area, latency and energy.",
     )
-    parser.add_argument(
-        "files",
-        nargs="*",
-        metavar="ARCH… PROBLEMS…",
-        help="machines and layers: files, folders, patterns, lists of layers (network.yaml), in any order",
-    )
-    parser.add_argument(
-        "-o", "--output", default="timeloop-marl-sweep", type=nonempty, metavar="DIR",
-        help="output folder (%(default)s)",
-    )  # fmt: skip
+    add_layers(parser, "machines")
+    add_run(parser, "timeloop-marl-sweep", "sweep")
     add_set(
         parser,
         "; several values with commas between them are a machine each, several lists every combination",
@@ -364,23 +332,13 @@ def _sweep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument(
         "--paired", action="store_true", help="take the lists of --set side by side, not every combination"
     )
-    parser.add_argument(
-        "--rules", choices=("2025", "2022"), default="2025",
-        help="Timeloop version to equal: 2025 (today's), 2022 (2022/23)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--objective", metavar="NAME[,NAME…]", help="of each machine's search: edp (default), …"
+    add_rules(parser)
+    add_search(
+        parser,
+        objective="of each machine's search: edp (default), …",
+        samples="evaluate at most N mappings for each machine, all layers together (default 500 per distinct layer)",
+        seconds="stop each machine after S seconds",
     )
-    parser.add_argument("--searcher", metavar="NAME", help="see 'timeloop-marl searchers'")
-    parser.add_argument(
-        "--option", action="append", default=[], metavar="NAME=VALUE", help="option of the searcher"
-    )
-    parser.add_argument(
-        "--samples", type=count, metavar="N",
-        help="evaluate at most N mappings for each machine, all layers together (default 500 per distinct layer)",
-    )  # fmt: skip
-    parser.add_argument("--seconds", type=positive, metavar="S", help="stop each machine after S seconds")
-    parser.add_argument("--seed", type=seed, metavar="S", help="seed of the searchers (default 1)")
     parser.add_argument(
         "--knowledge",
         metavar="FILE",
@@ -394,10 +352,6 @@ def _sweep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     add_engine(parser, "machines (with few of them, layers)")
     add_device(parser)
-    parser.add_argument(
-        "--resume", action="store_true", help="go on with the sweep in -o DIR; FILES may be left out"
-    )
-    parser.add_argument("--quiet", action="store_true", help="no progress, only the result")
 
 
 SORTS = ("folder", "when", "best", "edp", "samples", "state", "kind", "searcher")
