@@ -29,9 +29,9 @@ from timeloop_marl.draws import best_of_draws
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.model.record import boxed
 from timeloop_marl.specs import load
 from timeloop_marl.specs.spec import Spec
+from timeloop_marl.traffic.record import boxed
 
 ROOT = Path(__file__).resolve().parent.parent
 WARP = 32

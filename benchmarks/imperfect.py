@@ -25,12 +25,12 @@ from throughput import GOLDEN, PAIRS, best_time, files
 from timeloop_marl.compiling import plain
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.model.nest import build_nest
-from timeloop_marl.model.record import views
-from timeloop_marl.model.walk import prepare_walk, walk_classes
 from timeloop_marl.rows import row_mapping
 from timeloop_marl.specs import load
 from timeloop_marl.specs.spec import Spec
+from timeloop_marl.traffic.nest import build_nest
+from timeloop_marl.traffic.record import views
+from timeloop_marl.traffic.walk import prepare_walk, walk_classes
 from timeloop_marl.verification_draws import drawn
 
 COPIES = 32

@@ -16,8 +16,8 @@ from numpy import ndarray
 from pairs import read
 
 from timeloop_marl.comparison.runs import Limit, run_timeloop
+from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.model.outcome import Outcome
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.search_loop import Budget, search
 from timeloop_marl.searchers.base import Searcher, Space

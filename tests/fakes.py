@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 
+from timeloop_marl.cost.outcome import Failure, Outcome, Rejection, Statistics
 from timeloop_marl.mapping import Mapping, MappingBatch
-from timeloop_marl.model.outcome import Failure, Outcome, Rejection, Statistics
 
 
 class FakeEvaluator:

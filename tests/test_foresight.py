@@ -11,13 +11,13 @@ import pytest
 from fakes import FakeEvaluator
 from machines import gemm, three_level
 
+from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.errors import BackendError
 from timeloop_marl.evaluators.ahead import AheadEvaluator
 from timeloop_marl.evaluators.base import Evaluator
 from timeloop_marl.evaluators.memo import row_keys
 from timeloop_marl.foresight import equal, foresight
 from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.model.outcome import Outcome
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.search_loop import Budget, search
 from timeloop_marl.search_result import SearchResult

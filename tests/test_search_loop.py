@@ -15,9 +15,9 @@ import pytest
 from fakes import FakeEvaluator
 from machines import gemm, three_level
 
+from timeloop_marl.cost.outcome import Failure
 from timeloop_marl.errors import UsageError
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.model.outcome import Failure
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.run_identity import run_identity, spec_fingerprint
 from timeloop_marl.search_loop import Budget, TraceFile, search

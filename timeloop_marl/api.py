@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .cost.outcome import Rejection, Statistics
 from .errors import UsageError
 from .evaluation import EvaluatorChoice, fitting_choice, judged, timeloop_evaluator
 from .evaluators.native import NativeEvaluator
@@ -16,7 +17,6 @@ from .knowledge_file import Source as KnowledgeSource
 from .knowledge_file import begin_with, learnt_by, load_knowledge
 from .mapping import Mapping as LoopNest
 from .mapspace.diagnosis import require_feasible
-from .model.outcome import Rejection, Statistics
 from .objective import parse_objective
 from .recorded import Conditions, recorded_search
 from .report.results import write_results

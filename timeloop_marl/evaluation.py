@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .cost.outcome import Rejection, Statistics
 from .device.target import DEVICES, chosen_device
 from .errors import UsageError
 from .evaluators.ahead import AheadEvaluator
@@ -19,7 +20,6 @@ from .evaluators.parallel import ParallelEvaluator
 from .evaluators.timeloop import MODEL, OnCrash, TimeloopEvaluator, find_route
 from .evaluators.timeloop.figures import Measured
 from .mapping import Mapping as LoopNest
-from .model.outcome import Rejection, Statistics
 from .parallel import Engine, Workers, number
 from .run_identity import spec_fingerprint
 from .specs.constraints import Constraints

@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .cost.outcome import Failure, Outcome
 from .evaluators.base import Evaluator
 from .mapping import MappingBatch
-from .model.outcome import Failure, Outcome
 from .searchers.base import Searcher
 
 BatchSize = Callable[[Searcher, int, int], int]

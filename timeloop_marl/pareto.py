@@ -15,11 +15,11 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from .cost.outcome import Outcome, Statistics
 from .errors import UsageError
 from .evaluation import EvaluatorChoice, Judged, fitting_choice, judged
 from .mapping import Mapping
 from .mapspace.diagnosis import require_feasible
-from .model.outcome import Outcome, Statistics
 from .nondominated import Archive, hypervolume, non_dominated
 from .objective import Objective, parse_objective
 from .recorded import Conditions, recorded_search

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from .api import load
+from .cost.outcome import Rejection, Statistics
 from .errors import UsageError
 from .evaluators.native import NativeEvaluator
 from .mapping import Mapping
 from .mapspace.axes import LearnersMapspace
-from .model.outcome import Rejection, Statistics
 from .optimal.certificate import certificate, status
 from .optimal.frontier import Frontier
 from .optimal.proof import Limits, OnRound, Optimum, Start, find_optimum

@@ -18,12 +18,12 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from .cost.outcome import Outcome
 from .errors import UsageError
 from .evaluators.ahead import AheadEvaluator
 from .evaluators.base import Evaluator
 from .foresight import foresight
 from .interruption import watched
-from .model.outcome import Outcome
 from .objective import Objective
 from .search_result import Progress, SearchResult, StopReason, Tally
 from .searchers.base import Searcher, Space

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .cost.outcome import Rejection, Statistics
 from .errors import BackendError
 from .evaluators.cache import mapping_key
 from .evaluators.native import NativeEvaluator
@@ -19,7 +20,6 @@ from .evaluators.timeloop import OnCrash, TimeloopEvaluator
 from .evaluators.timeloop.figures import Measured
 from .mapping import Mapping, MappingBatch
 from .mapspace.axes import LearnersMapspace
-from .model.outcome import Rejection, Statistics
 from .parallel import Workers
 from .rows.agreement import disagreements
 from .rows.figures import Difference, computed, figures

@@ -19,11 +19,11 @@ from timeloop_marl.comparison.course import OURS, PROGRAM, REPRODUCED, falling
 from timeloop_marl.comparison.mapper_program import read_log, run_mapper_program
 from timeloop_marl.comparison.runs import Limit, run_ours, run_timeloop, unbounded
 from timeloop_marl.comparison.words import differences_in_words
+from timeloop_marl.cost.outcome import Statistics
 from timeloop_marl.errors import BackendError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.timeloop import Program, find_program
 from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.model.outcome import Statistics
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.verification import draw_mappings
 

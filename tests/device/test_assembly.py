@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 from ptx_machine import Machine, UnknownInstructionError
 from ptx_memory import Heap, parameters
 
+from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.device.assembly import ptx_of, resources_of
 from timeloop_marl.device.drawing import EDP, drawing_kernel, plain_record
 from timeloop_marl.device.evaluation import DONE, deep_kernel, evaluation_kernel
@@ -29,10 +30,9 @@ from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.mapspace.learners.tables import workspace
-from timeloop_marl.model.outcome import Outcome
-from timeloop_marl.model.record import boxed
 from timeloop_marl.specs import load
 from timeloop_marl.specs.spec import Spec
+from timeloop_marl.traffic.record import boxed
 
 pytestmark = [
     pytest.mark.slow,  # the CUDA compiler takes a minute a kernel

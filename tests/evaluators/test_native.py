@@ -11,14 +11,14 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "model"))
 from random_cases import random_mapping, random_spec, random_switches
 
+from timeloop_marl.cost.outcome import Failure, Rejection, Statistics
 from timeloop_marl.errors import MappingError, SpecError, UnsupportedFeatureError, UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.model.layout import workspace
-from timeloop_marl.model.outcome import Failure, Rejection, Statistics
-from timeloop_marl.model.walk_space import walk_space
 from timeloop_marl.specs.problem import DataSpace, Problem, Term
 from timeloop_marl.specs.spec import ModelOptions
+from timeloop_marl.traffic.layout import workspace
+from timeloop_marl.traffic.walk_space import walk_space
 
 
 def cases(count, seed, imperfect=False, **options):

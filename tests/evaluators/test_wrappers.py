@@ -9,12 +9,12 @@ import pytest
 from fakes import FakeEvaluator
 from machines import gemm, three_level
 
+from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.memo import MemoEvaluator
 from timeloop_marl.evaluators.parallel import ParallelEvaluator
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.model.outcome import Outcome
 from timeloop_marl.parallel import Workers
 
 

@@ -11,10 +11,10 @@ from typing import Any
 from golden_cases import CASES
 from machines import level, spec
 
+from timeloop_marl.cost.outcome import Statistics
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import Mapping, TilingLoops
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.model.outcome import Statistics
 from timeloop_marl.networks.result import Best, LayerResult, NetworkResult
 from timeloop_marl.networks.totals import totals
 from timeloop_marl.report.energy_shares import component_energies

@@ -11,8 +11,8 @@ import pytest
 from fakes import FakeEvaluator
 from machines import gemm, three_level
 
+from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.errors import UsageError
-from timeloop_marl.model.outcome import Outcome
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.searchers.base import Searcher
 from timeloop_marl.searchers.registry import make_searcher

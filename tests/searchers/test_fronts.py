@@ -9,11 +9,11 @@ from fakes import FakeEvaluator
 from machines import conv, gemm, level, three_level
 from machines import spec as machine
 
+from timeloop_marl.cost.outcome import Failure, Outcome, Statistics
 from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.mapspace.buffers import buffer_words
-from timeloop_marl.model.outcome import Failure, Outcome, Statistics
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.searchers.base import Searcher
 from timeloop_marl.searchers.figures import Figures, figure_names

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..api import expand
+from ..cost.outcome import Rejection
 from ..errors import MappingError, UsageError
 from ..evaluation import fitting_choice, timeloop_evaluator
 from ..evaluators.native import NativeEvaluator
@@ -16,7 +17,6 @@ from ..evaluators.timeloop.figures import Measured
 from ..mapping import Mapping
 from ..mapping_yaml import read_mapping
 from ..mapspace.membership import violations
-from ..model.outcome import Rejection
 from ..report.map_reader import read_map_text
 from ..report.results import PREFIX, write_mapping
 from ..report.terminal import result_view

@@ -11,13 +11,13 @@ import numpy as np
 from rich.table import Table
 
 from ..api import expand
+from ..cost.outcome import Failure
 from ..evaluators.native import NativeEvaluator
 from ..flattening import check_flattening
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.diagnosis import Severity, diagnose
 from ..mapspace.patterns import level_label
 from ..mapspace.timeloop import TimeloopMapspace
-from ..model.outcome import Failure
 from ..specs.architecture import StorageLevel
 from ..specs.constraints import LoopConstraint
 from ..specs.spec import Spec

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..cost.outcome import Statistics
 from ..evaluators.native import NativeEvaluator
 from ..evaluators.timeloop.program import Program
-from ..model.outcome import Statistics
 from ..objective import Objective
 from ..searchers.timeloop.searcher import ALGORITHMS
 from ..specs.spec import Spec

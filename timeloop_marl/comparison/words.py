@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..model.outcome import LevelStatistics, Statistics
+from ..cost.outcome import LevelStatistics, Statistics
 from ..report.units import energy_text, short_count
 from ..specs.spec import Spec
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from ..cost.evaluate import evaluate, total_energy
 from ..mapspace.learners.decoding import decode_rows
 from ..mapspace.learners.drawing import start
 from ..mapspace.learners.repair import sample_rows
-from ..model.collapse import CYCLES
-from ..model.evaluate import evaluate, total_energy
+from ..traffic.collapse import CYCLES
 from .evaluation import DONE, OK, model_translator
 from .translation import Translator, device_function, device_kernel
 

@@ -11,8 +11,8 @@ from numpy import ndarray
 
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.learners.tables import workspace
-from ..model.layout import Tables
-from ..model.record import boxed
+from ..traffic.layout import Tables
+from ..traffic.record import boxed
 from .drawing import LEFT, VALID, deep_drawing_kernel, drawing_kernel, plain_record, selection_kernel
 from .model import BLOCKS, THREADS, deep_scratch
 from .scratch import deep_type, scratch_type

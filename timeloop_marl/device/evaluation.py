@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ..model.collapse import CYCLES
-from ..model.evaluate import _evaluate_imperfect, evaluate, level_accesses, total_energy, utilization
-from ..model.explicit import fill_explicit
-from ..model.outcome import Failure
+from ..cost.evaluate import _evaluate_imperfect, evaluate, level_accesses, total_energy, utilization
+from ..cost.outcome import Failure
+from ..traffic.collapse import CYCLES
+from ..traffic.explicit import fill_explicit
 from .translation import Translator, device_function, device_kernel
 
 cuda: Any = import_module("numba.cuda")  # numba's annotations do not know it

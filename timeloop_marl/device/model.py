@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from ..cost.outcome import Outcome
 from ..mapping import MappingBatch
-from ..model.layout import Tables
-from ..model.outcome import Outcome
-from ..model.record import boxed
+from ..traffic.layout import Tables
+from ..traffic.record import boxed
 from .evaluation import BLOCK, CROWDED, DONE, WALK, deep_kernel, evaluation_kernel
 from .scratch import DEEP_BYTES, deep_type, scratch_type
 from .translation import launch

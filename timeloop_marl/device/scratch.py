@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..model.layout import OF_VECTORS, Tables, Workspace
-from ..model.record import record_type, rounded
+from ..traffic.layout import OF_VECTORS, Tables, Workspace
+from ..traffic.record import record_type, rounded
 
 ENTRIES = 4
 """Access entries for each (level, data space); rows that need more go to the deep kernel."""
@@ -53,6 +53,6 @@ def _sizes(tables: Tables, entries: int, children: int) -> dict[str, int]:
         "R": int(tables.rank_start[tables.spaces]),
         "C": children,
         "H": 2 * rounded(children, 1),
-        "G": math.isqrt(2 * children) + 2,  # as in model.layout
+        "G": math.isqrt(2 * children) + 2,  # as in traffic.layout
         "E": entries,
     }

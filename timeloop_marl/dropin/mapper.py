@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from ..cost.outcome import Statistics
 from ..errors import MappingError
 from ..evaluators.native import NativeEvaluator
 from ..mapping import Mapping
 from ..mapspace.timeloop import TimeloopMapspace
-from ..model.outcome import Statistics
 from ..report.map_text import map_text
 from ..report.map_yaml import map_yaml_text
 from ..report.orojenesis import mapping_line

@@ -11,8 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Protocol
 
+from ..cost.outcome import Outcome, Rejection, Statistics
 from ..mapping import Mapping, MappingBatch
-from ..model.outcome import Outcome, Rejection, Statistics
 from .base import Evaluator
 from .memo import row_keys
 from .parallel import joined

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..cost.outcome import Outcome
 from ..device.target import chosen_device, device_name
 from ..mapping import MappingBatch
-from ..model.outcome import Outcome
 from ..specs.constraints import Switches
 from ..specs.spec import Spec
 from .native import NativeEvaluator

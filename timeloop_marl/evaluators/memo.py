@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..cost.outcome import Outcome, Rejection, Statistics
 from ..mapping import Mapping, MappingBatch
-from ..model.outcome import Outcome, Rejection, Statistics
 from .base import Evaluator
 from .parallel import joined
 

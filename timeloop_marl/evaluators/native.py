@@ -8,23 +8,23 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from ..compiling import is_cached, plain
+from ..cost.capacity import precheck_storage
+from ..cost.evaluate import evaluate_batch
+from ..cost.networks import evaluated_networks
+from ..cost.outcome import Failure, Outcome, Rejection, Statistics
+from ..cost.reasons import rejection
+from ..cost.statistics import Evaluated, collect
+from ..cost.tables import compile_tables
 from ..errors import MappingError, UsageError
 from ..mapping import Mapping, MappingBatch
-from ..model.capacity import precheck_storage
-from ..model.collapse import mark_present
-from ..model.evaluate import evaluate_batch
-from ..model.intake import BOUND, DIM, find_fault
-from ..model.layout import Tables, Workspace, workspace
-from ..model.networks import evaluated_networks
-from ..model.outcome import Failure, Outcome, Rejection, Statistics
-from ..model.reasons import rejection
-from ..model.record import boxed, duplicate, views
-from ..model.statistics import Evaluated, collect
-from ..model.tables import compile_tables
-from ..model.tiles import fill_tiles
-from ..model.walk_space import WalkSpace, walk_space
 from ..specs.constraints import Switches
 from ..specs.spec import Spec
+from ..traffic.collapse import mark_present
+from ..traffic.intake import BOUND, DIM, find_fault
+from ..traffic.layout import Tables, Workspace, workspace
+from ..traffic.record import boxed, duplicate, views
+from ..traffic.tiles import fill_tiles
+from ..traffic.walk_space import WalkSpace, walk_space
 from .vectors import VectorChoice
 
 LEAST_PART = 64

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..cost.outcome import Outcome, Rejection, Statistics
 from ..mapping import Mapping, MappingBatch
-from ..model.outcome import Outcome, Rejection, Statistics
 from ..parallel import Workers
 from .base import Evaluator
 

@@ -12,12 +12,12 @@ import numpy as np
 from numpy import ndarray
 
 from ..compiling import cache_folder, sources
+from ..cost.evaluate import evaluate_batch
+from ..cost.lanes import CHUNK, RUN_ARGUMENTS, fits, module_text
+from ..cost.outcome import Outcome
 from ..mapping import MappingBatch
-from ..model.evaluate import evaluate_batch
-from ..model.lanes import CHUNK, RUN_ARGUMENTS, fits, module_text
-from ..model.layout import Tables
-from ..model.outcome import Outcome
-from ..model.record import boxed
+from ..traffic.layout import Tables
+from ..traffic.record import boxed
 from ..vectors.build import Code, available, compiled, machine_name
 from ..vectors.interpret import NotStraightError
 

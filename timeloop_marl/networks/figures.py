@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..cost.outcome import Failure, Statistics
 from ..evaluation import EvaluatorChoice, judged, make_evaluator
-from ..model.outcome import Failure, Statistics
 from ..objective import parse_objective
 from ..report.energy_shares import component_energies
 from ..report.results import PREFIX, summary, write_mapping

@@ -6,7 +6,7 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from ..compiling import kernel
-from ..model.record import Box
+from ..traffic.record import Box
 from .bounds import cost_of
 from .coincidence import mark_details
 from .program import SLACK, Desk, Stock

@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
+from ..cost.networks import LEGACY, evaluated_networks
+from ..cost.tables import compile_tables
 from ..errors import UnsupportedFeatureError, UsageError
-from ..model.layout import Tables
-from ..model.networks import LEGACY, evaluated_networks
-from ..model.record import allocate, fill, rounded, views
-from ..model.tables import compile_tables
 from ..objective import Objective
 from ..specs.spec import Spec
+from ..traffic.layout import Tables
+from ..traffic.record import allocate, fill, rounded, views
 from .choices import Choices
 from .lattice import Lattice, shapes
 from .orders import Rule, Tensor, classes

@@ -7,7 +7,7 @@ from jaxtyping import Float64, Int64
 from numpy import ndarray
 
 from ..compiling import kernel
-from ..model.record import Box
+from ..traffic.record import Box
 from .bounds import cost_of, fetched, price
 from .program import Desk, Stock
 

@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
+from ..cost.networks import evaluated_networks
 from ..evaluators.native import NativeEvaluator
-from ..model.networks import evaluated_networks
-from ..model.record import boxed, duplicate
 from ..objective import Objective
 from ..specs.spec import Spec
+from ..traffic.record import boxed, duplicate
 from .choices import Choices
 from .descent import DONE, FULL, LEAVES, NODES, VISITS, descend
 from .lattice import make_lattice

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..model.outcome import LevelStatistics, NetworkStatistics, Statistics
+from ..cost.outcome import LevelStatistics, NetworkStatistics, Statistics
 from ..specs.spec import Spec
 
 LEAKAGE, OPERATIONS, NETWORKS = "leakage", "operations", "networks"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..cost.outcome import Statistics
 from ..mapping import Mapping
-from ..model.outcome import Statistics
 from ..specs.spec import Spec
 from .numbers import float32_ratio
 from .one_line import one_line

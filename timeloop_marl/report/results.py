@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..cost.outcome import Statistics
 from ..mapping import Mapping
-from ..model.outcome import Statistics
 from ..model_input import model_document
 from ..run_folder import RunFolder
 from ..search_result import SearchResult

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..model.outcome import LevelStatistics, Statistics
+from ..cost.outcome import LevelStatistics, Statistics
 from ..specs.architecture import StorageLevel
 from ..specs.spec import Spec
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ..cost.outcome import Statistics
 from ..errors import UsageError
 from ..evaluators.native import NativeEvaluator
 from ..mapping import Mapping
 from ..mapping_yaml import read_mapping
-from ..model.outcome import Statistics
 from ..run_folder import AGENTS, INPUTS, MANIFEST
 from ..specs.reading import load_flat, read_spec
 from ..specs.spec import ModelOptions, Spec

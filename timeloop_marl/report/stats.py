@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..model.outcome import Statistics
+from ..cost.outcome import Statistics
 from ..specs.spec import Spec
 from .numbers import OutputStyle, field, float32, float32_ratio, percent
 from .stats_levels import compute_block, level_hidden, storage_block

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..model.outcome import LevelStatistics, Statistics, TensorStatistics
+from ..cost.outcome import LevelStatistics, Statistics, TensorStatistics
 from ..specs.architecture import StorageLevel
 from ..specs.energy import LevelEnergy
 from ..specs.spec import Spec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..model.outcome import NetworkStatistics, NetworkTensorStatistics, SignatureEntry, Statistics
+from ..cost.outcome import NetworkStatistics, NetworkTensorStatistics, SignatureEntry, Statistics
 from ..specs.spec import Spec
 from .connections import NetworkView, network_views
 from .numbers import OutputStyle, field

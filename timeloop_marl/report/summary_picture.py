@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..cost.outcome import Statistics
 from ..mapping import Mapping
-from ..model.outcome import Statistics
 from ..specs.spec import Spec
 from .charts.convergence import convergence
 from .charts.energy import energy_bars

@@ -7,8 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..cost.outcome import Statistics
 from ..mapping import Mapping
-from ..model.outcome import Statistics
 from ..specs.spec import Spec
 from .energy_shares import component_energies
 from .map_text import map_text

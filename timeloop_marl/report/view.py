@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from ..cost.outcome import Statistics
 from ..mapping import Mapping
-from ..model.outcome import Statistics
 from ..specs.architecture import Architecture
 from ..specs.spec import Spec
 from .nest import LevelNest, Loop, loop_nest

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ..cost.outcome import Failure, Rejection, Statistics
 from ..evaluators.timeloop.figures import Measured
-from ..model.outcome import Failure, Rejection, Statistics
 from ..specs.spec import Spec
 from .figures import Difference, compare, computed
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..model.outcome import (
+from ..cost.outcome import (
     LevelStatistics,
     NetworkTensorStatistics,
     Rejection,

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..cost.outcome import Failure, Outcome
 from ..errors import UsageError
-from ..model.outcome import Failure, Outcome
 from ..networks.folders import LAYERS
 from ..networks.result import FILE as NETWORK
 from ..report.run_record import SUMMARY

@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from ..cost.outcome import Outcome
 from ..errors import UsageError
 from ..mapping import MappingBatch
-from ..model.outcome import Outcome
 
 
 class Space(Protocol):

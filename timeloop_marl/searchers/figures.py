@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
+from ..cost.outcome import Failure, Outcome
 from ..errors import UsageError
 from ..mapspace.buffers import buffer_words
-from ..model.outcome import Failure, Outcome
 from ..specs.spec import Spec
 from .base import Space
 

@@ -10,9 +10,9 @@ from jaxtyping import Float64, Int64
 from numpy import ndarray
 
 from ..compiling import is_cached
+from ..cost.outcome import Outcome
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.learners.repair import repair_rows, sample_rows
-from ..model.outcome import Outcome
 from ..objective import Objective
 from .base import Searcher, Turns
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
-from ..model.outcome import Outcome
+from ..cost.outcome import Outcome
 from .base import Searcher, Turns
 from .figures import Figures
 from .learner import Rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ...model.outcome import Failure, Rejection
+from ...cost.outcome import Failure, Rejection
 from ...specs.spec import Spec
 from .program import Run
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...model.outcome import (
+from ...cost.outcome import (
     ComputeStatistics,
     LevelStatistics,
     Statistics,

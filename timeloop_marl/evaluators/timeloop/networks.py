@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...model.networks import KIND_NAMES, Network, evaluated_networks
-from ...model.outcome import NetworkStatistics, NetworkTensorStatistics, SignatureEntry
+from ...cost.networks import KIND_NAMES, Network, evaluated_networks
+from ...cost.outcome import NetworkStatistics, NetworkTensorStatistics, SignatureEntry
 from ...specs.spec import Spec
 from .archive import Archive, NetworkArchive
 from .stats_text import Block, StatsError, StatsText, TensorBlock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ...model.outcome import LevelStatistics, Statistics
+from ...cost.outcome import LevelStatistics, Statistics
 from ...specs.spec import Spec
 from ..charts.energy import energy_bars
 from ..charts.nest import nest_tiles

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
+from ...cost.outcome import Outcome
 from ...mapspace.axes import LearnersMapspace
-from ...model.outcome import Outcome
 from ...objective import Objective
 from ..base import Searcher, Space, Turns
 from ..learner import REMEMBERED, Rows

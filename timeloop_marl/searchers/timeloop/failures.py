@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from ...cost.outcome import Failure, Outcome
 from ...mapping import Mapping, MappingBatch
 from ...mapspace.kernels import tile_volumes
 from ...mapspace.membership import extents
 from ...mapspace.timeloop import TimeloopMapspace
-from ...model.outcome import Failure, Outcome
 from .cursor import Block
 from .events import FailClass, FailureStatistic
 from .rng import new_engine, uniform_fraction

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...cost.outcome import Outcome
 from ...mapping import MappingBatch
-from ...model.outcome import Outcome
 from .events import Event
 from .searcher import BestMapping, TimeloopSearcher
 

@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from ...cost.outcome import Outcome
 from ...errors import SpecError, UnsupportedFeatureError
 from ...mapping import Mapping
 from ...mapspace.timeloop import LARGEST_SPACE, TimeloopMapspace
-from ...model.outcome import Outcome
 from ...specs.mapper import MapperOptions
 from ..base import Searcher, Turns
 from .counting import is_better

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
+from ...cost.outcome import Failure, Outcome
 from ...mapping import Mapping
 from ...mapspace.timeloop import TimeloopMapspace
-from ...model.outcome import Failure, Outcome
 from ...specs.mapper import MapperOptions
 from .counting import account, is_better
 from .cursor import NO_LIMIT, At, Count, Rule, Stop, new_block, new_cursor, new_ledger

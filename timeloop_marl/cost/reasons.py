@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..compiling import plain
 from ..specs.spec import Spec
+from ..traffic.collapse import SPREAD_X, SPREAD_Y
+from ..traffic.layout import NO_LIMIT, Tables, Workspace
 from .capacity import tile_words
-from .collapse import SPREAD_X, SPREAD_Y
-from .layout import NO_LIMIT, Tables, Workspace
 from .outcome import Failure, Rejection
 
 NOWHERE = "one of the tensors is bypassed in all storage levels"

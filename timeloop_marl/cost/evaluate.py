@@ -6,10 +6,9 @@ from jaxtyping import Bool, Float64, Int8, Int64
 from numpy import ndarray
 
 from ..compiling import inlined, kernel
-from .accesses import fill_accesses
-from .bypass import bypass, distribute
-from .capacity import check_storage
-from .collapse import (
+from ..traffic.accesses import fill_accesses
+from ..traffic.bypass import bypass, distribute
+from ..traffic.collapse import (
     COMPUTES,
     CYCLES,
     STEPS,
@@ -17,17 +16,18 @@ from .collapse import (
     count_instances,
     share_out,
 )
+from ..traffic.layout import Tables, Workspace
+from ..traffic.nest import build_nest
+from ..traffic.record import Box
+from ..traffic.walk import prepare_walk, walk
+from ..traffic.walk_space import WalkSpace
+from ..traffic.words import count_traffic
+from .capacity import check_storage
 from .energy import storage_energy
 from .latency import count_cycles
-from .layout import Tables, Workspace
-from .nest import build_nest
 from .network import network_energy
 from .outcome import Failure
-from .record import Box
 from .survey import IMPERFECT, survey
-from .traffic import count_traffic
-from .walk import prepare_walk, walk
-from .walk_space import WalkSpace
 
 NO_TILE_LEFT, LONE_RESIDUAL, COMPLEX_SIGNATURE, FEW_READS = 0, 1, 2, 3
 """Values of ``Workspace.abort``: why the real program gives up."""

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from timeloop_marl.model.packed import HopTable, group_hops, hop_table
+from timeloop_marl.traffic.packed import HopTable, group_hops, hop_table
 
 
 def defined(bounds: tuple[int, ...], moves: tuple[int, ...], columns: int, rows: int) -> float:

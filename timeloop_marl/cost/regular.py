@@ -10,19 +10,19 @@ from jaxtyping import Bool, Int8, Int64
 from numpy import ndarray
 
 from ..compiling import kernel
-from .bypass import bypass
+from ..traffic.bypass import bypass
+from ..traffic.collapse import count_computes, mark_present, share_out
+from ..traffic.layout import Tables, Workspace
+from ..traffic.regular_block import fill_regular_block
+from ..traffic.regular_links import list_neighbours
+from ..traffic.regular_loops import fetch_regular, list_steps, measure_boxes, weigh_loops
+from ..traffic.words import count_traffic
 from .capacity import check_compute, check_storage
-from .collapse import count_computes, mark_present, share_out
 from .energy import storage_energy
 from .latency import count_cycles
-from .layout import Tables, Workspace
 from .network import network_energy
 from .outcome import Failure
-from .regular_block import fill_regular_block
-from .regular_links import list_neighbours
-from .regular_loops import fetch_regular, list_steps, measure_boxes, weigh_loops
 from .survey import IMPERFECT, grow, is_imperfect, measure_held, measure_spread, spread_levels
-from .traffic import count_traffic
 
 OK = int(Failure.OK)
 

@@ -12,9 +12,9 @@ from ..specs.architecture import Architecture, StorageLevel
 from ..specs.constraints import Switches
 from ..specs.problem import DataSpace, Problem
 from ..specs.spec import Spec
-from .layout import NO_LIMIT, Tables, table_sizes
+from ..traffic.layout import NO_LIMIT, Tables, table_sizes
+from ..traffic.record import allocate, fill
 from .networks import ANY_FACTOR, LEGACY, Network, latency
-from .record import allocate, fill
 
 LARGEST_COUNT = 2**62
 """No count of the model may reach this; beyond, construction refuses the problem."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..compiling import kernel
-from .layout import Tables, Workspace
+from ..traffic.layout import Tables, Workspace
 from .networks import ANY_FACTOR, LEGACY, REDUCTION_TREE, SIMPLE_MULTICAST
 from .unsigned import from_unsigned, to_unsigned
 

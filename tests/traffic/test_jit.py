@@ -8,8 +8,8 @@ from numpy import ndarray
 
 from timeloop_marl import compiling
 from timeloop_marl.compiling import kernel, plain
-from timeloop_marl.model.evaluate import evaluate, evaluate_batch
-from timeloop_marl.model.record import allocate, fill, record_type, rounded
+from timeloop_marl.cost.evaluate import evaluate, evaluate_batch
+from timeloop_marl.traffic.record import allocate, fill, record_type, rounded
 
 
 def reachable(function, seen):

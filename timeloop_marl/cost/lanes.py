@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..traffic.collapse import CYCLES
+from ..traffic.layout import Tables, Workspace
+from ..traffic.packed import hop_table, shape_key
 from ..vectors.emit import BOOL, FLOAT, INT, Emitter, Value, Vec
 from ..vectors.interpret import Interpreter, Lanes, NotStraightError
 from ..vectors.memory import RUN, WIDTH, Memory, starts
-from .collapse import CYCLES
 from .evaluate import total_energy, utilization
-from .layout import Tables, Workspace
 from .networks import REDUCTION_TREE
-from .packed import hop_table, shape_key
 from .regular import figures, first_look
 
 CHUNK = 512

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..compiling import kernel
-from .layout import Tables, Workspace
+from ..traffic.layout import Tables, Workspace
 from .unsigned import divided, from_unsigned
 
 

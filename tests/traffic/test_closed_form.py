@@ -13,17 +13,17 @@ from random_cases import random_mapping, random_spec, random_switches
 from test_walk import entries_of, run_walk
 
 from timeloop_marl.compiling import kernel
+from timeloop_marl.cost.evaluate import evaluate
+from timeloop_marl.cost.networks import evaluated_networks
+from timeloop_marl.cost.outcome import Failure
+from timeloop_marl.cost.survey import survey
+from timeloop_marl.cost.tables import compile_tables
 from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.model.accesses import fill_accesses
-from timeloop_marl.model.evaluate import evaluate
-from timeloop_marl.model.layout import NO_LIMIT, Tables, Workspace, workspace
-from timeloop_marl.model.nest import build_nest
-from timeloop_marl.model.networks import evaluated_networks
-from timeloop_marl.model.outcome import Failure
-from timeloop_marl.model.survey import survey
-from timeloop_marl.model.tables import compile_tables
-from timeloop_marl.model.walk_space import walk_space
 from timeloop_marl.specs.spec import ModelOptions
+from timeloop_marl.traffic.accesses import fill_accesses
+from timeloop_marl.traffic.layout import NO_LIMIT, Tables, Workspace, workspace
+from timeloop_marl.traffic.nest import build_nest
+from timeloop_marl.traffic.walk_space import walk_space
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -10,16 +10,16 @@ from random_cases import random_mapping, random_spec, random_switches
 from test_walk import entries_of
 
 from timeloop_marl.compiling import plain
+from timeloop_marl.cost.networks import evaluated_networks
+from timeloop_marl.cost.tables import compile_tables
 from timeloop_marl.mapping import Mapping, MappingBatch, TilingLoops
-from timeloop_marl.model import walk_space as space_module
-from timeloop_marl.model.layout import workspace
-from timeloop_marl.model.nest import build_nest
-from timeloop_marl.model.networks import evaluated_networks
-from timeloop_marl.model.tables import compile_tables
-from timeloop_marl.model.walk import prepare_walk, walk, walk_classes
-from timeloop_marl.model.walk_space import walk_space
-from timeloop_marl.model.walk_visits import walk_visits
 from timeloop_marl.specs.spec import ModelOptions
+from timeloop_marl.traffic import walk_space as space_module
+from timeloop_marl.traffic.layout import workspace
+from timeloop_marl.traffic.nest import build_nest
+from timeloop_marl.traffic.walk import prepare_walk, walk, walk_classes
+from timeloop_marl.traffic.walk_space import walk_space
+from timeloop_marl.traffic.walk_visits import walk_visits
 
 
 class Case:

@@ -8,10 +8,10 @@ import numpy as np
 
 from ..compiling import plain
 from ..specs.spec import Spec
-from .collapse import COMPUTE_INSTANCES, COMPUTES, CYCLES, SPREAD_X, SPREAD_Y, STEPS
+from ..traffic.collapse import COMPUTE_INSTANCES, COMPUTES, CYCLES, SPREAD_X, SPREAD_Y, STEPS
+from ..traffic.layout import Tables, Workspace
 from .energy import address_generations, leaking_instances, used_clusters
 from .evaluate import level_accesses, total_energy, utilization
-from .layout import Tables, Workspace
 from .network import (
     entry_count,
     entry_hops,

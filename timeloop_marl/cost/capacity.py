@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..compiling import inlined
-from .collapse import SPREAD_X, SPREAD_Y
-from .layout import NO_LIMIT, Tables, Workspace
+from ..traffic.collapse import SPREAD_X, SPREAD_Y
+from ..traffic.layout import NO_LIMIT, Tables, Workspace
 from .outcome import Failure
 
 OK, CAPACITY, UTILIZATION, FANOUT = (

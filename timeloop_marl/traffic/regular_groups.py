@@ -6,8 +6,8 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from ..compiling import kernel
+from ..cost.networks import SIMPLE_MULTICAST
 from .layout import Tables, Workspace
-from .networks import SIMPLE_MULTICAST
 
 MOST_ENTRIES = 4
 """Most entries of a block over vectors."""

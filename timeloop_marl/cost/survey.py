@@ -11,11 +11,11 @@ from jaxtyping import Bool, Int8, Int64
 from numpy import ndarray
 
 from ..compiling import inlined, kernel
+from ..traffic.collapse import ABORTS, COMPUTE_INSTANCES, SPREAD_X, SPREAD_Y, mark_present
+from ..traffic.layout import NO_LIMIT, Tables, Workspace
+from ..traffic.tiles import volume
 from .capacity import check_compute, check_storage, precheck_storage
-from .collapse import ABORTS, COMPUTE_INSTANCES, SPREAD_X, SPREAD_Y, mark_present
-from .layout import NO_LIMIT, Tables, Workspace
 from .outcome import Failure
-from .tiles import volume
 
 OK, BYPASS, OTHER = int(Failure.OK), int(Failure.BYPASS), int(Failure.OTHER)
 

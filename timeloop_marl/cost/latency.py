@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..compiling import kernel
-from .collapse import CYCLES, STEPS
-from .layout import Tables, Workspace
+from ..traffic.collapse import CYCLES, STEPS
+from ..traffic.layout import Tables, Workspace
 from .unsigned import from_unsigned
 
 
