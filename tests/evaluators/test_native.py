@@ -105,7 +105,7 @@ def test_the_workspace_grows_when_a_mapping_has_many_signatures():
     grown = 0
     for _, spec, switches, mappings in cases(25, 21):
         small = NativeEvaluator(spec, switches=switches, compiled=False)
-        small._spaces.append((workspace(small._tables, 1), walk_space(small._tables)))
+        small._spaces.append((workspace(small.geometry, 1), walk_space(small.geometry)))
         batch = MappingBatch.of(mappings[:3])
         assert columns(small(batch)) == columns(NativeEvaluator(spec, switches=switches)(batch))
         grown += small._take()[0].multicast.shape[2] > 1
