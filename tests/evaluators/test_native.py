@@ -1,14 +1,10 @@
 from __future__ import annotations
 
 import pickle
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "model"))
 from random_cases import random_mapping, random_spec, random_switches
 
 from timeloop_marl.cost.outcome import Failure, Rejection, Statistics

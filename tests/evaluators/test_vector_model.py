@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "model"))
 from random_cases import random_mapping, random_spec, random_switches
 
 from timeloop_marl.cost.outcome import Outcome
