@@ -12,7 +12,7 @@ from ..specs.architecture import Architecture, StorageLevel
 from ..specs.spec import Spec
 from ..traffic.geometry import ANY_ENTRIES, EACH_ENTRY, LAST_ENTRY, LEAST, Geometry, asking, axis_sizes
 from ..traffic.record import allocate, fill
-from .networks import ANY_FACTOR, LEGACY, SIMPLE_MULTICAST, Network, evaluated_networks, latency
+from .noc import ANY_FACTOR, LEGACY, SIMPLE_MULTICAST, Network, evaluated_networks, latency
 
 Values = dict[str, object]
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
-from ..cost.networks import LEGACY
+from ..cost.noc import LEGACY
 from ..cost.rates import Rates, paid_for, rates_of
 from ..errors import UnsupportedFeatureError, UsageError
 from ..objective import Objective

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
-from ..cost.networks import LEGACY, evaluated_networks
+from ..cost.noc import LEGACY, evaluated_networks
 from ..specs.spec import Spec
 from .choices import Choices, Layout
 from .lattice import Lattice

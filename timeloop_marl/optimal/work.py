@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
-from ..cost.networks import evaluated_networks
+from ..cost.noc import evaluated_networks
 from ..evaluators.native import NativeEvaluator
 from ..objective import Objective
 from ..specs.spec import Spec
