@@ -10,8 +10,7 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from numpy import ndarray
 
 from ..errors import UsageError
-from ..mapspace.axes import LearnersMapspace
-from ..mapspace.literal import LiteralSpace
+from ..mapspace.axes import LearnersMapspace, LiteralSpace
 
 Rows = Int64[ndarray, "m axes"]
 Costs = Callable[[Rows], Float64[ndarray, "m"]]  # +inf = invalid

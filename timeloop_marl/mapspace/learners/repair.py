@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...compiling import kernel
+from .decoding import clear, fits_choice, parallelism, place_near, put, take, tile_words
 from .drawing import draw, shuffle
-from .placing import clear, fits_choice, parallelism, place_near, put, take, tile_words
 from .tables import TEMPORAL, Tables, Work
 
 ATTEMPTS = 24
