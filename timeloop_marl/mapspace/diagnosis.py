@@ -17,7 +17,7 @@ from ..specs.spec import Spec
 from ..traffic.geometry import least_words
 from ..traffic.record import boxed
 from .factorization import timeloop_divisors
-from .kernels import tile_words
+from .kernels import hull_volumes
 from .learners.build import Builder
 from .patterns import constraint_of, level_label
 from .timeloop import LARGEST_SPACE, TimeloopMapspace
@@ -314,7 +314,7 @@ def _capacity_findings(space: TimeloopMapspace) -> Iterator[Finding]:
         least, largest = _inside_bounds(space, temporal[s])
         forced = np.array([(s, p) not in space.bypass.free for p in range(len(space.problem.data_spaces))])
         kept = np.array(space.bypass.fixed[s], np.bool_)  # free ones count as kept
-        words = tile_words(boxed(space.geometry), np.array([least, largest], np.int64))
+        words = hull_volumes(boxed(space.geometry), np.array([least, largest], np.int64))
         smallest, greatest = int(words[0, forced & kept].sum()), int(words[1, kept].sum())
         names = ", ".join(space.problem.data_spaces[p].name for p in np.flatnonzero(forced & kept))
         dims = " ".join(f"{name}{n}" for name, n in zip(space.problem.dims, least) if n > 1)

@@ -226,7 +226,7 @@ def tile_volumes(geometry: Geometry, factors: Int64[ndarray, "T D"], volumes: In
 
 
 @allocating
-def tile_words(geometry_box: Box[Geometry], tiles: Int64[ndarray, "n D"]) -> Int64[ndarray, "n P"]:
+def hull_volumes(geometry_box: Box[Geometry], tiles: Int64[ndarray, "n D"]) -> Int64[ndarray, "n P"]:
     """Words of every data space in tiles given by their steps in each dim."""
     geometry = geometry_box[0]
     words = np.empty((tiles.shape[0], geometry.spaces), np.int64)

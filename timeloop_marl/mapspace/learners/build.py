@@ -14,6 +14,8 @@ from ...mapping import Mapping, TilingLoops
 from ...specs.constraints import LoopConstraint
 from ...specs.primes import prime_factors
 from ...specs.spec import Spec
+from ...traffic.geometry import geometry_of
+from ...traffic.record import boxed
 from .tables import TEMPORAL, Axis, AxisKind, Tables, X, Y
 
 UNLIMITED = 1 << 62
@@ -277,21 +279,8 @@ class Builder:
                     demand.append((t, d, rule.minimum[d]))
         return maximum, demand
 
-    def _geometry(self) -> tuple[list[int], list[int], list[int], list[int]]:
-        space_rank, rank_term, dims, weights = [0], [0], [], []
-        for space in self.spec.problem.data_spaces:
-            for rank in space.ranks:
-                dims += [term.dim for term in rank]
-                weights += [abs(term.coefficient) for term in rank]
-                rank_term.append(len(dims))
-            space_rank.append(len(rank_term) - 1)
-        return space_rank, rank_term, dims, weights
-
     def _tables(self) -> Tables:
-        storage = self.spec.architecture.storage
         maximum, demand = self._limits()
-        space_rank, rank_term, term_dim, term_weight = self._geometry()
-        sizes = [level.effective_size for level in storage]
         counts = [len(item.slots) for item in self.items]
         position = [[self.position(t, d) for d in range(self.D)] for t in range(self.T)]
         two_sided = [self.fan[t, X] > 1 and self.fan[t, Y] > 1 for t in range(self.T)]
@@ -299,7 +288,7 @@ class Builder:
         for t in range(self.T):
             free[t, list(self.free_dims(t))] = True
         return Tables(
-            storage_of=_ints(level.storage for level in self.levels),
+            geometry=boxed(geometry_of(self.spec)),
             temporal_of=_ints(t for t, level in enumerate(self.levels) if not level.spatial),
             slot_level=_ints(slot.tiling for slot in self.slots),
             slot_side=_ints(slot.side for slot in self.slots),
@@ -316,19 +305,9 @@ class Builder:
             base_side=self.base_side,
             maximum=maximum,
             fan=self.fan,
-            bounds=_ints(self.spec.problem.bounds),
             demand=np.array(demand, np.int64).reshape(-1, 3),
             instances=_ints(self._instances()),
-            capacity=_ints(-1 if size is None else size for size in sizes),
-            least_fill=np.array(
-                [0.0 if z is None else z * level.min_utilization for z, level in zip(sizes, storage)],
-                np.float64,
-            ),
             min_parallelism=float(self.spec.constraints.min_parallelism),
-            space_rank=_ints(space_rank),
-            rank_term=_ints(rank_term),
-            term_dim=_ints(term_dim),
-            term_weight=_ints(term_weight),
             keep=self.keep,
             keep_axis=self.keep_axis,
             rank_axis=self.rank_axis,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...compiling import inlined, kernel
+from ...traffic.geometry import hull_words
 from .tables import TEMPORAL, Tables, Work, X, Y
 
 
@@ -67,6 +68,7 @@ def place_literally(tables: Tables, work: Work, row: np.ndarray) -> bool:
 @inlined
 def _within_limits(tables: Tables, work: Work) -> bool:
     """Whether what is placed as a whole meets the limits; fills ``used`` and ``extent`` as far as it has to look."""
+    geometry = tables.geometry[0]
     T, D = work.factor.shape
     for d in range(D):
         inside = 1
@@ -80,8 +82,8 @@ def _within_limits(tables: Tables, work: Work) -> bool:
                 work.used[t, side] *= f
                 if side != TEMPORAL and not side_allows(tables, work, t, d, side):
                     return False
-            if tables.temporal_of[tables.storage_of[t]] == t:
-                work.extent[tables.storage_of[t], d] = inside
+            if tables.temporal_of[geometry.tile_storage[t]] == t:
+                work.extent[geometry.tile_storage[t], d] = inside
     for t in range(T):
         if work.used[t, X] > tables.fan[t, X] or work.used[t, Y] > tables.fan[t, Y]:
             return False
@@ -91,12 +93,13 @@ def _within_limits(tables: Tables, work: Work) -> bool:
 @inlined
 def _fits_and_suffices(tables: Tables, work: Work) -> bool:
     """Whether tiles fit, and as many factors and as much of the machine are used as is asked for."""
+    geometry = tables.geometry[0]
     if parallelism(tables, work) < tables.min_parallelism:
         return False
     for s in range(work.keep.shape[0]):
-        if tables.capacity[s] >= 0:
+        if geometry.capacity[s] >= 0:
             words = tile_words(tables, work, s)
-            if words > tables.capacity[s] or words < tables.least_fill[s]:
+            if words > geometry.capacity[s] or words < geometry.least[s]:
                 return False
     for k in range(tables.demand.shape[0]):
         t, d, least = tables.demand[k]
@@ -128,10 +131,11 @@ def mask_items(tables: Tables, work: Work, rows: np.ndarray, item: int, allowed:
 @kernel
 def mask_keeps(tables: Tables, work: Work, rows: np.ndarray, s: int, p: int, allowed: np.ndarray) -> None:
     """allowed[i, k]: data space p bypassed (0) or kept (1) at level s is possible in row i."""
+    geometry = tables.geometry[0]
     for i in range(rows.shape[0]):
         _load(tables, work, rows[i], work.chosen.shape[0])
         work.keep[s, p] = 1
-        allowed[i, 1] = tables.capacity[s] < 0 or tile_words(tables, work, s) <= tables.capacity[s]
+        allowed[i, 1] = geometry.capacity[s] < 0 or tile_words(tables, work, s) <= geometry.capacity[s]
         allowed[i, 0] = False
         for other in range(work.keep.shape[0]):
             axis = tables.keep_axis[other, p]
@@ -143,9 +147,10 @@ def mask_keeps(tables: Tables, work: Work, rows: np.ndarray, s: int, p: int, all
 @kernel
 def bounds(tables: Tables, work: Work, factors: np.ndarray, residuals: np.ndarray) -> None:
     """Loop bounds and residuals from the tuple of factors, inside-out (mapspace section 1.1)."""
+    geometry = tables.geometry[0]
     T, D = work.factor.shape
     for d in range(D):
-        rem = tables.bounds[d]
+        rem = geometry.bounds[d]
         for t in range(T):
             n = min(work.factor[t, d], rem)
             factors[t, d], residuals[t, d] = n, n
@@ -243,24 +248,19 @@ def load_factors(tables: Tables, work: Work, row: np.ndarray) -> None:
 
 @inlined
 def tile_words(tables: Tables, work: Work, s: int) -> int:
-    """Words that the kept data spaces need at storage level s: hull volumes ``prod(1 + sum |c| (m - 1))``."""
+    """Words that the kept data spaces need at storage level s."""
+    geometry = tables.geometry[0]
     words = 0
-    for p in range(tables.space_rank.shape[0] - 1):
-        if work.keep[s, p] == 0:
-            continue
-        volume = 1
-        for r in range(tables.space_rank[p], tables.space_rank[p + 1]):
-            length = 1
-            for k in range(tables.rank_term[r], tables.rank_term[r + 1]):
-                length += tables.term_weight[k] * (work.extent[s, tables.term_dim[k]] - 1)
-            volume *= length
-        words += volume
+    for p in range(work.keep.shape[1]):
+        if work.keep[s, p] != 0:
+            words += hull_words(geometry, p, work.extent[s])
     return words
 
 
 @inlined
 def clear(tables: Tables, work: Work) -> None:
     """Only the constant factors are placed; ``keep`` stays."""
+    geometry = tables.geometry[0]
     T, D = work.factor.shape
     work.extent[:] = 1
     work.used[:] = 1
@@ -272,7 +272,7 @@ def clear(tables: Tables, work: Work) -> None:
             work.side[t, d] = tables.base_side[t, d]
             if f > 1:
                 work.used[t, tables.base_side[t, d]] *= f
-                for s in range(tables.storage_of[t], work.extent.shape[0]):
+                for s in range(geometry.tile_storage[t], work.extent.shape[0]):
                     work.extent[s, d] *= f
 
 
@@ -301,11 +301,12 @@ def side_allows(tables: Tables, work: Work, t: int, d: int, side: int) -> bool:
 @inlined
 def instances_allow(tables: Tables, work: Work, t: int, value: int) -> bool:
     """Whether ``value`` times the instances in use outside tiling level t still exist."""
-    for i in range(tables.storage_of[t] + 1):
+    geometry = tables.geometry[0]
+    for i in range(geometry.tile_storage[t] + 1):
         if tables.instances[i] > 0:
             product = value
             for u in range(work.used.shape[0]):
-                if tables.storage_of[u] >= i:
+                if geometry.tile_storage[u] >= i:
                     product *= work.used[u, X] * work.used[u, Y]
             if product > tables.instances[i]:
                 return False
@@ -315,6 +316,7 @@ def instances_allow(tables: Tables, work: Work, t: int, value: int) -> bool:
 @inlined
 def fits(tables: Tables, work: Work, d: int, value: int, slot: int) -> bool:
     """Whether ``value`` more of dim d fits into the slot: factor limit, mesh, instances, side, all capacities."""
+    geometry = tables.geometry[0]
     t, side = tables.slot_level[slot], tables.slot_side[slot]
     if work.factor[t, d] * value > tables.maximum[t, d]:
         return False
@@ -328,13 +330,13 @@ def fits(tables: Tables, work: Work, d: int, value: int, slot: int) -> bool:
             return False
         if not instances_allow(tables, work, t, value):
             return False
-    for s in range(tables.storage_of[t], work.extent.shape[0]):
-        if tables.capacity[s] >= 0:
+    for s in range(geometry.tile_storage[t], work.extent.shape[0]):
+        if geometry.capacity[s] >= 0:
             before = work.extent[s, d]
             work.extent[s, d] = before * value
             words = tile_words(tables, work, s)
             work.extent[s, d] = before
-            if words > tables.capacity[s]:
+            if words > geometry.capacity[s]:
                 return False
     return True
 
@@ -342,6 +344,7 @@ def fits(tables: Tables, work: Work, d: int, value: int, slot: int) -> bool:
 @inlined
 def put(tables: Tables, work: Work, item: int, choice: int) -> None:
     """Place an item in one of its slots, without asking."""
+    geometry = tables.geometry[0]
     slot = tables.item_slots[tables.item_first[item] + choice]
     t, side = tables.slot_level[slot], tables.slot_side[slot]
     d, value = tables.item_dim[item], tables.item_value[item]
@@ -350,13 +353,14 @@ def put(tables: Tables, work: Work, item: int, choice: int) -> None:
     if side != TEMPORAL:
         work.side[t, d] = side
         work.used[t, side] *= value
-    for s in range(tables.storage_of[t], work.extent.shape[0]):
+    for s in range(geometry.tile_storage[t], work.extent.shape[0]):
         work.extent[s, d] *= value
 
 
 @inlined
 def take(tables: Tables, work: Work, item: int) -> None:
     """Undo ``put``."""
+    geometry = tables.geometry[0]
     slot = tables.item_slots[tables.item_first[item] + work.chosen[item]]
     t, side = tables.slot_level[slot], tables.slot_side[slot]
     d, value = tables.item_dim[item], tables.item_value[item]
@@ -366,7 +370,7 @@ def take(tables: Tables, work: Work, item: int) -> None:
         work.used[t, side] //= value
         if work.factor[t, d] == 1:
             work.side[t, d] = TEMPORAL
-    for s in range(tables.storage_of[t], work.extent.shape[0]):
+    for s in range(geometry.tile_storage[t], work.extent.shape[0]):
         work.extent[s, d] //= value
 
 

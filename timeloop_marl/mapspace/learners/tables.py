@@ -7,8 +7,11 @@ from enum import Enum
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Int64
 from numpy import ndarray
+
+from ...traffic.geometry import Geometry
+from ...traffic.record import Box
 
 TEMPORAL, X, Y = 0, 1, 2  # sides of a slot
 
@@ -21,7 +24,7 @@ class Tables(NamedTuple):
     ``item_slots[item_first[i] : item_first[i] + item_count[i]]``; the value of its axis is an index into those.
     """
 
-    storage_of: Int64[ndarray, "T"]
+    geometry: Box[Geometry]
     temporal_of: Int64[ndarray, "S"]  # tiling level that holds the temporal loops of a storage level
     slot_level: Int64[ndarray, "slots"]
     slot_side: Int64[ndarray, "slots"]
@@ -36,16 +39,9 @@ class Tables(NamedTuple):
     base_side: Int64[ndarray, "T D"]
     maximum: Int64[ndarray, "T D"]
     fan: Int64[ndarray, "T 3"]  # capacity of each side of a tiling level; column 0 unused
-    bounds: Int64[ndarray, "D"]
     demand: Int64[ndarray, "demands 3"]  # tiling level, dim, smallest factor there
     instances: Int64[ndarray, "S+1"]  # 0 = compute, s + 1 = storage level s; 0 there = implied by the meshes
-    capacity: Int64[ndarray, "S"]  # words, -1 unlimited
-    least_fill: Float64[ndarray, "S"]  # words
     min_parallelism: float
-    space_rank: Int64[ndarray, "P+1"]
-    rank_term: Int64[ndarray, "ranks+1"]
-    term_dim: Int64[ndarray, "terms"]
-    term_weight: Int64[ndarray, "terms"]  # absolute coefficients
     keep: Int64[ndarray, "S P"]  # 0 bypassed, 1 kept, 2 free
     keep_axis: Int64[ndarray, "S P"]
     rank_axis: Int64[ndarray, "T D"]  # axis that ranks the dim among the loops of the level, -1 none

@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from ...cost.outcome import Failure, Outcome
 from ...mapping import Mapping, MappingBatch
-from ...mapspace.kernels import tile_words
+from ...mapspace.kernels import hull_volumes
 from ...mapspace.membership import extents
 from ...mapspace.timeloop import TimeloopMapspace
 from ...traffic.geometry import least_words
@@ -109,7 +109,7 @@ class FailureTally:
         if not keep.any(axis=0).all():
             return [(0, "one of the tensors is bypassed in all storage levels")]
         inside = batch.factors[i].cumprod(axis=0)[[not level.spatial for level in levels]]
-        words = tile_words(boxed(self._space.geometry), inside)
+        words = hull_volumes(boxed(self._space.geometry), inside)
         reasons: Reasons = []
         for s, tile in enumerate((words * keep).sum(axis=1)):
             room, least = self._space.room(s), least_words(self._space.architecture.storage[s])
