@@ -23,9 +23,8 @@ from typing import Any
 
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.optimal.certificate import certificate, check, mapping_of
-from timeloop_marl.optimal.leaves import Best
-from timeloop_marl.optimal.proof import Limits, Start, find_optimum
+from timeloop_marl.optimal.leaves import Incumbent
+from timeloop_marl.proofs import Limits, Start, certificate, check, find_optimum, mapping_of
 from timeloop_marl.specs.reading import load
 from timeloop_marl.specs.spec import Spec
 
@@ -110,14 +109,14 @@ def read_record(pair: str, objective: str) -> Record | None:
     return json.loads(file.read_text()) if file.exists() else None
 
 
-def known_best(spec: Spec, record: Mapping[str, Any]) -> Best:
+def known_best(spec: Spec, record: Mapping[str, Any]) -> Incumbent:
     """The recorded mapping, evaluated anew."""
     mapping = mapping_of(record["mapping"])
     outcome = NativeEvaluator(spec)(MappingBatch.of([mapping]))
-    return Best(record["cost"], mapping, int(outcome.cycles[0]), float(outcome.energy_pj[0]))
+    return Incumbent(record["cost"], mapping, int(outcome.cycles[0]), float(outcome.energy_pj[0]))
 
 
-def better_start(spec: Spec, given: argparse.Namespace, known: Best | None) -> Best | None:
+def better_start(spec: Spec, given: argparse.Namespace, known: Incumbent | None) -> Incumbent | None:
     """A short search by the default searcher, if it finds more than is recorded."""
     searched = Start("marl", given.samples, 1)
     found = find_optimum(spec, given.objective, limits=Limits(1e-9), start=searched).frontier.best

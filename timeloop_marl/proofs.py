@@ -1,34 +1,116 @@
-"""The optimum of a mapspace: proof, result files, certificate. The Python API behind ``timeloop-marl optimum``."""
+"""The optimum of a mapspace: proof, certificate, result files. The Python API behind ``timeloop-marl optimum``."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float64
+from numpy import ndarray
+
 from .api import load
+from .cost.networks import LEGACY
 from .cost.outcome import Rejection, Statistics
+from .cost.rates import Rates, rates_of
 from .errors import UsageError
+from .evaluation import native_evaluator
 from .evaluators.native import NativeEvaluator
-from .mapping import Mapping
+from .interruption import watched
+from .mapping import Mapping as LoopNest
+from .mapping import MappingBatch, TilingLoops
 from .mapspace.axes import LearnersMapspace
-from .optimal.certificate import certificate, status
-from .optimal.frontier import Frontier
-from .optimal.proof import Limits, OnRound, Optimum, Start, find_optimum
+from .mapspace.diagnosis import require_feasible
+from .objective import Objective, parse_objective
+from .optimal.frontier import Frontier, Queue
+from .optimal.leaves import Incumbent
+from .optimal.orders import tensors_of
+from .optimal.prices import DELAY, EDP, ENERGY, Bandwidth, Prices
+from .optimal.problem import SLACK
+from .optimal.proof import Prover, rounds
 from .report.plot_gap import Course, gap_figure
 from .report.plots import save_figure
 from .report.results import write_results
 from .run_folder import RunFolder
-from .search_result import Found, Improvement, SearchResult
+from .run_identity import spec_fingerprint
+from .search_loop import Budget
+from .search_loop import search as run_search
+from .search_result import Found, Improvement, SearchResult, StopReason
+from .searchers.registry import make_searcher
 from .settings import Settings
 from .specs.spec import Spec
+from .traffic.geometry import geometry_of
+from .traffic.record import views
+from .versions import versions
 
 CERTIFICATE, PICTURE = "certificate.json", "gap.png"
 METHOD = "branch and bound"
+STATE = "frontier.npz"
+"""File of a run folder from which a proof goes on."""
+SAVE_SECONDS = 10.0
+"""Time between two records of the frontier: what a killed process loses at most, beside the running round."""
+
+FORMAT = 1
+RULES = {
+    "R1": "loops of one iteration have no place in an order",
+    "R2": "of two orders that leave the same loops inside the first loop that moves each data space, one is tried",
+    "R3": "an order that only repeats more words than another is left out, unless networks charge for routers",
+    "R4": "layouts of spatial loops are tried once, unless networks charge for hops or neighbours may pass words on",
+}
+"""How mappings are collapsed; proofs in docs/optimal.md."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to stop before the proof is complete; ``None`` = not. ``gap``: share of the best cost, e.g. 0.01."""
+
+    seconds: float | None = None
+    gap: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.seconds is not None and not self.seconds > 0:
+            raise UsageError(f"seconds must be above 0, got {self.seconds}")
+        if not 0 <= self.gap < 1:
+            raise UsageError(f"gap must be from 0 to below 1 (a share of the best cost), got {self.gap}")
+
+
+@dataclass(frozen=True)
+class Start:
+    """The search that finds a first good mapping. It only helps pruning: the optimum does not depend on it.
+
+    ``device``: where its mappings are evaluated, as in ``EvaluatorChoice``; the descent itself stays on the CPU.
+    """
+
+    searcher: str = "genetic"
+    samples: int = 4000
+    seed: int = 1
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """What is proven. ``frontier.best`` is none if no valid mapping was found."""
+
+    spec: Spec
+    objective: Objective
+    start: Start
+    frontier: Frontier
+    reason: StopReason
+
+    @property
+    def proven(self) -> bool:
+        """The best mapping is the optimum (or: there is no valid mapping)."""
+        return self.frontier.proven
+
+
+OnRound = Callable[[Frontier], None]
 
 
 @dataclass(frozen=True)
@@ -69,7 +151,7 @@ class OptimumResult:
         return self.proof.frontier.gap
 
     @property
-    def mapping(self) -> Mapping:
+    def mapping(self) -> LoopNest:
         """The best mapping; ``UsageError`` if there is none."""
         best = self.proof.frontier.best
         if best is None:
@@ -184,6 +266,307 @@ def optimum(
     if output is not None:
         result.write(output)
     return result
+
+
+def find_optimum(
+    spec: Spec,
+    objective: str = "edp",
+    *,
+    limits: Limits | None = None,
+    start: Start | None = None,
+    jobs: int = 1,
+    folder: RunFolder | None = None,
+    resume: bool = False,
+    known: Incumbent | None = None,
+    on_round: OnRound | None = None,
+) -> Optimum:
+    """Search the whole mapspace of the learners' view by branch and bound.
+
+    Args:
+        objective: one metric: edp, energy, delay, last_level_accesses or accesses-k.
+        jobs: threads; the result does not depend on it.
+        folder: keeps the frontier, so that the proof can go on after kill -9.
+        resume: go on with the proof in ``folder``.
+        known: a mapping to begin with instead of a search; it is believed, so it must have been evaluated.
+        on_round: called after every round.
+
+    Raises:
+        UsageError: several objectives, a folder that cannot be used, or one of another proof.
+        UnsupportedFeatureError: imperfect factors, or something for which there is no bound.
+        InfeasibleError: the constraints leave no mapping.
+    """
+    spec.require_native()
+    require_feasible(spec, "uber")
+    if jobs == 0:
+        raise UsageError("jobs must not be 0: a number of threads, or -1 for one per processor")
+    goal = parse_objective(objective, len(spec.architecture.storage))
+    prover = make_prover(spec, goal)
+    prover.warm_up()
+    start = start or Start()
+    identity = proof_identity(spec, goal, start)
+    frontier = _recall(folder, resume, identity, prover)
+    if frontier is None:
+        frontier = Frontier(Queue(prover.roots()), known)
+        if known is None:
+            _begin(frontier, spec, goal, start)
+    reason = _run(prover, frontier, limits or Limits(), jobs, _Keeper(folder, identity), on_round)
+    return Optimum(spec, goal, start, frontier, reason)
+
+
+def proof_identity(spec: Spec, objective: Objective, start: Start) -> dict[str, Any]:
+    """What a resumed proof must agree in."""
+    return {
+        "spec": spec_fingerprint(spec),
+        "objective": objective.name,
+        "start": [start.searcher, start.samples, start.seed],
+        "slack": SLACK,
+        "version": versions()["timeloop-marl"],
+    }
+
+
+def _recall(
+    folder: RunFolder | None, resume: bool, identity: dict[str, Any], prover: Prover
+) -> Frontier | None:
+    if folder is None:
+        return None
+    file = folder.path / STATE
+    if not file.exists():
+        return None
+    if not resume:
+        raise UsageError(
+            f"{folder.path}: holds a proof already; go on with it by --resume, or choose another folder"
+        )
+    try:
+        return Frontier.unpack(file.read_bytes(), identity, prover.choices.S, prover.choices.D)
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}") from None
+
+
+def _begin(frontier: Frontier, spec: Spec, objective: Objective, start: Start) -> None:
+    """Let a short search find the first mapping; its samples count as evaluated."""
+    searcher = make_searcher(start.searcher, spec, start.seed, objective)
+    evaluator = native_evaluator(
+        spec, start.device, accesses=objective.needs_accesses, precheck=searcher.precheck
+    )
+    found = run_search(searcher.space, searcher, evaluator, objective, Budget(samples=start.samples))
+    frontier.seconds += found.seconds
+    frontier.counts["evaluated"] += found.samples
+    frontier.counts["valid"] += found.valid
+    if found.best:
+        best = found.best[0]
+        frontier.best = Incumbent(best.cost, best.mapping, best.cycles, best.energy_pj)
+
+
+def make_prover(spec: Spec, objective: Objective) -> Prover:
+    """Proves with the true prices of a machine and evaluates on the native model.
+
+    Raises:
+        UsageError: several objectives.
+        UnsupportedFeatureError: imperfect factors, or something for which there is no bound.
+    """
+    if len(objective.metrics) != 1:
+        raise UsageError(f"an optimum has one objective, not {objective.name}: a tolerance is no order")
+    evaluator = NativeEvaluator(spec, accesses=objective.needs_accesses)
+    evaluator.warm_up()
+    return Prover(spec, true_prices(spec, objective), evaluator, objective)
+
+
+_GOALS = {"edp": EDP, "energy": ENERGY, "delay": DELAY}
+
+
+def true_prices(spec: Spec, objective: Objective) -> Prices:
+    """The rates of a machine as prices (sections 12 to 14); for accesses, 1 at the level that is counted."""
+    rates, storage = views(rates_of(spec)), spec.architecture.storage
+    S, P, metric = len(storage), len(spec.problem.data_spaces), objective.metrics[0]
+    kinds, hops, routers = (
+        array[: rates.networks] for array in (rates.net_kind, rates.net_hop, rates.net_router)
+    )
+    shared: dict[str, Any] = {
+        "clusters": rates.clusters[:S],
+        "gate": rates.gate[:S],
+        "routed": bool((routers != 0).any()),
+        "placed": bool(((kinds == LEGACY) & ((hops != 0) | (routers != 0))).any()),
+        "latency": float(rates.latency),
+        "bandwidths": _bandwidths(rates, S),
+        "bandwidth_scale": rates.bandwidth_scale[:S, :P],
+    }
+    if metric not in _GOALS:
+        level = S - 1 if metric == "last_level_accesses" else int(metric.split("-")[1])
+        one, none = (np.arange(S) == level).astype(np.float64), np.zeros(S)
+        return Prices(
+            goal=ENERGY, read=one, fill=one, update=one, address=none, compute=0.0, leak=none, ingress=none, hop=none,
+            **shared,
+        )  # fmt: skip
+    block = rates.block[:S].astype(np.float64)
+    ingress, hop = _network_prices(spec, rates)
+    return Prices(
+        goal=_GOALS[metric],
+        read=rates.read_energy[:S] / block,
+        fill=rates.fill_energy[:S] / block,
+        update=rates.update_energy[:S] / block,
+        address=rates.address_energy[:S],
+        compute=float(rates.compute_energy),
+        leak=rates.leak[:S],
+        ingress=ingress,
+        hop=hop,
+        **shared,
+    )
+
+
+def _network_prices(spec: Spec, rates: Rates) -> tuple[Float64[ndarray, "S"], Float64[ndarray, "S"]]:
+    """What each word that a level sends costs on its network at least, and each of its hops.
+
+    Where tiles of a read-write data space overlap, a network that reads, modifies and writes may be passed less often.
+    """
+    levels = len(spec.architecture.storage)
+    tensors = tensors_of(views(geometry_of(spec)))
+    unsure = any(
+        space.read_write and tensor.coupled for space, tensor in zip(spec.problem.data_spaces, tensors)
+    )
+    ingress, hop = np.zeros(levels), np.zeros(levels)
+    for n in range(rates.networks):
+        if rates.net_kind[n] == LEGACY:
+            hop[rates.net_outer[n]] += rates.net_hop[n]
+            if not (unsure and rates.net_doubles[n]):
+                ingress[rates.net_outer[n]] += rates.net_ingress[n]
+    return ingress, hop
+
+
+def _bandwidths(rates: Rates, levels: int) -> tuple[Bandwidth, ...]:
+    """Finite bandwidths (section 12). One of 0 words is none: its quotient is not finite, and counts as 0 cycles."""
+    return tuple(
+        Bandwidth(s, float(words), reads, writes)
+        for s in range(levels)
+        for words, reads, writes in (
+            (rates.read_bandwidth[s], True, False),
+            (rates.write_bandwidth[s], False, True),
+            (rates.shared_bandwidth[s], True, True),
+        )
+        if 1e-6 < words < np.inf
+    )
+
+
+class _Keeper:
+    """Writes the frontier now and then."""
+
+    def __init__(self, folder: RunFolder | None, identity: dict[str, Any]) -> None:
+        self._folder, self._identity, self._last = folder, identity, 0.0
+
+    def save(self, frontier: Frontier, *, now: bool = False) -> Path | None:
+        if self._folder is None or (not now and time.monotonic() - self._last < SAVE_SECONDS):
+            return None
+        self._last = time.monotonic()
+        return self._folder.write(STATE, frontier.pack(self._identity))
+
+
+def _run(
+    prover: Prover, frontier: Frontier, limits: Limits, jobs: int, keeper: _Keeper, on_round: OnRound | None
+) -> StopReason:
+    """Rounds until the proof is complete or a limit is reached. Resumed runs take the same rounds."""
+    before, begun = frontier.seconds, time.monotonic()
+    with watched() as interrupted, closing(rounds(prover, frontier, jobs)) as steps:
+        for _ in steps:
+            frontier.seconds = before + time.monotonic() - begun
+            frontier.note()
+            if on_round is not None:
+                on_round(frontier)
+            reason = _reason(frontier, limits, interrupted())
+            keeper.save(frontier, now=reason is not None)
+            if reason is not None:
+                return reason
+    raise AssertionError("a frontier is gone through without being proven")
+
+
+def _reason(frontier: Frontier, limits: Limits, interrupted: bool) -> StopReason | None:
+    if frontier.proven:
+        return StopReason.EXHAUSTED
+    if interrupted:
+        return StopReason.INTERRUPTED
+    if limits.gap > 0 and frontier.gap <= limits.gap:
+        return StopReason.TARGET
+    if limits.seconds is not None and frontier.seconds >= limits.seconds:
+        return StopReason.SECONDS
+    return None
+
+
+def certificate(optimum: Optimum, jobs: int = 1) -> dict[str, Any]:
+    """The result of a proof. Costs in the objective's unit, energies in pJ; ``bound`` is what no mapping undercuts."""
+    frontier, best = optimum.frontier, optimum.frontier.best
+    found = {}
+    if best is not None:
+        found = {
+            "cost": best.cost, "cycles": best.cycles, "energy_pj": best.energy_pj,
+            "mapping": mapping_data(best.mapping),
+        }  # fmt: skip
+    return {
+        "format": FORMAT,
+        "problem": {
+            "name": optimum.spec.problem.name,
+            "bounds": dict(zip(optimum.spec.problem.dims, optimum.spec.problem.bounds)),
+        },
+        "spec": spec_fingerprint(optimum.spec),
+        "rules_of": optimum.spec.options.rules,
+        "objective": optimum.objective.name,
+        "status": status(optimum),
+        "bound": frontier.bound if np.isfinite(frontier.bound) else None,
+        "gap": frontier.gap,
+        **found,
+        "open": len(frontier.nodes),
+        "counts": dict(frontier.counts),
+        "seconds": round(frontier.seconds, 2),
+        "jobs": jobs,
+        "stopped": optimum.reason.value,
+        "start": {
+            "searcher": optimum.start.searcher, "samples": optimum.start.samples, "seed": optimum.start.seed,
+        },
+        "slack": SLACK,
+        "collapsed": dict(RULES),
+        "versions": versions(),
+    }  # fmt: skip
+
+
+def status(optimum: Optimum) -> str:
+    """``optimal``, ``infeasible`` (both proven) or ``open``."""
+    if not optimum.proven:
+        return "open"
+    return "optimal" if optimum.frontier.best is not None else "infeasible"
+
+
+def mapping_data(mapping: LoopNest) -> dict[str, Any]:
+    """A perfect mapping as lists: factors and orders of the tiling levels inside-out, splits, who keeps what."""
+    return {
+        "factors": [list(level.factors) for level in mapping.loops],
+        "order": [list(level.order) for level in mapping.loops],
+        "split": [level.split for level in mapping.loops],
+        "keep": [[int(kept) for kept in row] for row in mapping.keep],
+    }
+
+
+def mapping_of(data: Mapping[str, Any]) -> LoopNest:
+    """The mapping that ``mapping_data`` wrote."""
+    loops = tuple(
+        TilingLoops(tuple(factors), tuple(factors), tuple(order), split)
+        for factors, order, split in zip(data["factors"], data["order"], data["split"], strict=True)
+    )
+    return LoopNest(loops, tuple(tuple(bool(kept) for kept in row) for row in data["keep"]))
+
+
+def check(spec: Spec, record: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a certificate, without proving it anew: inputs, mapping, its cost, and the bound."""
+    wrong = []
+    if record["spec"] != spec_fingerprint(spec):
+        wrong.append("it is about other inputs (fingerprint)")
+    if "mapping" in record:
+        objective = parse_objective(record["objective"], len(spec.architecture.storage))
+        evaluator = NativeEvaluator(spec, accesses=objective.needs_accesses)
+        cost = float(objective.costs(evaluator(MappingBatch.of([mapping_of(record["mapping"])])))[0])
+        if cost != record["cost"]:
+            wrong.append(f"its mapping costs {cost!r}, not {record['cost']!r}")
+        if record["bound"] > record["cost"]:
+            wrong.append("its bound is above the cost of its mapping")
+        if record["status"] == "optimal" and record["bound"] != record["cost"]:
+            wrong.append("it is called optimal, but bound and cost differ")
+    return wrong
 
 
 def _improvements(frontier: Frontier) -> tuple[Improvement, ...]:

@@ -10,9 +10,8 @@ from machines import conv, gemm, level, spec, three_level
 from timeloop_marl import optimum
 from timeloop_marl.cli import main
 from timeloop_marl.errors import UnsupportedFeatureError, UsageError
-from timeloop_marl.optimal.certificate import check, mapping_of
 from timeloop_marl.optimal.frontier import Frontier
-from timeloop_marl.optimal.proof import STATE, Limits, Start, find_optimum
+from timeloop_marl.proofs import STATE, Limits, Start, check, find_optimum, mapping_of
 from timeloop_marl.run_folder import RunFolder
 from timeloop_marl.search_result import StopReason
 from timeloop_marl.specs.constraints import LoopConstraint
@@ -53,7 +52,7 @@ class KilledError(Exception):
 
 
 def test_a_killed_proof_goes_on(small: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("timeloop_marl.optimal.proof.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("timeloop_marl.proofs.SAVE_SECONDS", 0.0)
     monkeypatch.setattr("timeloop_marl.optimal.proof.ROUND", 1)
     whole = find_optimum(small, start=QUICK)
     folder = RunFolder(tmp_path)

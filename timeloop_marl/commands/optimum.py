@@ -13,8 +13,7 @@ from rich.console import Console
 from ..errors import UsageError
 from ..interruption import exit_status
 from ..optimal.frontier import Frontier
-from ..optimal.proof import Start
-from ..proofs import OptimumResult, optimum
+from ..proofs import OptimumResult, Start, optimum
 from ..report.terminal import result_view
 from ..run_folder import INPUTS, RunFolder
 from ..search_result import StopReason
@@ -101,7 +100,7 @@ def _state(frontier: Frontier) -> str:
     best = "nothing valid yet" if frontier.best is None else f"best {frontier.cost:.6g}"
     return (
         f"{frontier.seconds:.0f} s · {best} · bound {frontier.bound:.6g} · gap {frontier.gap:.2%} · "
-        f"{len(frontier.pieces):,} open · {frontier.counts['nodes']:,} bounds"
+        f"{len(frontier.nodes):,} open · {frontier.counts['nodes']:,} bounds"
     )
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Int8, Int64
 from numpy import ndarray
 
 from ..compiling import allocating, inlined, kernel
-from ..traffic.geometry import Geometry, hull_words
+from ..traffic.geometry import Geometry, extent, hull_words
 from ..traffic.record import Box
 from .factorization import FactorTables
 from .patterns import LevelTables
@@ -234,6 +234,17 @@ def hull_volumes(geometry_box: Box[Geometry], tiles: Int64[ndarray, "n D"]) -> I
         for p in range(geometry.spaces):
             words[i, p] = hull_words(geometry, p, tiles[i])
     return words
+
+
+@allocating
+def hull_extents(geometry_box: Box[Geometry], tiles: Int64[ndarray, "n D"]) -> Int64[ndarray, "n R"]:
+    """Extents of all ranks of tiles given by their steps in each dim."""
+    geometry = geometry_box[0]
+    extents = np.empty((tiles.shape[0], geometry.rank_start[geometry.spaces]), np.int64)
+    for i in range(tiles.shape[0]):
+        for r in range(extents.shape[1]):
+            extents[i, r] = extent(geometry, r, tiles[i])
+    return extents
 
 
 @inlined

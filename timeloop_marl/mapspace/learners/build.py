@@ -109,9 +109,9 @@ class Builder:
             return (prefix.index(d) < split) == (side == X)
         if d in suffix:
             return (self.D - len(suffix) + suffix.index(d) < split) == (side == X)
-        return self._free_sides(t)[side] > 0
+        return self.free_sides(t)[side] > 0
 
-    def _free_sides(self, t: int) -> tuple[int, int, int]:
+    def free_sides(self, t: int) -> tuple[int, int, int]:
         """How many free dims a user's split lets be X, Y."""
         prefix, _ = self.permutations[t]
         count = len(self.free_dims(t))
@@ -260,7 +260,8 @@ class Builder:
             data_space=p,
         )
 
-    def _instances(self) -> list[int]:
+    def instances(self) -> list[int]:
+        """Instances of compute (first) and of each storage level; 0 where the meshes imply them."""
         architecture = self.spec.architecture
         compute = architecture.compute
         meshes = [(compute.instances, compute.mesh_x * compute.mesh_y)]
@@ -306,7 +307,7 @@ class Builder:
             maximum=maximum,
             fan=self.fan,
             demand=np.array(demand, np.int64).reshape(-1, 3),
-            instances=_ints(self._instances()),
+            instances=_ints(self.instances()),
             min_parallelism=float(self.spec.constraints.min_parallelism),
             keep=self.keep,
             keep_axis=self.keep_axis,
@@ -321,7 +322,7 @@ class Builder:
                 np.bool_,
             ),
             split=_ints(self.split),
-            free_sides=np.array([self._free_sides(t) for t in range(self.T)], np.int64).reshape(self.T, 3),
+            free_sides=np.array([self.free_sides(t) for t in range(self.T)], np.int64).reshape(self.T, 3),
             cardinality=_ints(axis.cardinality for axis in self.axes),
         )
 
