@@ -24,7 +24,7 @@ from typing import Any
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.optimal.leaves import Incumbent
-from timeloop_marl.proofs import Limits, Start, certificate, check, find_optimum, mapping_of
+from timeloop_marl.proofs import Start, check, mapping_of, optimum
 from timeloop_marl.specs.reading import load
 from timeloop_marl.specs.spec import Spec
 
@@ -119,7 +119,7 @@ def known_best(spec: Spec, record: Mapping[str, Any]) -> Incumbent:
 def better_start(spec: Spec, given: argparse.Namespace, known: Incumbent | None) -> Incumbent | None:
     """A short search by the default searcher, if it finds more than is recorded."""
     searched = Start("marl", given.samples, 1)
-    found = find_optimum(spec, given.objective, limits=Limits(1e-9), start=searched).frontier.best
+    found = optimum(spec, objective=given.objective, seconds=1e-9, start=searched).frontier.best
     if found is None or (known is not None and known.cost <= found.cost):
         return known
     return found
@@ -131,9 +131,9 @@ def solve(pair: str, given: argparse.Namespace) -> Record:
     known = known_best(spec, old) if old is not None and "mapping" in old else None
     if given.samples:
         known = better_start(spec, given, known)
-    optimum = find_optimum(spec, given.objective, limits=Limits(given.seconds), jobs=given.jobs, known=known)
-    record = {"pair": pair, **certificate(optimum, given.jobs)}
-    course = optimum.frontier.course
+    proof = optimum(spec, objective=given.objective, seconds=given.seconds, jobs=given.jobs, known=known)
+    record = {"pair": pair, **proof.certificate()}
+    course = proof.frontier.course
     record["course"] = [[round(m.seconds, 2), m.cost, m.bound] for m in thinned(course)]
     if old is not None and old["status"] == "open" and record["status"] == "open":
         record["bound"] = max(record["bound"], old["bound"])
@@ -180,7 +180,7 @@ def checked(pair: str, given: argparse.Namespace) -> list[str]:
     if given.prove and not wrong and record["status"] == "optimal":
         # The recorded mapping prunes, so only what could be better is looked at again.
         best = known_best(spec, record)
-        again = find_optimum(spec, given.objective, jobs=given.jobs, known=best)
+        again = optimum(spec, objective=given.objective, jobs=given.jobs, known=best)
         if not again.proven or again.frontier.cost != record["cost"]:
             wrong.append(f"a new proof ends at {again.frontier.cost!r}")
     return wrong

@@ -68,20 +68,6 @@ RULES = {
 
 
 @dataclass(frozen=True)
-class Limits:
-    """When to stop before the proof is complete; ``None`` = not. ``gap``: share of the best cost, e.g. 0.01."""
-
-    seconds: float | None = None
-    gap: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.seconds is not None and not self.seconds > 0:
-            raise UsageError(f"seconds must be above 0, got {self.seconds}")
-        if not 0 <= self.gap < 1:
-            raise UsageError(f"gap must be from 0 to below 1 (a share of the best cost), got {self.gap}")
-
-
-@dataclass(frozen=True)
 class Start:
     """The search that finds a first good mapping. It only helps pruning: the optimum does not depend on it.
 
@@ -94,22 +80,6 @@ class Start:
     device: str = "cpu"
 
 
-@dataclass(frozen=True)
-class Optimum:
-    """What is proven. ``frontier.best`` is none if no valid mapping was found."""
-
-    spec: Spec
-    objective: Objective
-    start: Start
-    frontier: Frontier
-    reason: StopReason
-
-    @property
-    def proven(self) -> bool:
-        """The best mapping is the optimum (or: there is no valid mapping)."""
-        return self.frontier.proven
-
-
 OnRound = Callable[[Frontier], None]
 
 
@@ -117,43 +87,42 @@ OnRound = Callable[[Frontier], None]
 class OptimumResult:
     """A mapspace gone through as far as the limits let."""
 
-    proof: Optimum
+    spec: Spec
+    objective: Objective
+    start: Start
+    frontier: Frontier
+    reason: StopReason
     jobs: int = 1
-
-    @property
-    def spec(self) -> Spec:
-        """What was searched."""
-        return self.proof.spec
 
     @property
     def proven(self) -> bool:
         """The mapping is the optimum, or there is no valid mapping."""
-        return self.proof.proven
+        return self.frontier.proven
 
     @property
     def found(self) -> bool:
         """Whether there is a valid mapping."""
-        return self.proof.frontier.best is not None
+        return self.frontier.best is not None
 
     @property
     def cost(self) -> float:
         """Objective of the best mapping; infinite if there is none."""
-        return self.proof.frontier.cost
+        return self.frontier.cost
 
     @property
     def bound(self) -> float:
         """No mapping costs less; equals ``cost`` if proven."""
-        return self.proof.frontier.bound
+        return self.frontier.bound
 
     @property
     def gap(self) -> float:
         """Share of the cost that is still open: 0 if proven."""
-        return self.proof.frontier.gap
+        return self.frontier.gap
 
     @property
     def mapping(self) -> LoopNest:
         """The best mapping; ``UsageError`` if there is none."""
-        best = self.proof.frontier.best
+        best = self.frontier.best
         if best is None:
             raise UsageError("no valid mapping was found" + (": there is none" if self.proven else ""))
         return best.mapping
@@ -167,12 +136,45 @@ class OptimumResult:
         return figures
 
     def certificate(self) -> dict[str, Any]:
-        """What is proven, as plain data (docs/optimal.md says what the keys are)."""
-        return certificate(self.proof, self.jobs)
+        """What is proven, as plain data (docs/optimal.md says what the keys are). Costs in the objective's unit."""
+        frontier, best = self.frontier, self.frontier.best
+        found = {}
+        if best is not None:
+            found = {
+                "cost": best.cost, "cycles": best.cycles, "energy_pj": best.energy_pj,
+                "mapping": mapping_data(best.mapping),
+            }  # fmt: skip
+        return {
+            "format": FORMAT,
+            "problem": {
+                "name": self.spec.problem.name,
+                "bounds": dict(zip(self.spec.problem.dims, self.spec.problem.bounds)),
+            },
+            "spec": spec_fingerprint(self.spec),
+            "rules_of": self.spec.options.rules,
+            "objective": self.objective.name,
+            "status": self.status(),
+            "bound": frontier.bound if np.isfinite(frontier.bound) else None,
+            "gap": frontier.gap,
+            **found,
+            "open": len(frontier.nodes),
+            "counts": dict(frontier.counts),
+            "seconds": round(frontier.seconds, 2),
+            "jobs": self.jobs,
+            "stopped": self.reason.value,
+            "start": {
+                "searcher": self.start.searcher, "samples": self.start.samples, "seed": self.start.seed,
+            },
+            "slack": SLACK,
+            "collapsed": dict(RULES),
+            "versions": versions(),
+        }  # fmt: skip
 
     def status(self) -> str:
-        """``optimal``, ``infeasible`` or ``open``."""
-        return status(self.proof)
+        """``optimal``, ``infeasible`` (both proven) or ``open``."""
+        if not self.proven:
+            return "open"
+        return "optimal" if self.found else "infeasible"
 
     def write(self, folder: str | Path) -> list[Path]:
         """Write certificate and gap curve and, if there is a mapping, the files of a search."""
@@ -189,18 +191,18 @@ class OptimumResult:
             (self.best,),
             NativeEvaluator(self.spec).name,
         )
-        course = self.proof.frontier.course
+        course = self.frontier.course
         steps = Course([m.seconds for m in course], [m.cost for m in course], [m.bound for m in course])
         buffer = io.BytesIO()
-        save_figure(gap_figure(steps, self.proof.objective.name, self.proven), buffer)
+        save_figure(gap_figure(steps, self.objective.name, self.proven), buffer)
         return [*written, target.write(PICTURE, buffer.getvalue())]
 
     def _settings(self) -> Settings:
-        return Settings(searcher=METHOD, objective=self.proof.objective.name, seed=self.proof.start.seed)
+        return Settings(searcher=METHOD, objective=self.objective.name, seed=self.start.seed)
 
     def _as_search(self) -> SearchResult:
         """The proof as the files of a search have it: samples are the mappings evaluated, leaves of the descent."""
-        frontier, proof, figures = self.proof.frontier, self.proof, self.best
+        frontier, figures = self.frontier, self.best
         row = LearnersMapspace(self.spec).encode(self.mapping)
         found = Found(
             mapping=self.mapping,
@@ -218,7 +220,7 @@ class OptimumResult:
             valid=frontier.counts["valid"],
             failures={},
             seconds=frontier.seconds,
-            reason=proof.reason,
+            reason=self.reason,
         )
 
 
@@ -232,6 +234,7 @@ def optimum(
     start: Start | None = None,
     output: str | Path | None = None,
     resume: bool = False,
+    known: Incumbent | None = None,
     on_round: OnRound | None = None,
 ) -> OptimumResult:
     """Find the optimum of a mapspace, and prove it.
@@ -245,6 +248,7 @@ def optimum(
         start: the search for a first mapping, which only helps pruning.
         output: folder for results, certificate and the state from which a killed proof goes on.
         resume: go on with the proof in ``output``.
+        known: a mapping to begin with instead of a search; it is believed, so it must have been evaluated.
         on_round: called with the state after every round.
 
     Raises:
@@ -252,68 +256,36 @@ def optimum(
         UnsupportedFeatureError: imperfect factors, or something for which there is no bound.
         InfeasibleError: the constraints leave no mapping.
     """
-    if not isinstance(spec, Spec):
-        spec = load(spec)
-    folder = None
-    if output is not None:
-        folder = RunFolder(output)
-        folder.create()
-    proof = find_optimum(
-        spec, objective, limits=Limits(seconds, gap), start=start, jobs=jobs, folder=folder, resume=resume,
-        on_round=on_round,
-    )  # fmt: skip
-    result = OptimumResult(proof, jobs)
-    if output is not None:
-        result.write(output)
-    return result
-
-
-def find_optimum(
-    spec: Spec,
-    objective: str = "edp",
-    *,
-    limits: Limits | None = None,
-    start: Start | None = None,
-    jobs: int = 1,
-    folder: RunFolder | None = None,
-    resume: bool = False,
-    known: Incumbent | None = None,
-    on_round: OnRound | None = None,
-) -> Optimum:
-    """Search the whole mapspace of the learners' view by branch and bound.
-
-    Args:
-        objective: one metric: edp, energy, delay, last_level_accesses or accesses-k.
-        jobs: threads; the result does not depend on it.
-        folder: keeps the frontier, so that the proof can go on after kill -9.
-        resume: go on with the proof in ``folder``.
-        known: a mapping to begin with instead of a search; it is believed, so it must have been evaluated.
-        on_round: called after every round.
-
-    Raises:
-        UsageError: several objectives, a folder that cannot be used, or one of another proof.
-        UnsupportedFeatureError: imperfect factors, or something for which there is no bound.
-        InfeasibleError: the constraints leave no mapping.
-    """
-    spec.require_native()
-    require_feasible(spec, "uber")
+    if seconds is not None and not seconds > 0:
+        raise UsageError(f"seconds must be above 0, got {seconds}")
+    if not 0 <= gap < 1:
+        raise UsageError(f"gap must be from 0 to below 1 (a share of the best cost), got {gap}")
     if jobs == 0:
         raise UsageError("jobs must not be 0: a number of threads, or -1 for one per processor")
-    goal = parse_objective(objective, len(spec.architecture.storage))
+    if not isinstance(spec, Spec):
+        spec = load(spec)
+    spec.require_native()
+    require_feasible(spec, "uber")
+    goal, start = parse_objective(objective, len(spec.architecture.storage)), start or Start()
+    folder = None if output is None else RunFolder(output)
+    if folder is not None:
+        folder.create()
     prover = make_prover(spec, goal)
     prover.warm_up()
-    start = start or Start()
-    identity = proof_identity(spec, goal, start)
+    identity = _identity(spec, goal, start)
     frontier = _recall(folder, resume, identity, prover)
     if frontier is None:
         frontier = Frontier(Queue(prover.roots()), known)
         if known is None:
             _begin(frontier, spec, goal, start)
-    reason = _run(prover, frontier, limits or Limits(), jobs, _Keeper(folder, identity), on_round)
-    return Optimum(spec, goal, start, frontier, reason)
+    reason = _run(prover, frontier, (seconds, gap), jobs, _Keeper(folder, identity), on_round)
+    result = OptimumResult(spec, goal, start, frontier, reason, jobs)
+    if folder is not None:
+        result.write(folder.path)
+    return result
 
 
-def proof_identity(spec: Spec, objective: Objective, start: Start) -> dict[str, Any]:
+def _identity(spec: Spec, objective: Objective, start: Start) -> dict[str, Any]:
     """What a resumed proof must agree in."""
     return {
         "spec": spec_fingerprint(spec),
@@ -460,7 +432,12 @@ class _Keeper:
 
 
 def _run(
-    prover: Prover, frontier: Frontier, limits: Limits, jobs: int, keeper: _Keeper, on_round: OnRound | None
+    prover: Prover,
+    frontier: Frontier,
+    limits: tuple[float | None, float],
+    jobs: int,
+    keeper: _Keeper,
+    on_round: OnRound | None,
 ) -> StopReason:
     """Rounds until the proof is complete or a limit is reached. Resumed runs take the same rounds."""
     before, begun = frontier.seconds, time.monotonic()
@@ -470,66 +447,23 @@ def _run(
             frontier.note()
             if on_round is not None:
                 on_round(frontier)
-            reason = _reason(frontier, limits, interrupted())
+            reason = _reason(frontier, *limits, interrupted())
             keeper.save(frontier, now=reason is not None)
             if reason is not None:
                 return reason
     raise AssertionError("a frontier is gone through without being proven")
 
 
-def _reason(frontier: Frontier, limits: Limits, interrupted: bool) -> StopReason | None:
+def _reason(frontier: Frontier, seconds: float | None, gap: float, interrupted: bool) -> StopReason | None:
     if frontier.proven:
         return StopReason.EXHAUSTED
     if interrupted:
         return StopReason.INTERRUPTED
-    if limits.gap > 0 and frontier.gap <= limits.gap:
+    if gap > 0 and frontier.gap <= gap:
         return StopReason.TARGET
-    if limits.seconds is not None and frontier.seconds >= limits.seconds:
+    if seconds is not None and frontier.seconds >= seconds:
         return StopReason.SECONDS
     return None
-
-
-def certificate(optimum: Optimum, jobs: int = 1) -> dict[str, Any]:
-    """The result of a proof. Costs in the objective's unit, energies in pJ; ``bound`` is what no mapping undercuts."""
-    frontier, best = optimum.frontier, optimum.frontier.best
-    found = {}
-    if best is not None:
-        found = {
-            "cost": best.cost, "cycles": best.cycles, "energy_pj": best.energy_pj,
-            "mapping": mapping_data(best.mapping),
-        }  # fmt: skip
-    return {
-        "format": FORMAT,
-        "problem": {
-            "name": optimum.spec.problem.name,
-            "bounds": dict(zip(optimum.spec.problem.dims, optimum.spec.problem.bounds)),
-        },
-        "spec": spec_fingerprint(optimum.spec),
-        "rules_of": optimum.spec.options.rules,
-        "objective": optimum.objective.name,
-        "status": status(optimum),
-        "bound": frontier.bound if np.isfinite(frontier.bound) else None,
-        "gap": frontier.gap,
-        **found,
-        "open": len(frontier.nodes),
-        "counts": dict(frontier.counts),
-        "seconds": round(frontier.seconds, 2),
-        "jobs": jobs,
-        "stopped": optimum.reason.value,
-        "start": {
-            "searcher": optimum.start.searcher, "samples": optimum.start.samples, "seed": optimum.start.seed,
-        },
-        "slack": SLACK,
-        "collapsed": dict(RULES),
-        "versions": versions(),
-    }  # fmt: skip
-
-
-def status(optimum: Optimum) -> str:
-    """``optimal``, ``infeasible`` (both proven) or ``open``."""
-    if not optimum.proven:
-        return "open"
-    return "optimal" if optimum.frontier.best is not None else "infeasible"
 
 
 def mapping_data(mapping: LoopNest) -> dict[str, Any]:

@@ -105,17 +105,17 @@ def _state(frontier: Frontier) -> str:
 
 
 def _finish(folder: RunFolder, result: OptimumResult, options: argparse.Namespace) -> int:
-    frontier = result.proof.frontier
+    frontier = result.frontier
     verdict = {
-        "optimal": f"optimal: no mapping has a lower {result.proof.objective.name}",
+        "optimal": f"optimal: no mapping has a lower {result.objective.name}",
         "infeasible": "proven: no mapping is valid",
-        "open": f"not proven: {result.gap:.2%} of the cost are still open ({result.proof.reason.value})",
+        "open": f"not proven: {result.gap:.2%} of the cost are still open ({result.reason.value})",
     }[result.status()]
     print(
         f"{verdict}; {frontier.seconds:.1f} s, {frontier.counts['nodes']:,} bounds, "
         f"{frontier.counts['evaluated']:,} mappings evaluated"
     )
-    interrupted = result.proof.reason is StopReason.INTERRUPTED
+    interrupted = result.reason is StopReason.INTERRUPTED
     if not result.proven:
         again = f"timeloop-marl optimum --resume -o {shlex.quote(str(folder.path))}"
         print(f"nothing is lost, go on with: {again}", file=sys.stderr)

@@ -68,9 +68,7 @@ class ProblemData:
     ingress_cost: Float64[ndarray, "S"]
     compute_cost: float
     latency: float
-    hops: (
-        bool  # networks charge for the way: where loops lie and what bypassed levels would fetch matters, too
-    )
+    hops: bool  # networks charge for the way: where loops lie matters, too
     band_level: Int64[ndarray, "B"]
     band_words: Float64[ndarray, "B"]
     band_reads: Bool[ndarray, "B"]
