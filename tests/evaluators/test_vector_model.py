@@ -129,9 +129,12 @@ def test_made_only_when_it_pays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     evaluator = NativeEvaluator(spec)
     design = evaluator.geometry, evaluator.rates
     choice = vectors.VectorChoice(*design, None)
-    assert choice.model(600) is None
+    assert choice.model(10**9) is None  # nothing is known of its rows
+    choice.served(5000, 0)
+    assert choice.model(5000) is None  # invalid rows gain little
+    choice.served(600, 600)
     assert choice.model(10) is None
-    assert choice.model(600) is not None
+    assert choice.model(3000) is not None  # an eighth of them valid
     assert vectors.is_kept(*design)
     assert vectors.VectorChoice(*design, None).model(64) is not None
     assert vectors.VectorChoice(*design, False).model(10**9) is None

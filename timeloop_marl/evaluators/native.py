@@ -26,7 +26,7 @@ from ..traffic.layout import Workspace, workspace
 from ..traffic.record import boxed, views
 from ..traffic.tiles import fill_tiles
 from ..traffic.walk_space import WalkSpace, walk_space
-from .vectors import VectorChoice
+from .vectors import LOOK, VectorChoice, VectorModel
 
 LEAST_PART = 64
 """Fewest rows worth handing to a thread."""
@@ -47,8 +47,8 @@ class NativeEvaluator:
         threads: rows are spread over this many threads; results do not depend on it.
         vectors: run batches over vectors of mappings, with code made for this machine and problem: the same results
             in a fraction of the time, after seconds of compiling that are paid once. True makes it with the first
-            batch, false never; by default it is used if it was kept from an earlier run, and made once so many
-            mappings were evaluated that it would have paid.
+            batch, false never; by default it is used if it was kept from an earlier run, and made with the first
+            batch for which, with those before, it pays.
         precheck: apply the mapper's capacity pre-check first (section 11). It differs from the evaluation's own check
             for imperfect mappings only.
 
@@ -164,10 +164,21 @@ class NativeEvaluator:
         )  # fmt: skip
 
     def _evaluate(self, mappings: MappingBatch, outcome: Outcome) -> None:
-        model = self._vectors.model(len(mappings))
-        if model is None:
-            self._spaces.append(self._run(self.geometry, mappings, outcome, self._take()))
-            return
+        """Over vectors where that pays: asked anew after each part that the general model served."""
+        first = 0
+        while first < len(mappings):
+            model = self._vectors.model(len(mappings) - first)
+            if model is not None:
+                part = slice(first, len(mappings))
+                self._evaluate_vectors(model, mappings.take(part), _part(outcome, part))
+                return
+            part = slice(first, first + LOOK)
+            now, done = mappings.take(part), _part(outcome, part)
+            self._spaces.append(self._run(self.geometry, now, done, self._take()))
+            self._vectors.served(len(now), int((done.failure == 0).sum()))
+            first += len(now)
+
+    def _evaluate_vectors(self, model: VectorModel, mappings: MappingBatch, outcome: Outcome) -> None:
         left = model(mappings, outcome)
         if len(left):
             rest = self._empty(len(left))
