@@ -9,9 +9,14 @@ from machines import conv, gemm, level, spec, three_level
 
 from timeloop_marl import optimum
 from timeloop_marl.cli import main
+from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.errors import UnsupportedFeatureError, UsageError
-from timeloop_marl.optimal.frontier import Frontier
-from timeloop_marl.proofs import STATE, Start, check, mapping_of
+from timeloop_marl.evaluators.native import NativeEvaluator
+from timeloop_marl.mapping import MappingBatch
+from timeloop_marl.objective import parse_objective
+from timeloop_marl.optimal.frontier import Frontier, Queue
+from timeloop_marl.optimal.proof import Prover, rounds
+from timeloop_marl.proofs import STATE, Start, check, mapping_of, true_prices
 from timeloop_marl.search_result import StopReason
 from timeloop_marl.specs.constraints import LoopConstraint
 from timeloop_marl.specs.spec import Spec
@@ -98,6 +103,26 @@ def test_no_valid_mapping_is_a_proof_too() -> None:
     assert result.proven and result.status() == "infeasible" and not result.found
     with pytest.raises(UsageError, match="there is none"):
         _ = result.mapping
+
+
+def test_prices_and_what_evaluates_are_arguments(small: Spec) -> None:
+    energy = parse_objective("energy", 3)
+    prices, native = true_prices(small, energy), NativeEvaluator(small)
+    names = ("read", "fill", "update", "address", "compute", "leak", "ingress", "hop")
+    dear = dataclasses.replace(prices, **{name: 2 * getattr(prices, name) for name in names})
+
+    def dearly(batch: MappingBatch) -> Outcome:
+        outcome = native(batch)
+        return dataclasses.replace(outcome, energy_pj=2 * outcome.energy_pj)
+
+    found = []
+    for prover in (Prover(small, prices, native, energy), Prover(small, dear, dearly, energy)):
+        frontier = Frontier(Queue(prover.roots()))
+        for _ in rounds(prover, frontier):
+            pass
+        assert frontier.proven and frontier.best is not None
+        found.append(frontier.best)
+    assert found[1].cost == 2 * found[0].cost and found[1].mapping == found[0].mapping
 
 
 def test_imperfect_factors_are_refused() -> None:

@@ -15,12 +15,9 @@ from numpy import ndarray
 from ..errors import UnsupportedFeatureError
 from ..mapspace.learners.build import UNLIMITED, Builder
 from ..mapspace.learners.tables import X, Y
-from ..specs.constraints import LoopConstraint
 from ..specs.primes import divisors, prime_factors
 from ..specs.problem import Problem
 from ..specs.spec import Spec
-
-_FREE = LoopConstraint()
 
 
 @dataclass(frozen=True)
@@ -36,11 +33,11 @@ class Choices:
 
     def __init__(self, spec: Spec, lattice: Lattice) -> None:
         self.spec, self.lattice = spec, lattice
-        self._builder = Builder(spec)
-        self.levels = spec.architecture.tiling_levels
-        self.D, self.S = len(spec.problem.dims), len(spec.architecture.storage)
-        self.P = len(spec.problem.data_spaces)
-        self.rules = [spec.constraints.loops.get(level, _FREE) for level in self.levels]
+        self._builder = builder = Builder(spec)
+        self.levels, self.rules = builder.levels, builder.rules
+        self.D, self.S, self.P = builder.D, builder.S, builder.P
+        self.least_parallelism = spec.constraints.min_parallelism
+        self.instances = builder.instances()  # of compute, then of each level; 0 where the meshes imply them
         self.temporal = [t for t, level in enumerate(self.levels) if not level.spatial]
         self.spatial: list[int | None] = [None] * self.S
         for t, level in enumerate(self.levels):
@@ -94,11 +91,6 @@ class Choices:
             mask[tuple(free.T)] = bits
             if mask.any(axis=0).all():
                 yield mask
-
-    @cached_property
-    def free_bypasses(self) -> int:
-        """Number of open keep-or-bypass choices."""
-        return int((self._builder.keep == 2).sum())
 
     def spatial_factors(self, t: int) -> list[tuple[int, ...]]:
         """Factor vectors (divisor indices) of a spatial level that constraints and mesh allow, ascending."""
@@ -163,16 +155,6 @@ class Choices:
     def order_rule(self, t: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Innermost and outermost dims of the permutation of a temporal level that are not free."""
         return self._builder.permutations[t]
-
-    @cached_property
-    def least_parallelism(self) -> float:
-        """The user's smallest share of the compute instances."""
-        return self.spec.constraints.min_parallelism
-
-    @cached_property
-    def instances(self) -> list[int]:
-        """Instances of compute (first) and of each storage level; 0 where the meshes imply them."""
-        return self._builder.instances()
 
 
 LARGEST = 4_000_000

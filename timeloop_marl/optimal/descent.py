@@ -93,11 +93,7 @@ def resume(geometry: Geometry, data: ProblemData, tiles: TileTable, cursor: Int6
     for u in range(s + 1):
         if data.choice[u] >= 0:
             _enter(
-                geometry,
-                data,
-                tiles,
-                u,
-                tiles.rows[data.first[u] + data.place[u], tiles.rows.shape[1] - 1],
+                geometry, data, tiles, u, tiles.rows[data.first[u] + data.place[u], tiles.rows.shape[1] - 1]
             )
             settle(geometry, data, tiles, u)
     return s
