@@ -52,10 +52,6 @@ class LearnersMapspace:
         """Decimal logarithm of the number of rows, feasible and canonical or not."""
         return float(np.log10(self.cardinalities.astype(np.float64)).sum())
 
-    def of_kind(self, kind: AxisKind) -> Int64[ndarray, "k"]:
-        """Columns of one kind."""
-        return np.array([a for a, axis in enumerate(self.columns) if axis.kind is kind], np.int64)
-
     def groups(self, label: Callable[[Axis], object]) -> tuple[tuple[int, ...], ...]:
         """Columns grouped by any property of their axes, e.g. ``lambda axis: axis.dim``."""
         found: dict[object, list[int]] = {}

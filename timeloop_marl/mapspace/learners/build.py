@@ -1,4 +1,4 @@
-"""From a Spec to the axes of the learners' view and the arrays behind them."""
+"""From a Spec to the axes of the learners' view and the arrays behind them; from a loop nest to its row."""
 
 from __future__ import annotations
 
