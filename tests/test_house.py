@@ -59,7 +59,7 @@ ARROWS: dict[str, set[str]] = {
     "live": FOUNDATION | {"search", "settings", "report"},
     "running": FOUNDATION | {"search", "settings", "folder", "live"},
     "report": FOUNDATION | {"search", "settings", "folder", "results"},
-    "optimal": FOUNDATION | {"compiling", "search", "folder", "running"},
+    "optimal": CORE | {"compiling", "traffic", "mapspace", "objective"},
     "networks": FOUNDATION
     | {"search", "settings", "folder", "results", "running", "report", "converters", "live"},
     "front": FOUNDATION

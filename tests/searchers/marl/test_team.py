@@ -6,8 +6,7 @@ import numpy as np
 from machines import gemm, three_level
 
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.mapspace.learners.axis import AxisKind
-from timeloop_marl.mapspace.learners.tables import TEMPORAL
+from timeloop_marl.mapspace.learners.tables import TEMPORAL, AxisKind
 from timeloop_marl.searchers.marl import credit
 from timeloop_marl.searchers.marl.agent import Learning
 from timeloop_marl.searchers.marl.grouping import by_dimension
@@ -78,8 +77,8 @@ def test_spatial_slots_are_likelier_at_the_start() -> None:
         rows = team(spatial=bias).draw(400, np.random.default_rng(3), 0.0)
         in_array = [
             SPACE.tables.slot_side[np.array(SPACE.columns[a].slots)][rows[:, a]] != TEMPORAL
-            for a in SPACE.of_kind(AxisKind.FACTOR)
-            if SPACE.columns[a].factor == 2
+            for a, axis in enumerate(SPACE.columns)
+            if axis.kind is AxisKind.FACTOR and axis.factor == 2
         ]
         chosen[bias] = np.mean(in_array)
     # Two of a factor 2's five slots are in the array: 2 / 5, and 2 e^2 / (2 e^2 + 3).

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...errors import UsageError
 from ...mapspace.axes import LearnersMapspace
-from ...mapspace.learners.axis import Axis, AxisKind
+from ...mapspace.learners.tables import Axis, AxisKind
 from .clustering import SIGNALS
 
 GROUPINGS = ("dimension", "level", "each", "joint", "random", "given")

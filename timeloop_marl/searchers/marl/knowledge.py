@@ -12,7 +12,7 @@ from jaxtyping import Float64
 from numpy import ndarray
 
 from ...mapspace.axes import LearnersMapspace
-from ...mapspace.learners.axis import Axis, AxisKind
+from ...mapspace.learners.tables import Axis, AxisKind
 from ...specs.spec import Spec
 from .nests import Nest, level_names
 

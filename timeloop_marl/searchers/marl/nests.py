@@ -10,8 +10,7 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from ...mapspace.axes import LearnersMapspace
-from ...mapspace.learners.axis import Axis, AxisKind
-from ...mapspace.learners.tables import TEMPORAL, X, Y
+from ...mapspace.learners.tables import TEMPORAL, Axis, AxisKind, X, Y
 
 TIME = "time"
 SIDES = {TEMPORAL: TIME, X: "X", Y: "Y"}

@@ -9,8 +9,7 @@ from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
 from ...mapspace.axes import LearnersMapspace
-from ...mapspace.learners.axis import AxisKind
-from ...mapspace.learners.tables import TEMPORAL
+from ...mapspace.learners.tables import TEMPORAL, AxisKind
 from .agent import Agent, Learning
 from .network import NetworkAgent
 from .parallel import Workers
