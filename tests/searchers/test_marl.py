@@ -43,7 +43,6 @@ VARIANTS = (
     {"clusters": "level", "rank": False, "credit": False, "imitation": 0.0},
     {"trend": False, "points": 64, "restart": 60},
     {"exchange": 0.5, "away": 0.0},
-    {"conditioning": "network", "critic": False},
 )
 
 
@@ -64,7 +63,7 @@ class TestPaper(SearcherContract):
 
 class TestPaperWithGroupsByDimension(SearcherContract):
     name = "marl-paper"
-    options = {"warmup": 64, "signal": "dimension", "conditioning": "network"}  # noqa: RUF012
+    options = {"warmup": 64, "signal": "dimension"}  # noqa: RUF012
     bounded = False
 
 

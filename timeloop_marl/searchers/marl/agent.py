@@ -10,8 +10,8 @@ from numpy import ndarray
 
 from . import policy
 
-# An axis sees no other axis of its agent, the one before, all before by tables, all before by a small network.
-CONDITIONING = ("none", "chain", "pairs", "network")
+# An axis sees no other axis of its agent, the one before, all before.
+CONDITIONING = ("none", "chain", "pairs")
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,6 @@ class Agent:
 
 
 def _parents(j: int, conditioning: str) -> list[int]:
-    if conditioning in ("none", "network") or j == 0:
+    if conditioning == "none" or j == 0:
         return []
     return [j - 1] if conditioning == "chain" else list(range(j))

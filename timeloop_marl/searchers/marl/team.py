@@ -12,7 +12,6 @@ from ...mapspace.axes import LearnersMapspace
 from ...mapspace.learners.axis import AxisKind
 from ...mapspace.learners.tables import TEMPORAL
 from .agent import Agent, Learning
-from .network import NetworkAgent
 from .parallel import Workers
 
 Rows = Int64[ndarray, "n axes"]
@@ -41,8 +40,7 @@ class Team:
     def _hired(self, group: Sequence[int], bias: Float64[ndarray, "axes values"]) -> Agent:
         axes = np.array(sorted(group), np.int64)
         counts = self.space.cardinalities[axes]
-        kind = NetworkAgent if self.conditioning == "network" else Agent
-        return kind(axes, counts, bias[axes, : int(counts.max(initial=1))].copy(), self.conditioning)
+        return Agent(axes, counts, bias[axes, : int(counts.max(initial=1))].copy(), self.conditioning)
 
     def __len__(self) -> int:
         return len(self.agents)
@@ -121,11 +119,7 @@ class Team:
         self.agents = self.workers.map(_learn, calls)
 
     def regroup(self, groups: Sequence[Sequence[int]]) -> None:
-        """New agents that keep what was learnt: logits of every axis, and pairs that stay in one agent.
-
-        The weights of a network mean nothing to other axes: they stay where a group stays as it is.
-        """
-        known = {tuple(agent.axes.tolist()): agent for agent in self.agents}
+        """New agents that keep what was learnt: logits of every axis, and pairs that stay in one agent."""
         bias = self._start.copy()
         pairs: dict[tuple[int, int], Float64[ndarray, "values values"]] = {}
         for agent in self.agents:
@@ -141,8 +135,6 @@ class Team:
                     if old is not None:
                         size = min(len(old), agent.pair.shape[1])
                         agent.pair[q, :size, :size] = old[:size, :size]
-        if self.conditioning == "network":
-            self.agents = [known.get(tuple(agent.axes.tolist()), agent) for agent in self.agents]
 
 
 def initial_logits(space: LearnersMapspace, spatial: float) -> Float64[ndarray, "axes values"]:
