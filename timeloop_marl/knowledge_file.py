@@ -7,8 +7,7 @@ from pathlib import Path
 from .errors import UsageError
 from .run_folder import RunFolder
 from .searchers.base import Searcher
-from .searchers.marl.knowledge import Knowledge, LayerKnowledge
-from .searchers.marl.knowledge_form import fingerprint, from_bytes, to_bytes
+from .searchers.marl.knowledge import Knowledge, LayerKnowledge, fingerprint, from_bytes, to_bytes
 from .searchers.marl.searcher import MarlSearcher
 
 BEFORE = "knowledge.npz"

@@ -22,7 +22,7 @@ from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.search_loop import Budget, search
-from timeloop_marl.searchers.marl.grouping import fixed_groups
+from timeloop_marl.searchers.marl.clustering import fixed_groups
 from timeloop_marl.searchers.marl.options import MarlOptions
 from timeloop_marl.searchers.marl.paper import PaperOptions, PaperSearcher
 from timeloop_marl.searchers.marl.searcher import MarlSearcher

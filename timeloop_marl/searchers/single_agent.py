@@ -19,11 +19,9 @@ from ..objective import Objective
 from .checks import at_least, share
 from .learner import LearnerSearcher, Rows
 from .marl.agent import CONDITIONING, Learning
-from .marl.credit import ranked
+from .marl.credit import Rewards, ranked
 from .marl.options import one_of
-from .marl.parallel import Workers
-from .marl.penalty import Rewards
-from .marl.team import Team
+from .marl.team import Team, Workers
 from .marl.warming import warm_team
 
 FORMS = ("repaired", "penalised")

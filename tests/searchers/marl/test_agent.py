@@ -7,8 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from timeloop_marl.searchers.marl import policy
-from timeloop_marl.searchers.marl.agent import Agent, Learning
+from timeloop_marl.searchers.marl.agent import Agent, Learning, gradient
 
 COUNTS = np.array([2, 3, 2])
 ROWS = np.array(list(itertools.product(range(2), range(3), range(2))), np.int64)
@@ -76,7 +75,7 @@ def test_gradient_by_differences(conditioning: str) -> None:
     advantage = np.array([1.0, -0.5, 0.3, -1.0])
     before = made.log_chance(rows) + np.array([0.05, -0.1, 0.5, 0.6])  # the last two outside the clip range
     d_bias, d_pair = np.zeros_like(made.bias), np.zeros_like(made.pair)
-    policy.gradient(
+    gradient(
         made.bias,
         made.pair,
         made.first,

@@ -10,9 +10,8 @@ from timeloop_marl.mapspace.learners.axis import AxisKind
 from timeloop_marl.mapspace.learners.tables import TEMPORAL
 from timeloop_marl.searchers.marl import credit
 from timeloop_marl.searchers.marl.agent import Learning
-from timeloop_marl.searchers.marl.grouping import by_dimension
-from timeloop_marl.searchers.marl.parallel import Workers
-from timeloop_marl.searchers.marl.team import Team
+from timeloop_marl.searchers.marl.clustering import by_dimension
+from timeloop_marl.searchers.marl.team import Team, Workers
 
 SPACE = LearnersMapspace(three_level(gemm(16, 24, 40)))
 HOW = Learning(0.1, 0.2, 0.01, 2)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ...errors import UsageError
 from ..checks import at_least, share
 from .agent import CONDITIONING
-from .grouping import GROUPINGS, SIGNALS_OF_TEAM
-from .parallel import BACKENDS
+from .clustering import GROUPINGS, SIGNALS_OF_TEAM
+from .team import BACKENDS
 
 HERITABLE = ("elites", "critic", "policies", "clusters")
 

@@ -20,12 +20,10 @@ from ..checks import at_least, share
 from ..learner import LearnerSearcher, Rows
 from . import credit
 from .agent import CONDITIONING, Learning
-from .clustering import SIGNALS, clusters, strengths
-from .grouping import fixed_groups
+from .clustering import SIGNALS, clusters, fixed_groups, strengths
+from .credit import Rewards
 from .options import one_of
-from .parallel import BACKENDS, Workers
-from .penalty import Rewards
-from .team import Team
+from .team import BACKENDS, Team, Workers
 from .warming import warm_team
 
 _REMEMBERED = 8192

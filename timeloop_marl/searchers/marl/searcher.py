@@ -21,19 +21,14 @@ from ..learner import LearnerSearcher, Rows
 from . import credit
 from .agent import Learning
 from .candidates import Candidates, joined, traced, whole
-from .chains import climb
-from .clustering import SIGNALS, clusters, strengths
+from .clustering import SIGNALS, SIGNALS_OF_TEAM, Groups, clusters, fixed_groups, strengths
 from .critic import Critic
-from .diary import Diary
-from .grouping import SIGNALS_OF_TEAM, Groups, fixed_groups
-from .heritage import first_candidates, heritage
-from .imagination import Imagination, Known
-from .knowledge import Knowledge, LayerKnowledge
-from .learnt import knowledge_of
+from .knowledge import Knowledge, LayerKnowledge, knowledge_of
 from .options import MarlOptions
-from .parallel import Workers
-from .team import Team
+from .rehearsal import Known, Rehearsal, climb
+from .team import Diary, Team, Workers
 from .trend import LESSER
+from .warm_start import first_candidates, warm_start
 from .warming import warm_critic, warm_team
 
 _FIRST_CLUSTERING = 64  # samples
@@ -108,7 +103,7 @@ class MarlSearcher(LearnerSearcher):
         """
         if self._asked is not None:
             raise UsageError("knowledge is taken over before the first candidate is proposed, not later")
-        parts, own = self.options.inherit, heritage(self.space, knowledge, self.rng)
+        parts, own = self.options.inherit, warm_start(self.space, knowledge, self.rng)
         if "clusters" in parts and own.groups is not None and self.options.clusters in SIGNALS_OF_TEAM:
             self._groups = own.groups
             self._diary.grouped(0, self._groups, None)
@@ -142,10 +137,10 @@ class MarlSearcher(LearnerSearcher):
             tuple[Candidates, Float64[ndarray, "m"]]
         ] = []  # samples the agents are yet to learn from
         self._fresh_team = True  # whether the agents have learnt since they proposed last
-        self._imagination: Imagination | None = None
+        self._rehearsal: Rehearsal | None = None
         if self.critic is not None:
             self.critic.forget()
-            self._imagination = Imagination(
+            self._rehearsal = Rehearsal(
                 self.critic, self.rng, self._sampled, self._known, options.exchange, options.climbing
             )
 
@@ -191,27 +186,27 @@ class MarlSearcher(LearnerSearcher):
         if len(chosen.rows) < n:
             chosen = joined([chosen, whole(self.fresh_random(n - len(chosen.rows)))])
         self._asked = chosen
-        if self._imagination is not None:
+        if self._rehearsal is not None:
             self._known.add(chosen.rows)
         return chosen.rows
 
     def _screened(self, n: int) -> Candidates:
         """At most n new rows: the best of a rehearsal in the critic's eyes."""
-        critic, imagination = self.critic, self._imagination
+        critic, rehearsal = self.critic, self._rehearsal
         if not self._told and len(self._inherited):
             return self._taken(self._unseen(whole(self._inherited)), np.arange(n))
-        if critic is None or imagination is None or not critic.ready:
+        if critic is None or rehearsal is None or not critic.ready:
             return self._taken(self._unseen(self._pool(2 * n)), np.arange(n))
         count = int(n * self._pool_factor())
         away = int(count * self.options.away) if self._told >= _SETTLED else 0
         newcomers = self._pool(_NEWCOMERS * n).rows if self._fresh_team else self._elites[:0]
         self._fresh_team = False
-        imagination.rehearse(newcomers, self._elites, self.team.owner, count - away, away)
+        rehearsal.rehearse(newcomers, self._elites, self.team.owner, count - away, away)
         scouts = n // _SCOUTED if away else 0
-        found = self._taken(self._traced(imagination.away.people[:scouts]), np.arange(scouts))
-        pool = self._traced(imagination.home.people)
+        found = self._taken(self._traced(rehearsal.away.population[:scouts]), np.arange(scouts))
+        pool = self._traced(rehearsal.home.population)
         index = self._unseen_index(pool)[: max(n, _JUDGED)]
-        pool, mean = pool[index], imagination.home.heights[index]
+        pool, mean = pool[index], rehearsal.home.predicted[index]
         deviation = critic.deviations(pool.rows) if self.options.optimism > 0 else np.zeros(len(mean))
         return joined([found, self._taken(pool, self._picked(mean, deviation, n - len(found)))])
 

@@ -7,12 +7,10 @@ import numpy as np
 from ...mapspace.axes import LearnersMapspace
 from .agent import Learning
 from .candidates import traced
-from .clustering import SIGNALS, strengths
+from .clustering import SIGNALS, by_dimension, strengths
 from .critic import Critic
-from .grouping import by_dimension
-from .imagination import Imagination, Known
-from .parallel import Workers
-from .team import Team
+from .rehearsal import Known, Rehearsal
+from .team import Team, Workers
 
 _ROWS = 12
 
@@ -40,7 +38,7 @@ def warm_critic(space: LearnersMapspace) -> None:
     critic.learn(rows, costs, costs, costs)
     critic.predict(rows)
     known = Known()
-    imagination = Imagination(critic, rng, lambda n: space.sample(n, rng), known, 0.5)
+    imagination = Rehearsal(critic, rng, lambda n: space.sample(n, rng), known, 0.5)
     imagination.rehearse(rows[:2], rows, np.zeros(space.axes, np.int64), 1, 1)
     known.add(rows)
     traced(rows, rows, np.log(costs))

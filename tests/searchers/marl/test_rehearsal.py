@@ -13,7 +13,7 @@ from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.searchers.marl.candidates import joined, traced, whole
 from timeloop_marl.searchers.marl.critic import Critic
-from timeloop_marl.searchers.marl.imagination import Imagination, Island, Known
+from timeloop_marl.searchers.marl.rehearsal import Island, Known, Rehearsal
 from timeloop_marl.specs import load
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -35,9 +35,9 @@ def taught(metric: str = "edp", trend: bool = True, samples: int = 40) -> Critic
 def test_compiled_predictions_are_those_of_the_critic(metric: str, trend: bool) -> None:
     critic, rows = taught(metric, trend), SPACE.sample(50, np.random.default_rng(1))
     island = Island(critic, Known(), even=False, heated=True)
-    heights = island._assessed(rows)
-    np.testing.assert_allclose(heights, critic.predict(rows, False)[0], atol=1e-9)
-    np.testing.assert_array_equal(island._assessed(rows[::-1]), heights[::-1])  # now from memory
+    predicted = island._assessed(rows)
+    np.testing.assert_allclose(predicted, critic.predict(rows, False)[0], atol=1e-9)
+    np.testing.assert_array_equal(island._assessed(rows[::-1]), predicted[::-1])  # now from memory
     np.testing.assert_array_equal(critic.deviations(rows), critic.predict(rows)[1])
     other = Island(critic, Known(), even=True, heated=True)
     np.testing.assert_allclose(other._assessed(rows), critic.foresee(rows), atol=1e-9)
@@ -77,31 +77,31 @@ def test_chains_improve_and_the_shelf_keeps_the_best_that_is_new() -> None:
     known.add(start)
     island = Island(critic, known, even=False, heated=True)
     island.begin(start)
-    nobody, before = start[:0], island.chains.heights.min()
+    nobody, before = start[:0], island.chains.predicted.min()
     island.live(2000, start, OWNER, 0.3, rng)
-    people = island.people
+    population = island.population
     assert island.walked == 2000
-    assert island.heights[0] < before
-    assert (np.diff(island.heights) >= 0).all()
-    assert SPACE.feasible(people).all() and SPACE.feasible(island.chains.rows).all()
-    keys = SPACE.keys(people)
+    assert island.predicted[0] < before
+    assert (np.diff(island.predicted) >= 0).all()
+    assert SPACE.feasible(population).all() and SPACE.feasible(island.chains.rows).all()
+    keys = SPACE.keys(population)
     assert len(set(keys)) == len(keys) and not set(keys) & set(SPACE.keys(start))
-    np.testing.assert_array_equal(people, SPACE.repair(people, rng)[0])  # canonical
-    np.testing.assert_allclose(island.heights, critic.predict(people, False)[0], atol=1e-9)
-    known.add(people[:10])
+    np.testing.assert_array_equal(population, SPACE.repair(population, rng)[0])  # canonical
+    np.testing.assert_allclose(island.predicted, critic.predict(population, False)[0], atol=1e-9)
+    known.add(population[:10])
     island.settle(nobody, nobody)
-    np.testing.assert_array_equal(island.people[:22], people[10:])
+    np.testing.assert_array_equal(island.population[:22], population[10:])
 
 
 def test_cold_chains_never_climb() -> None:
     critic, rng = taught(), np.random.default_rng(3)
-    heights = {}
+    predicted = {}
     for heated in (False, True):
         island = Island(critic, Known(), even=True, heated=heated)
         island.begin(SPACE.sample(8, np.random.default_rng(4)))
-        island.live(4000, island.people, OWNER, 0.0, rng)
-        heights[heated] = island.chains.heights
-    assert np.ptp(heights[False]) < np.ptp(heights[True])
+        island.live(4000, island.population, OWNER, 0.0, rng)
+        predicted[heated] = island.chains.predicted
+    assert np.ptp(predicted[False]) < np.ptp(predicted[True])
 
 
 def test_the_other_island_begins_anew_and_its_people_come_home() -> None:
@@ -112,14 +112,14 @@ def test_the_other_island_begins_anew_and_its_people_come_home() -> None:
         drawn.append(n)
         return SPACE.sample(n, rng)
 
-    imagination = Imagination(critic, rng, fresh, Known(), 0.2)
+    rehearsal = Rehearsal(critic, rng, fresh, Known(), 0.2)
     elites = SPACE.sample(4, rng)
-    imagination.rehearse(elites[:0], elites, OWNER, 80, 400)
-    best = imagination.away.people[:1]
-    imagination.away.walked = 10**6
-    imagination.rehearse(elites[:0], elites, OWNER, 0, 8)
+    rehearsal.rehearse(elites[:0], elites, OWNER, 80, 400)
+    best = rehearsal.away.population[:1]
+    rehearsal.away.walked = 10**6
+    rehearsal.rehearse(elites[:0], elites, OWNER, 0, 8)
     assert len(drawn) == 2
-    assert imagination.home.heights[0] <= critic.predict(best, False)[0][0] + 1e-9
+    assert rehearsal.home.predicted[0] <= critic.predict(best, False)[0][0] + 1e-9
 
 
 def test_what_is_known_grows_without_limit() -> None:
