@@ -30,6 +30,7 @@ def clear(tables: Tables, work: Work) -> None:
     work.extent[:] = 1
     work.used[:] = 1
     work.chosen[:] = -1
+    work.roomy[:] = False
     for t in range(T):
         for d in range(D):
             f = tables.base_factor[t, d]
@@ -94,7 +95,7 @@ def fits(tables: Tables, work: Work, d: int, value: int, slot: int) -> bool:
         if not instances_allow(tables, work, t, value):
             return False
     for s in range(tables.storage_of[t], work.extent.shape[0]):
-        if tables.capacity[s] >= 0:
+        if tables.capacity[s] >= 0 and not work.roomy[s]:
             before = work.extent[s, d]
             work.extent[s, d] = before * value
             words = tile_words(tables, work, s)
@@ -143,6 +144,25 @@ def fits_choice(tables: Tables, work: Work, item: int, choice: int) -> bool:
 
 
 @inlined
+def note_roomy(tables: Tables, work: Work) -> None:
+    """Find the levels whose tile would fit with every item where it wishes to be: as long as none goes further in than
+    that, nothing overflows there, and nobody has to look."""
+    S, D = work.extent.shape
+    for s in range(S):
+        for d in range(D):
+            work.before[s, d] = work.extent[s, d]
+    for i in range(work.wish.shape[0]):
+        slot = tables.item_slots[tables.item_first[i] + work.wish[i]]
+        for s in range(tables.storage_of[tables.slot_level[slot]], S):
+            work.extent[s, tables.item_dim[i]] *= tables.item_value[i]
+    for s in range(S):
+        if tables.capacity[s] >= 0:
+            work.roomy[s] = tile_words(tables, work, s) <= tables.capacity[s]
+        for d in range(D):
+            work.extent[s, d] = work.before[s, d]
+
+
+@inlined
 def place_near(tables: Tables, work: Work, item: int, wish: int) -> bool:
     """Place an item in the slot wished for, else in the nearest feasible outer one, else inner one."""
     count = tables.item_count[item]
@@ -150,6 +170,7 @@ def place_near(tables: Tables, work: Work, item: int, wish: int) -> bool:
         if fits_choice(tables, work, item, choice):
             put(tables, work, item, choice)
             return True
+    work.roomy[:] = False
     for choice in range(wish - 1, -1, -1):
         if fits_choice(tables, work, item, choice):
             put(tables, work, item, choice)

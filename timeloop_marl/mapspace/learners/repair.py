@@ -11,7 +11,7 @@ import numpy as np
 
 from ...compiling import kernel
 from .drawing import draw, shuffle
-from .placing import clear, fits_choice, parallelism, place_near, put, take, tile_words
+from .placing import clear, fits_choice, note_roomy, parallelism, place_near, put, take, tile_words
 from .tables import TEMPORAL, Tables, Work
 
 ATTEMPTS = 24
@@ -236,6 +236,7 @@ def _demands_met(tables: Tables, work: Work) -> bool:
 @kernel
 def _meet_lower_limits(tables: Tables, work: Work) -> bool:
     ok = True
+    work.roomy[:] = False
     if tables.min_parallelism > 0.0:
         ok = _raise_parallelism(tables, work)
     lower = tables.min_parallelism > 0.0
@@ -261,6 +262,8 @@ def place_row(tables: Tables, work: Work, row: np.ndarray, first: int) -> bool:
         ok = _settle_keeps(tables, work, row, attempt)
         _arrange(tables, work, attempt, first)
         _wishes(tables, work, row, attempt)
+        if tables.demand.shape[0] == 0 and (attempt == 0 or tables.min_parallelism == 0.0):
+            note_roomy(tables, work)
         ok = _place_all(tables, work, attempt) and ok
         ok = _meet_lower_limits(tables, work) and ok
         if ok:
