@@ -94,11 +94,11 @@ def count(every: int) -> None:
     for _, spec, batch in rows:
         evaluator = NativeEvaluator(spec)
         scratch = evaluator._take()
-        tables, work, space = views(evaluator._tables), views(scratch[0]), views(scratch[1])
-        build(tables, batch.factors[0], batch.residuals[0], batch.order[0], batch.split[0], work)
-        prepare(tables, work, space)
+        geometry, work, space = views(evaluator.geometry), views(scratch[0]), views(scratch[1])
+        build(geometry, batch.factors[0], batch.residuals[0], batch.order[0], batch.split[0], work)
+        prepare(geometry, work, space)
         profile.enable()
-        assert count_all(tables, work, space)
+        assert count_all(geometry, work, space)
         profile.disable()
     calls = {name: found[0] for (_, _, name), found in pstats.Stats(profile).stats.items()}
     names = {

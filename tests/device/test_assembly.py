@@ -56,7 +56,7 @@ def ptx_for(machine: str) -> str:
     evaluator = NativeEvaluator(spec_of(machine), accesses=True)
     space = LearnersMapspace(spec_of(machine))
     arguments, _ = launch(evaluator, space.decode(space.consecutive(1, 0, 2)))
-    return ptx_of(evaluation_kernel(scratch_type(evaluator.tables)), tuple(arguments))
+    return ptx_of(evaluation_kernel(scratch_type(evaluator.geometry)), tuple(arguments))
 
 
 def launch(evaluator: NativeEvaluator, batch: MappingBatch) -> tuple[list[Any], tuple[Outcome, np.ndarray]]:
@@ -68,7 +68,10 @@ def launch(evaluator: NativeEvaluator, batch: MappingBatch) -> tuple[list[Any], 
     ]
     results = [getattr(outcome, name) for name in FIGURES]
     levels = outcome.accesses.shape[1] if outcome.accesses is not None else 0
-    return [boxed(evaluator.tables), *columns, False, *results, levels, status], (outcome, status)
+    return [boxed(evaluator.geometry), boxed(evaluator.rates), *columns, False, *results, levels, status], (
+        outcome,
+        status,
+    )
 
 
 def mixed_batch(spec: Spec, rows: int) -> MappingBatch:
@@ -105,7 +108,7 @@ def test_the_deep_kernel_compiles_without_fused_arithmetic():
     spec = spec_of("three_level")
     evaluator, space = NativeEvaluator(spec, accesses=True), LearnersMapspace(spec)
     arguments, _ = launch(evaluator, space.decode(space.consecutive(5, 0, 2)))
-    boxes = np.zeros(4, deep_type(evaluator.tables))
+    boxes = np.zeros(4, deep_type(evaluator.geometry))
     ptx = ptx_of(deep_kernel(), (boxes, *arguments))
     check_unfused(ptx)
     assert ptx.count("mul.rn.f64") > 20
@@ -119,10 +122,10 @@ def test_compiled_draws_are_those_of_the_cpu():
     numbers = np.arange(100, 100 + rows)
     costs, counts, left = np.zeros(rows), np.zeros(2, np.int64), np.zeros(rows, np.int64)
     scratch = plain_record(workspace(space.tables))
-    boxes = [boxed(evaluator.tables), plain_record(space.tables)]
+    boxes = [boxed(evaluator.geometry), boxed(evaluator.rates), plain_record(space.tables)]
     given = [*boxes, 7, EDP, numbers, costs, counts, left]
     shape = (space.axes, *space.tables.base_factor.shape, *space.tables.keep.shape)
-    kernel = drawing_kernel(scratch_type(evaluator.tables), scratch.dtype, shape)
+    kernel = drawing_kernel(scratch_type(evaluator.geometry), scratch.dtype, shape)
     ptx = ptx_of(kernel, tuple(given))
     check_unfused(ptx)
     code, heap = Machine(ptx), Heap()
@@ -150,7 +153,7 @@ def test_the_compiler_would_fuse_if_it_were_allowed(monkeypatch):
     evaluator = NativeEvaluator(spec_of("eyeriss_like"), accesses=True)
     space = LearnersMapspace(spec_of("eyeriss_like"))
     arguments, _ = launch(evaluator, space.decode(space.consecutive(1, 0, 2)))
-    ptx = ptx_of(evaluation_kernel(scratch_type(evaluator.tables)), tuple(arguments))
+    ptx = ptx_of(evaluation_kernel(scratch_type(evaluator.geometry)), tuple(arguments))
     assert len(FUSED.findall(ptx)) > 20
 
 
@@ -159,4 +162,4 @@ def test_no_spilled_registers():
     if resources is None:
         pytest.skip("no ptxas that reads this PTX")
     assert resources.spilled == 0 and resources.registers <= 168
-    assert resources.stack >= scratch_type(NativeEvaluator(spec_of("eyeriss_like")).tables).itemsize
+    assert resources.stack >= scratch_type(NativeEvaluator(spec_of("eyeriss_like")).geometry).itemsize

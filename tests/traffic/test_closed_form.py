@@ -14,14 +14,14 @@ from test_walk import entries_of, run_walk
 
 from timeloop_marl.compiling import kernel
 from timeloop_marl.cost.evaluate import evaluate
-from timeloop_marl.cost.networks import evaluated_networks
 from timeloop_marl.cost.outcome import Failure
+from timeloop_marl.cost.rates import paid_for, rates_of
 from timeloop_marl.cost.survey import survey
-from timeloop_marl.cost.tables import compile_tables
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.specs.spec import ModelOptions
 from timeloop_marl.traffic.accesses import fill_accesses
-from timeloop_marl.traffic.layout import NO_LIMIT, Tables, Workspace, workspace
+from timeloop_marl.traffic.geometry import NO_LIMIT, Geometry, asking, geometry_of
+from timeloop_marl.traffic.layout import Workspace, workspace
 from timeloop_marl.traffic.nest import build_nest
 from timeloop_marl.traffic.walk_space import walk_space
 
@@ -30,7 +30,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 @kernel
 def run_closed_form(
-    tables: Tables,
+    geometry: Geometry,
     factors: object,
     residuals: object,
     order: object,
@@ -38,22 +38,22 @@ def run_closed_form(
     keep: object,
     work: Workspace,
 ) -> int:
-    failure = survey(tables, factors, residuals, order, split, keep, 0, work, False)
+    failure = survey(geometry, factors, residuals, order, split, keep, 0, work, False)
     if failure == 0:
-        build_nest(tables, factors[0], residuals[0], order[0], split[0], work)
-        fill_accesses(tables, work)
+        build_nest(geometry, factors[0], residuals[0], order[0], split[0], work)
+        fill_accesses(geometry, work)
     return failure
 
 
 def closed_form(spec, mapping, switches, *, coded=True, hops=True):
     """The workspace after the closed form; ``coded=False`` forces the explicit version everywhere."""
-    tables = compile_tables(spec, switches, evaluated_networks(spec))
-    tables.coded, tables.hops_needed = coded and tables.coded, hops
-    tables.capacity[:] = NO_LIMIT
-    work = workspace(tables)
+    geometry = asking(geometry_of(spec, switches), hops)
+    geometry.coded = coded and geometry.coded
+    geometry.capacity[:] = NO_LIMIT
+    work = workspace(geometry)
     batch = MappingBatch.of([mapping])
     failure = run_closed_form(
-        tables, batch.factors, batch.residuals, batch.order, batch.split, batch.keep, work
+        geometry, batch.factors, batch.residuals, batch.order, batch.split, batch.keep, work
     )
     return None if failure else work
 
@@ -161,14 +161,15 @@ def test_whole_evaluation_does_not_depend_on_the_version(seed):
     rng = np.random.default_rng(seed)
     spec = random_spec(rng, negative=True)
     mapping = random_mapping(rng, spec)
-    tables = compile_tables(spec, random_switches(rng, spec, no_coalesce=True), evaluated_networks(spec))
-    work, space = workspace(tables), walk_space(tables)
+    geometry = paid_for(geometry_of(spec, random_switches(rng, spec, no_coalesce=True)), spec)
+    rates = rates_of(spec)
+    work, space = workspace(geometry), walk_space(geometry)
     batch = MappingBatch.of([mapping])
     arrays = batch.factors, batch.residuals, batch.order, batch.split, batch.keep
     results = []
     for coded in (True, False):
-        tables.coded = coded
-        failure = evaluate(tables, *arrays, 0, work, space, False)
+        geometry.coded = coded
+        failure = evaluate(geometry, rates, *arrays, 0, work, space, False)
         results.append(
             (failure, work.counts.tolist(), work.level_energy.tolist(), work.network_energy.tolist())
         )

@@ -27,27 +27,28 @@ LOOK, FIGURES, ENERGY, SHARE = (plain(kernel) for kernel in (first_look, figures
 def compared(evaluator: NativeEvaluator, batch: MappingBatch) -> Counter[str]:
     """Run all valid mappings; how many were the same, irregular, and of which kind."""
     outcome, seen = evaluator(batch), Counter[str]()
-    tables, work = views(evaluator.tables), views(workspace(evaluator.tables))
+    geometry, rates = views(evaluator.geometry), views(evaluator.rates)
+    work = views(workspace(evaluator.geometry))
     work.width[:] = work.height[:] = 1  # of levels without a block, as ``lanes`` has them
-    blocks = [int(tables.tile_storage[t]) for t in np.flatnonzero(tables.tile_spatial)]
+    blocks = [int(geometry.tile_storage[t]) for t in np.flatnonzero(geometry.tile_spatial)]
     work.block_end[blocks] = 1
     arrays = batch.factors, batch.residuals, batch.order, batch.split, batch.keep
     for i in range(len(batch)):
-        if LOOK(tables, *arrays, i, work) != 0:
+        if LOOK(geometry, *arrays, i, work) != 0:
             continue
-        FIGURES(tables, batch.factors, batch.order, batch.split, batch.keep, i, work)
+        FIGURES(geometry, rates, batch.factors, batch.order, batch.split, batch.keep, i, work)
         if work.irregular[0]:
             seen["irregular"] += 1
             continue
         assert outcome.failure[i] == 0
         assert work.counts[CYCLES] == outcome.cycles[i]
-        assert ENERGY(tables, work) == outcome.energy_pj[i]
-        assert SHARE(tables, work) == outcome.utilization[i]
+        assert ENERGY(geometry, rates, work) == outcome.energy_pj[i]
+        assert SHARE(geometry, work) == outcome.utilization[i]
         seen["same"] += 1
         seen["several entries"] += bool((work.entries > 1).any())
         seen["links"] += bool(work.links.any())
         width, children = work.width[blocks], (work.width * work.height)[blocks]
-        columns = tables.fanout_x[blocks]
+        columns = geometry.fanout_x[blocks]
         seen["packed"] += bool(((width < columns) & (children > columns)).any())
     return seen
 
@@ -58,7 +59,7 @@ def test_same_figures_on_random_machines() -> None:
         spec = random_spec(generator, negative=True)
         switches = random_switches(generator, spec, no_coalesce=True)
         evaluator = NativeEvaluator(spec, switches=switches, vectors=False)
-        if fits(evaluator.tables):
+        if fits(evaluator.geometry, evaluator.rates):
             batch = MappingBatch.of([random_mapping(generator, spec) for _ in range(30)])
             seen += compared(evaluator, batch)
     print(seen)

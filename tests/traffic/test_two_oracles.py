@@ -7,26 +7,24 @@ import pytest
 from random_cases import random_mapping, random_spec, random_switches
 from test_walk import entries_of, run_walk
 
-from timeloop_marl.cost.networks import evaluated_networks
 from timeloop_marl.cost.outcome import Failure
 from timeloop_marl.cost.survey import survey
-from timeloop_marl.cost.tables import compile_tables
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.specs.spec import ModelOptions
 from timeloop_marl.traffic.accesses import fill_accesses
+from timeloop_marl.traffic.geometry import geometry_of
 from timeloop_marl.traffic.layout import workspace
 from timeloop_marl.traffic.nest import build_nest
 
 
 def run_closed_form(spec, mapping, switches):
-    tables = compile_tables(spec, switches, evaluated_networks(spec))
-    tables.hops_needed = True
-    work = workspace(tables)
+    geometry = geometry_of(spec, switches)
+    work = workspace(geometry)
     batch = MappingBatch.of([mapping])
     arrays = batch.factors, batch.residuals, batch.order, batch.split
-    assert survey(tables, *arrays, batch.keep, 0, work, False) == Failure.OK
-    build_nest(tables, *(array[0] for array in arrays), work)
-    fill_accesses(tables, work)
+    assert survey(geometry, *arrays, batch.keep, 0, work, False) == Failure.OK
+    build_nest(geometry, *(array[0] for array in arrays), work)
+    fill_accesses(geometry, work)
     assert work.status[0] == 0
     return work
 

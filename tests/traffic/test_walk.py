@@ -7,10 +7,9 @@ import pytest
 from random_cases import random_mapping, random_spec, random_switches
 from reference_walk import Walk
 
-from timeloop_marl.cost.networks import evaluated_networks
-from timeloop_marl.cost.tables import compile_tables
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.specs.spec import ModelOptions
+from timeloop_marl.traffic.geometry import geometry_of
 from timeloop_marl.traffic.layout import workspace
 from timeloop_marl.traffic.nest import build_nest
 from timeloop_marl.traffic.walk import prepare_walk, walk
@@ -20,13 +19,12 @@ from timeloop_marl.traffic.walk_visits import walk_visits
 
 def run_walk(spec, mapping, switches, kernel=walk):
     """The workspace that the compiled walk leaves."""
-    tables = compile_tables(spec, switches, evaluated_networks(spec))
-    tables.hops_needed = True
-    work, space = workspace(tables, 64), walk_space(tables)
+    geometry = geometry_of(spec, switches)
+    work, space = workspace(geometry, 64), walk_space(geometry)
     batch = MappingBatch.of([mapping])
-    build_nest(tables, batch.factors[0], batch.residuals[0], batch.order[0], batch.split[0], work)
-    prepare_walk(tables, work, space)
-    kernel(tables, work, space)
+    build_nest(geometry, batch.factors[0], batch.residuals[0], batch.order[0], batch.split[0], work)
+    prepare_walk(geometry, work, space)
+    kernel(geometry, work, space)
     assert work.status[0] == 0
     return work
 

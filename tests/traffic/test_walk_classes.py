@@ -10,11 +10,10 @@ from random_cases import random_mapping, random_spec, random_switches
 from test_walk import entries_of
 
 from timeloop_marl.compiling import plain
-from timeloop_marl.cost.networks import evaluated_networks
-from timeloop_marl.cost.tables import compile_tables
 from timeloop_marl.mapping import Mapping, MappingBatch, TilingLoops
 from timeloop_marl.specs.spec import ModelOptions
 from timeloop_marl.traffic import walk_space as space_module
+from timeloop_marl.traffic.geometry import asking, geometry_of
 from timeloop_marl.traffic.layout import workspace
 from timeloop_marl.traffic.nest import build_nest
 from timeloop_marl.traffic.walk import prepare_walk, walk, walk_classes
@@ -27,18 +26,17 @@ class Case:
 
     def __init__(self, spec, mapping, switches, hops=True):
         self.spec = spec
-        self.tables = compile_tables(spec, switches, evaluated_networks(spec))
-        self.tables.hops_needed = hops
-        self.work, self.space = workspace(self.tables, 64), walk_space(self.tables)
+        self.geometry = asking(geometry_of(spec, switches), hops)
+        self.work, self.space = workspace(self.geometry, 64), walk_space(self.geometry)
         batch = MappingBatch.of([mapping])
         build_nest(
-            self.tables, batch.factors[0], batch.residuals[0], batch.order[0], batch.split[0], self.work
+            self.geometry, batch.factors[0], batch.residuals[0], batch.order[0], batch.split[0], self.work
         )
-        prepare_walk(self.tables, self.work, self.space)
+        prepare_walk(self.geometry, self.work, self.space)
 
     def run(self, kernel):
         """What the kernel returns, and the figures that it leaves."""
-        answer = kernel(self.tables, self.work, self.space)
+        answer = kernel(self.geometry, self.work, self.space)
         assert self.work.status[0] == 0
         pairs = [
             (s, p)

@@ -6,38 +6,29 @@ from jaxtyping import Bool, Float64, Int8, Int64
 from numpy import ndarray
 
 from ..compiling import inlined, kernel
-from ..traffic.accesses import fill_accesses
-from ..traffic.bypass import bypass, distribute
-from ..traffic.collapse import (
-    COMPUTES,
-    CYCLES,
-    STEPS,
-    count_computes,
-    count_instances,
-    share_out,
-)
-from ..traffic.layout import Tables, Workspace
+from ..traffic.collapse import COMPUTES, CYCLES, count_instances
+from ..traffic.count import COUNTED, LONE_RESIDUAL, move_perfect, settle_words
+from ..traffic.geometry import Geometry
+from ..traffic.layout import Workspace
 from ..traffic.nest import build_nest
 from ..traffic.record import Box
 from ..traffic.walk import prepare_walk, walk
 from ..traffic.walk_space import WalkSpace
-from ..traffic.words import count_traffic
 from .capacity import check_storage
 from .energy import storage_energy
 from .latency import count_cycles
 from .network import network_energy
 from .outcome import Failure
+from .rates import Rates
 from .survey import IMPERFECT, survey
-
-NO_TILE_LEFT, LONE_RESIDUAL, COMPLEX_SIGNATURE, FEW_READS = 0, 1, 2, 3
-"""Values of ``Workspace.abort``: why the real program gives up."""
 
 OK, BYPASS, OTHER = int(Failure.OK), int(Failure.BYPASS), int(Failure.OTHER)
 
 
 @inlined
 def evaluate(
-    tables: Tables,
+    geometry: Geometry,
+    rates: Rates,
     factors: Int64[ndarray, "m T D"],
     residuals: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
@@ -50,33 +41,19 @@ def evaluate(
 ) -> int:
     """Failure class of row i of a batch; if it is valid all figures are in ``work``."""
     work.status[0] = 0
-    failure = survey(tables, factors, residuals, order, split, keep, i, work, precheck)
+    failure = survey(geometry, factors, residuals, order, split, keep, i, work, precheck)
     if failure == IMPERFECT:
-        return _evaluate_imperfect(tables, factors[i], residuals[i], order[i], split[i], work, space)
+        return _evaluate_imperfect(geometry, rates, factors[i], residuals[i], order[i], split[i], work, space)
     if failure != OK:
         return failure
-    return _evaluate_perfect(tables, factors[i], residuals[i], order[i], split[i], work)
-
-
-@kernel
-def _evaluate_perfect(
-    tables: Tables,
-    factors: Int64[ndarray, "T D"],
-    residuals: Int64[ndarray, "T D"],
-    order: Int8[ndarray, "T D"],
-    split: Int8[ndarray, "T"],
-    work: Workspace,
-) -> int:
-    """Failure class of a perfect mapping that fits."""
-    build_nest(tables, factors, residuals, order, split, work)
-    fill_accesses(tables, work)
-    work.counts[STEPS] = int(work.counters[1])
-    return _figures(tables, work, False)
+    move_perfect(geometry, factors[i], residuals[i], order[i], split[i], work)
+    return _figures(geometry, rates, work, False)
 
 
 @kernel
 def _evaluate_imperfect(
-    tables: Tables,
+    geometry: Geometry,
+    rates: Rates,
     factors: Int64[ndarray, "T D"],
     residuals: Int64[ndarray, "T D"],
     order: Int8[ndarray, "T D"],
@@ -85,15 +62,15 @@ def _evaluate_imperfect(
     space: WalkSpace,
 ) -> int:
     """Failure class of a mapping with residuals."""
-    build_nest(tables, factors, residuals, order, split, work)
-    if not count_instances(tables, work):
+    build_nest(geometry, factors, residuals, order, split, work)
+    if not count_instances(geometry, work):
         return _abort(work, LONE_RESIDUAL)
-    prepare_walk(tables, work, space)
-    failure = _check(tables, work)
+    prepare_walk(geometry, work, space)
+    failure = _check(geometry, work)
     if failure != OK:
         return failure
-    walk(tables, work, space)
-    return _figures(tables, work, True)
+    walk(geometry, work, space)
+    return _figures(geometry, rates, work, True)
 
 
 @kernel
@@ -103,10 +80,10 @@ def _abort(work: Workspace, reason: int) -> int:
 
 
 @kernel
-def _check(tables: Tables, work: Workspace) -> int:
+def _check(geometry: Geometry, work: Workspace) -> int:
     """Failure class of the first storage level that does not fit, inside-out."""
-    for s in range(tables.levels):
-        failure = check_storage(tables, work, s)
+    for s in range(geometry.levels):
+        failure = check_storage(geometry, work, s)
         if failure != OK:
             work.failed_level[0] = s + 1
             return failure
@@ -114,52 +91,49 @@ def _check(tables: Tables, work: Workspace) -> int:
 
 
 @kernel
-def _figures(tables: Tables, work: Workspace, imperfect: bool) -> int:
+def _figures(geometry: Geometry, rates: Rates, work: Workspace, imperfect: bool) -> int:
     """Sections 7 to 14, once the entries are there."""
-    count_computes(work, imperfect)
-    share_out(tables, work)
-    if not distribute(tables, work):
-        return _abort(work, COMPLEX_SIGNATURE)
-    bypass(tables, work)
-    if not count_traffic(tables, work):
-        return _abort(work, FEW_READS)
-    cycles = count_cycles(tables, work)
-    for s in range(tables.levels):
-        storage_energy(tables, work, s, cycles)
-    for n in range(tables.networks):
-        network_energy(tables, work, n)
+    status = settle_words(geometry, work, imperfect)
+    if status != COUNTED:
+        return _abort(work, status)
+    cycles = count_cycles(geometry, rates, work)
+    for s in range(geometry.levels):
+        storage_energy(geometry, rates, work, s, cycles)
+    for n in range(rates.networks):
+        network_energy(geometry, rates, work, n)
     return OK
 
 
 @kernel
-def total_energy(tables: Tables, work: Workspace) -> float:
+def total_energy(geometry: Geometry, rates: Rates, work: Workspace) -> float:
     """PJ of compute, then levels inside-out, then networks in alphabetical order, summed in that order."""
-    energy = float(work.counts[COMPUTES]) * tables.compute_energy
-    for s in range(tables.levels):
+    energy = float(work.counts[COMPUTES]) * rates.compute_energy
+    for s in range(geometry.levels):
         energy += work.level_energy[s]
-    for n in range(tables.networks):
+    for n in range(rates.networks):
         energy += work.network_energy[n]
     return energy
 
 
 @kernel
-def utilization(tables: Tables, work: Workspace) -> float:
+def utilization(geometry: Geometry, work: Workspace) -> float:
     """Share of compute instances and cycles that do work."""
-    return float(work.counts[COMPUTES]) / float(tables.compute[0]) / float(work.counts[CYCLES])
+    return float(work.counts[COMPUTES]) / float(geometry.compute[0]) / float(work.counts[CYCLES])
 
 
 @kernel
-def level_accesses(tables: Tables, work: Workspace, s: int) -> int:
+def level_accesses(geometry: Geometry, work: Workspace, s: int) -> int:
     """Scalar accesses of level s, all instances (section 15)."""
     total = 0
-    for p in range(tables.spaces):
+    for p in range(geometry.spaces):
         total += work.rep[s] * (work.reads[s, p] + work.updates[s, p] + work.fills[s, p])
     return total
 
 
 @kernel
 def evaluate_batch(
-    table_box: Box[Tables],
+    geometry_box: Box[Geometry],
+    rates_box: Box[Rates],
     factors: Int64[ndarray, "m T D"],
     residuals: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
@@ -180,10 +154,10 @@ def evaluate_batch(
 
     The outputs must be zero. ``accesses`` has no columns, or one for each storage level.
     """
-    tables, work, space = table_box[0], work_box[0], space_box[0]
+    geometry, rates, work, space = geometry_box[0], rates_box[0], work_box[0], space_box[0]
     rows = factors.shape[0]
     for i in range(first, rows):
-        result = evaluate(tables, factors, residuals, order, split, keep, i, work, space, precheck)
+        result = evaluate(geometry, rates, factors, residuals, order, split, keep, i, work, space, precheck)
         if work.status[0] != 0:
             return i
         failure[i] = result
@@ -192,8 +166,8 @@ def evaluate_batch(
             level[i] = work.failed_level[0]
             continue
         cycles[i] = work.counts[CYCLES]
-        energy[i] = total_energy(tables, work)
-        share[i] = utilization(tables, work)
+        energy[i] = total_energy(geometry, rates, work)
+        share[i] = utilization(geometry, work)
         for s in range(accesses.shape[1]):
-            accesses[i, s] = level_accesses(tables, work, s)
+            accesses[i, s] = level_accesses(geometry, work, s)
     return rows

@@ -10,13 +10,15 @@ import numpy as np
 from numpy import ndarray
 
 from ..traffic.collapse import CYCLES
-from ..traffic.layout import Tables, Workspace
+from ..traffic.geometry import Geometry
+from ..traffic.layout import Workspace
 from ..traffic.packed import hop_table, shape_key
 from ..vectors.emit import BOOL, FLOAT, INT, Emitter, Value, Vec
 from ..vectors.interpret import Interpreter, Lanes, NotStraightError
 from ..vectors.memory import RUN, WIDTH, Memory, starts
 from .evaluate import total_energy, utilization
 from .networks import REDUCTION_TREE
+from .rates import Rates
 from .regular import figures, first_look
 
 CHUNK = 512
@@ -44,15 +46,19 @@ class Rows:
     """The row of each lane."""
 
 
-def plain_tables(tables: Tables) -> SimpleNamespace:
-    """The parts of the tables that are in use, as ordinary arrays."""
+def plain_records(geometry: Geometry, rates: Rates) -> tuple[SimpleNamespace, SimpleNamespace]:
+    """The parts of the records that are in use, as ordinary arrays."""
     used = {
-        "D": int(tables.dims), "P": int(tables.spaces), "S": int(tables.levels), "T": int(tables.tiles),
-        "N": int(tables.networks), "R": int(tables.rank_start[int(tables.spaces)]),
+        "D": int(geometry.dims), "P": int(geometry.spaces), "S": int(geometry.levels), "T": int(geometry.tiles),
+        "N": int(rates.networks), "R": int(geometry.rank_start[int(geometry.spaces)]),
     }  # fmt: skip
+    return _plain(Geometry, geometry, used), _plain(Rates, rates, used)
+
+
+def _plain(kind: type, record: Geometry | Rates, used: dict[str, int]) -> SimpleNamespace:
     result = SimpleNamespace()
-    for name, annotation in Tables.__annotations__.items():
-        value = getattr(tables, name)
+    for name, annotation in kind.__annotations__.items():
+        value = getattr(record, name)
         if isinstance(value, ndarray):
             axes = annotation.replace('"', "'").split("'")[1].split()
             value = np.array(value[tuple(slice(_size(axis, used, n)) for axis, n in zip(axes, value.shape))])
@@ -105,8 +111,8 @@ def _arguments() -> list[str]:
 class Maker:
     """Makes the text of both functions."""
 
-    def __init__(self, tables: Tables) -> None:
-        self.tables = plain_tables(tables)
+    def __init__(self, geometry: Geometry, rates: Rates) -> None:
+        self.geometry, self.rates = plain_records(geometry, rates)
 
     def text(self) -> str:
         """The whole module."""
@@ -120,7 +126,7 @@ class Maker:
     def _begin(self, emit: Emitter, listed: bool) -> tuple[_Interpreter, dict[str, Any]]:
         """Loads of all inputs of the lanes' rows."""
         self.emit, self.memory = emit, Memory(emit, listed)
-        t = self.tables
+        t = self.geometry
         inputs = {
             "factors": _batch((t.tiles, t.dims), self._factors()),
             "order": _batch((t.tiles, t.dims), self.memory.bytes("order", t.tiles * t.dims)),
@@ -150,14 +156,14 @@ class Maker:
 
     def _factors(self) -> list[Value]:
         """Loop bounds; those of a dim of one step are 1, or else the mapping is left out (``_is_imperfect``)."""
-        words = self.memory.words("factors", self.tables.tiles * self.tables.dims)
-        unit = [self.tables.bounds[at % self.tables.dims] == 1 for at in range(len(words))]
+        words = self.memory.words("factors", self.geometry.tiles * self.geometry.dims)
+        unit = [self.geometry.bounds[at % self.geometry.dims] == 1 for at in range(len(words))]
         self.unit_factors = [word for word, is_one in zip(words, unit) if is_one]
         return [1 if is_one else word for word, is_one in zip(words, unit)]
 
     def _is_imperfect(self, *_: Any) -> Value:
         """Whether any residual differs: row by row, then the lanes."""
-        emit, size = self.emit, self.tables.tiles * self.tables.dims
+        emit, size = self.emit, self.geometry.tiles * self.geometry.dims
         differences: list[Value] = []
         if size < WIDTH:
             pairs = zip(self.memory.words("factors", size), self.memory.words("residuals", size))
@@ -209,7 +215,7 @@ class Maker:
     def _look(self, emit: Emitter) -> str:
         run, given = self._begin(emit, False)
         result = run.run(
-            first_look, self.tables, given["factors"], None, given["order"], given["split"],
+            first_look, self.geometry, given["factors"], None, given["order"], given["split"],
             given["keep"], Rows(), self.work,
         )  # fmt: skip
         self._store_bytes("failure", result)
@@ -220,7 +226,8 @@ class Maker:
         run, given = self._begin(emit, True)
         run.run(
             figures,
-            self.tables,
+            self.geometry,
+            self.rates,
             given["factors"],
             given["order"],
             given["split"],
@@ -229,8 +236,8 @@ class Maker:
             self.work,
         )
         cycles = self.work.counts.cells[CYCLES,]
-        energy = run.run(total_energy, self.tables, self.work)
-        share = run.run(utilization, self.tables, self.work)
+        energy = run.run(total_energy, self.geometry, self.rates, self.work)
+        share = run.run(utilization, self.geometry, self.work)
         self.memory.scatter("cycles", INT, cycles)
         self.memory.scatter("energy", FLOAT, energy)
         self.memory.scatter("share", FLOAT, share)
@@ -269,14 +276,14 @@ class Maker:
         return self.emit.arithmetic("//", product, work.block_tile.cells[c + 1, p])
 
     def _packed_hops(
-        self, tables: Any, factors: Batch, order: Batch, i: Rows, _: Any, t: int, p: int
+        self, geometry: Any, factors: Batch, order: Batch, i: Rows, _: Any, t: int, p: int
     ) -> Value:
         """A look-up by shape instead of a walk over the children."""
-        emit, s = self.emit, tables.tile_storage[t].item()
-        table = hop_table(tables.fanout_x[s].item(), tables.fanout_y[s].item())
+        emit, s = self.emit, geometry.tile_storage[t].item()
+        table = hop_table(geometry.fanout_x[s].item(), geometry.fanout_y[s].item())
         if table is None:
             raise NotStraightError("hops of packed blocks")
-        key = self.run.run(shape_key, tables, factors, order, i, t, p)
+        key = self.run.run(shape_key, geometry, factors, order, i, t, p)
         bucket = emit.bit_and(key, len(table.moved) - 1)
         start = emit.shifted("lshr", emit.arithmetic("*", key, signed(table.factor)), table.shift)
         slot = emit.xor(start, emit.lookup(table.moved, INT, bucket))
@@ -288,19 +295,19 @@ def signed(word: int) -> int:
     return word - 2**64 if word >= 2**63 else word
 
 
-def module_text(tables: Tables) -> str:
-    """LLVM text of ``run`` for these tables.
+def module_text(geometry: Geometry, rates: Rates) -> str:
+    """LLVM text of ``run`` for these records.
 
     Raises:
         NotStraightError: a kernel cannot be run over vectors for them.
     """
-    return Maker(tables).text()
+    return Maker(geometry, rates).text()
 
 
-def fits(tables: Tables) -> bool:
+def fits(geometry: Geometry, rates: Rates) -> bool:
     """Whether ``regular`` covers the rules, and counts stay so small that doubles hold them."""
-    t = plain_tables(tables)
-    if t.rules_2022 or t.explicit_blocks or not t.coded or any(t.net_kind == REDUCTION_TREE):
+    t, priced = plain_records(geometry, rates)
+    if t.rules_2022 or t.explicit_blocks or not t.coded or any(priced.net_kind == REDUCTION_TREE):
         return False
     if t.hops_needed and max([int(t.compute[2]), *t.mesh_y]) > MOST_ROWS:
         return False

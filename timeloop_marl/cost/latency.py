@@ -6,30 +6,32 @@ import numpy as np
 
 from ..compiling import kernel
 from ..traffic.collapse import CYCLES, STEPS
-from ..traffic.layout import Tables, Workspace
+from ..traffic.geometry import Geometry
+from ..traffic.layout import Workspace
+from .rates import Rates
 from .unsigned import from_unsigned
 
 
 @kernel
-def count_cycles(tables: Tables, work: Workspace) -> int:
+def count_cycles(geometry: Geometry, rates: Rates, work: Workspace) -> int:
     """Fill cycles, throttling and demands of all levels; returns the cycles without network latencies."""
     slowest = work.counts[STEPS]
-    for s in range(tables.levels):
-        slowest = max(slowest, level_cycles(tables, work, s))
-    work.counts[CYCLES] = slowest + tables.latency
+    for s in range(geometry.levels):
+        slowest = max(slowest, level_cycles(geometry, rates, work, s))
+    work.counts[CYCLES] = slowest + rates.latency
     return slowest
 
 
 @kernel
-def level_cycles(tables: Tables, work: Workspace, s: int) -> int:
+def level_cycles(geometry: Geometry, rates: Rates, work: Workspace, s: int) -> int:
     """Cycles that level s needs."""
     steps = float(work.counts[STEPS])
     whole = work.rep[s] == work.spread_x[s] * work.spread_y[s]  # always, for perfect mappings
     spread = float(work.spread_x[s]) * work.spread_y[s] / work.rep[s]
     read = 0.0
     write = 0.0
-    for p in range(tables.spaces):
-        scale = tables.bandwidth_scale[s, p]
+    for p in range(geometry.spaces):
+        scale = rates.bandwidth_scale[s, p]
         reads = float(work.reads[s, p])
         writes = from_unsigned(work.fills[s, p] + work.updates[s, p])
         if not whole:
@@ -40,12 +42,12 @@ def level_cycles(tables: Tables, work: Workspace, s: int) -> int:
         read += work.demand_read[s, p]
         write += work.demand_write[s, p]
     slow = 1.0
-    if tables.read_bandwidth[s] < read:
-        slow = min(slow, tables.read_bandwidth[s] / read)
-    if tables.write_bandwidth[s] < write:
-        slow = min(slow, tables.write_bandwidth[s] / write)
-    if tables.shared_bandwidth[s] < write + read:
-        slow = min(slow, tables.shared_bandwidth[s] / (write + read))
+    if rates.read_bandwidth[s] < read:
+        slow = min(slow, rates.read_bandwidth[s] / read)
+    if rates.write_bandwidth[s] < write:
+        slow = min(slow, rates.write_bandwidth[s] / write)
+    if rates.shared_bandwidth[s] < write + read:
+        slow = min(slow, rates.shared_bandwidth[s] / (write + read))
     work.throttle[s] = slow
     work.cycles[s] = _throttled(steps, slow)
     return work.cycles[s]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..compiling import plain
 from ..specs.spec import Spec
 from ..traffic.collapse import SPREAD_X, SPREAD_Y
-from ..traffic.layout import NO_LIMIT, Tables, Workspace
+from ..traffic.geometry import NO_LIMIT, Geometry
+from ..traffic.layout import Workspace
 from .capacity import tile_words
 from .outcome import Failure, Rejection
 
@@ -22,7 +23,7 @@ ABORTS = (
 _tile_words = plain(tile_words)
 
 
-def rejection(spec: Spec, tables: Tables, work: Workspace, failure: Failure) -> Rejection:
+def rejection(spec: Spec, geometry: Geometry, work: Workspace, failure: Failure) -> Rejection:
     """The reason of the failure found last."""
     level = int(work.failed_level[0])
     architecture = spec.architecture
@@ -32,15 +33,15 @@ def rejection(spec: Spec, tables: Tables, work: Workspace, failure: Failure) -> 
     elif failure is Failure.OTHER:
         message = ABORTS[int(work.abort[0])]
     elif level == 0:
-        message = _compute_reason(tables, work)
+        message = _compute_reason(geometry, work)
     else:
-        message = _tile_reason(tables, work, level - 1) + _fanout_reason(tables, work, level - 1)
+        message = _tile_reason(geometry, work, level - 1) + _fanout_reason(geometry, work, level - 1)
     return Rejection(failure, level, name, message)
 
 
-def _compute_reason(tables: Tables, work: Workspace) -> str:
+def _compute_reason(geometry: Geometry, work: Workspace) -> str:
     across, down = int(work.counts[SPREAD_X]), int(work.counts[SPREAD_Y])
-    instances, mesh_x, mesh_y = (int(x) for x in tables.compute)
+    instances, mesh_x, mesh_y = (int(x) for x in geometry.compute)
     for what, needed, available in (
         ("instances", across * down, instances),
         ("X expansion", across, mesh_x),
@@ -51,11 +52,11 @@ def _compute_reason(tables: Tables, work: Workspace) -> str:
     return ""
 
 
-def _tile_reason(tables: Tables, work: Workspace, s: int) -> str:
+def _tile_reason(geometry: Geometry, work: Workspace, s: int) -> str:
     words, capacity, least = (
-        int(_tile_words(tables, work, s)),
-        int(tables.capacity[s]),
-        float(tables.least[s]),
+        int(_tile_words(geometry, work, s)),
+        int(geometry.capacity[s]),
+        float(geometry.least[s]),
     )
     if capacity == NO_LIMIT:
         return ""
@@ -66,11 +67,11 @@ def _tile_reason(tables: Tables, work: Workspace, s: int) -> str:
     return ""
 
 
-def _fanout_reason(tables: Tables, work: Workspace, s: int) -> str:
+def _fanout_reason(geometry: Geometry, work: Workspace, s: int) -> str:
     for what, needed, available in (
-        ("instances", work.rep[s], tables.instances[s]),
-        ("X expansion", work.spread_x[s], tables.mesh_x[s]),
-        ("Y expansion", work.spread_y[s], tables.mesh_y[s]),
+        ("instances", work.rep[s], geometry.instances[s]),
+        ("X expansion", work.spread_x[s], geometry.mesh_x[s]),
+        ("Y expansion", work.spread_y[s], geometry.mesh_y[s]),
     ):
         if needed > available:
             return f"mapped {what} {int(needed)} exceeds available hardware instances {int(available)}"

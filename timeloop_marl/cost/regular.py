@@ -12,24 +12,27 @@ from numpy import ndarray
 from ..compiling import kernel
 from ..traffic.bypass import bypass
 from ..traffic.collapse import count_computes, mark_present, share_out
-from ..traffic.layout import Tables, Workspace
+from ..traffic.geometry import Geometry
+from ..traffic.layout import Workspace
 from ..traffic.regular_block import fill_regular_block
 from ..traffic.regular_links import list_neighbours
 from ..traffic.regular_loops import fetch_regular, list_steps, measure_boxes, weigh_loops
+from ..traffic.tiles import grow, is_imperfect, measure_spread, spread_levels
 from ..traffic.words import count_traffic
 from .capacity import check_compute, check_storage
 from .energy import storage_energy
 from .latency import count_cycles
 from .network import network_energy
 from .outcome import Failure
-from .survey import IMPERFECT, grow, is_imperfect, measure_held, measure_spread, spread_levels
+from .rates import Rates
+from .survey import IMPERFECT, measure_held
 
 OK = int(Failure.OK)
 
 
 @kernel
 def first_look(
-    tables: Tables,
+    geometry: Geometry,
     factors: Int64[ndarray, "m T D"],
     residuals: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
@@ -40,24 +43,24 @@ def first_look(
 ) -> int:
     """Failure class of row i, or ``IMPERFECT``: the checks of ``survey``, all of them."""
     work.failed_level[0] = 0
-    presence = mark_present(tables, keep[i], work)
-    measure_spread(tables, factors, order, split, i, work)
-    spread_levels(tables, work)
+    presence = mark_present(geometry, keep[i], work)
+    measure_spread(geometry, factors, order, split, i, work)
+    spread_levels(geometry, work)
     failure, level = OK, -1
-    for d in range(tables.dims):
+    for d in range(geometry.dims):
         work.reach[d] = 1
-    for t in range(tables.tiles):
-        grow(tables, factors, i, t, work)
-        if tables.tile_spatial[t]:
+    for t in range(geometry.tiles):
+        grow(geometry, factors, i, t, work)
+        if geometry.tile_spatial[t]:
             continue
-        s = tables.tile_storage[t]
-        measure_held(tables, work, s)
-        found = check_storage(tables, work, s)
+        s = geometry.tile_storage[t]
+        measure_held(geometry, work, s)
+        found = check_storage(geometry, work, s)
         level = s + 1 if failure == OK and found != OK else level
         failure = found if failure == OK else failure
-    if is_imperfect(tables, factors, residuals, i):
+    if is_imperfect(geometry, factors, residuals, i):
         failure, level = IMPERFECT, -1
-    found = check_compute(tables, work)
+    found = check_compute(geometry, work)
     if found != OK:
         failure, level = found, 0
     if presence != OK:
@@ -68,7 +71,7 @@ def first_look(
 
 @kernel
 def _fill_level(
-    tables: Tables,
+    geometry: Geometry,
     factors: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
     split: Int8[ndarray, "m T"],
@@ -79,13 +82,13 @@ def _fill_level(
 ) -> None:
     """Entries of level s; t is its spatial tiling level, -1 if there is none."""
     if t >= 0:
-        list_neighbours(tables, factors, order, split, i, work, t)
-    for p in range(tables.spaces):
-        links = t >= 0 and tables.link_transfers and not tables.no_link_transfer[s, p]
+        list_neighbours(geometry, factors, order, split, i, work, t)
+    for p in range(geometry.spaces):
+        links = t >= 0 and geometry.link_transfers and not geometry.no_link_transfer[s, p]
         if t >= 0:
-            fill_regular_block(tables, factors, order, split, i, work, t, p, links)
+            fill_regular_block(geometry, factors, order, split, i, work, t, p, links)
         else:
-            words = fetch_regular(tables, factors, order, i, work, s, p, False, False)
+            words = fetch_regular(geometry, factors, order, i, work, s, p, False, False)
             work.entries[s, p] = 1
             work.links[s, p] = 0.0
             work.unicast[s, p, 0] = 0.0
@@ -97,7 +100,8 @@ def _fill_level(
 
 @kernel
 def figures(
-    tables: Tables,
+    geometry: Geometry,
+    rates: Rates,
     factors: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
     split: Int8[ndarray, "m T"],
@@ -107,26 +111,26 @@ def figures(
 ) -> None:
     """All figures of a mapping that passed ``first_look``; nothing if it is irregular."""
     work.irregular[0] = False
-    mark_present(tables, keep[i], work)
-    measure_spread(tables, factors, order, split, i, work)
-    spread_levels(tables, work)
-    measure_boxes(tables, factors, i, work)
-    list_steps(tables, factors, order, i, work)
+    mark_present(geometry, keep[i], work)
+    measure_spread(geometry, factors, order, split, i, work)
+    spread_levels(geometry, work)
+    measure_boxes(geometry, factors, i, work)
+    list_steps(geometry, factors, order, i, work)
     work.counters[0] = 1.0
-    work.counters[1] = float(weigh_loops(tables, factors, order, i, work))
-    for s in range(tables.levels):
+    work.counters[1] = float(weigh_loops(geometry, factors, order, i, work))
+    for s in range(geometry.levels):
         block = -1
-        for t in range(tables.tiles):
-            if tables.tile_spatial[t] and tables.tile_storage[t] == s:
+        for t in range(geometry.tiles):
+            if geometry.tile_spatial[t] and geometry.tile_storage[t] == s:
                 block = t
-        _fill_level(tables, factors, order, split, i, work, s, block)
+        _fill_level(geometry, factors, order, split, i, work, s, block)
     count_computes(work, False)
-    share_out(tables, work)
-    bypass(tables, work)
-    if not count_traffic(tables, work):
+    share_out(geometry, work)
+    bypass(geometry, work)
+    if not count_traffic(geometry, work):
         work.irregular[0] = True
-    cycles = count_cycles(tables, work)
-    for s in range(tables.levels):
-        storage_energy(tables, work, s, cycles)
-    for n in range(tables.networks):
-        network_energy(tables, work, n)
+    cycles = count_cycles(geometry, rates, work)
+    for s in range(geometry.levels):
+        storage_energy(geometry, rates, work, s, cycles)
+    for n in range(rates.networks):
+        network_energy(geometry, rates, work, n)

@@ -9,7 +9,8 @@ import numpy as np
 from ..compiling import plain
 from ..specs.spec import Spec
 from ..traffic.collapse import COMPUTE_INSTANCES, COMPUTES, CYCLES, SPREAD_X, SPREAD_Y, STEPS
-from ..traffic.layout import Tables, Workspace
+from ..traffic.geometry import Geometry
+from ..traffic.layout import Workspace
 from .energy import address_generations, leaking_instances, used_clusters
 from .evaluate import level_accesses, total_energy, utilization
 from .network import (
@@ -32,6 +33,7 @@ from .outcome import (
     Statistics,
     TensorStatistics,
 )
+from .rates import Rates
 from .unsigned import from_unsigned
 
 # The kernels' own formulas as plain Python: one mapping is not worth compiling entry points for.
@@ -58,19 +60,20 @@ class Evaluated:
 
     spec: Spec
     networks: tuple[Network, ...]
-    tables: Tables
+    geometry: Geometry
+    rates: Rates
     work: Workspace
 
 
 def collect(evaluated: Evaluated) -> Statistics:
     """All figures of the mapping that was evaluated last."""
-    spec, tables, work = evaluated.spec, evaluated.tables, evaluated.work
+    spec, geometry, rates, work = evaluated.spec, evaluated.geometry, evaluated.rates, evaluated.work
     computes = int(work.counts[COMPUTES])
-    outputs = _required(evaluated, only_outputs=True) if tables.first_read_elision else 0
+    outputs = _required(evaluated, only_outputs=True) if geometry.first_read_elision else 0
     return Statistics(
         cycles=int(work.counts[CYCLES]),
-        energy_pj=float(_total_energy(tables, work)),
-        utilization=float(_utilization(tables, work)),
+        energy_pj=float(_total_energy(geometry, rates, work)),
+        utilization=float(_utilization(geometry, work)),
         computes=computes,
         operations=2 * computes - outputs,
         reduction_operations=computes - outputs,
@@ -97,15 +100,15 @@ def _compute(evaluated: Evaluated) -> ComputeStatistics:
         utilized_instances=int(counts[SPREAD_X] * counts[SPREAD_Y]),
         average_instances=float(counts[COMPUTE_INSTANCES]),
         cycles=int(counts[STEPS]),
-        energy=float(counts[COMPUTES]) * evaluated.tables.compute_energy,
+        energy=float(counts[COMPUTES]) * evaluated.rates.compute_energy,
         area=energies.compute_area * evaluated.spec.architecture.compute.instances,
     )
 
 
 def _level(evaluated: Evaluated, s: int) -> LevelStatistics:
-    tables, work = evaluated.tables, evaluated.work
-    leaks = float(_leaking_instances(tables, work, s))
-    share = float(tables.instances[s]) / float(tables.instances[tables.gate[s]])
+    geometry, rates, work = evaluated.geometry, evaluated.rates, evaluated.work
+    leaks = float(_leaking_instances(geometry, rates, work, s))
+    share = float(geometry.instances[s]) / float(geometry.instances[rates.gate[s]])
     return LevelStatistics(
         name=evaluated.spec.architecture.storage[s].name,
         cycles=int(work.cycles[s]),
@@ -115,16 +118,16 @@ def _level(evaluated: Evaluated, s: int) -> LevelStatistics:
         leakage_instances=leaks,
         sharing_power_gating=share,
         non_power_gated_utilization=float(max(1, work.rep[s])) / leaks if share > 1 else 1.0,
-        accesses=int(_level_accesses(tables, work, s)),
-        tensors=tuple(_tensor(evaluated, s, p) for p in range(tables.spaces)),
+        accesses=int(_level_accesses(geometry, work, s)),
+        tensors=tuple(_tensor(evaluated, s, p) for p in range(geometry.spaces)),
     )
 
 
 def _tensor(evaluated: Evaluated, s: int, p: int) -> TensorStatistics:
-    tables, work = evaluated.tables, evaluated.work
-    instances, clusters = int(work.rep[s]), int(_used_clusters(tables, work, s))
-    addresses = int(_address_generations(tables, work, s, p))
-    address_energy = addresses % 2**64 * float(tables.address_energy[s])
+    geometry, rates, work = evaluated.geometry, evaluated.rates, evaluated.work
+    instances, clusters = int(work.rep[s]), int(_used_clusters(geometry, rates, work, s))
+    addresses = int(_address_generations(geometry, work, s, p))
+    address_energy = addresses % 2**64 * float(rates.address_energy[s])
     throttle = float(work.throttle[s])
     return TensorStatistics(
         kept=bool(work.keep[s, p]),
@@ -136,7 +139,7 @@ def _tensor(evaluated: Evaluated, s: int, p: int) -> TensorStatistics:
         reads=int(work.reads[s, p]),
         fills=int(work.fills[s, p]) % 2**64,  # unsigned in the real program
         updates=int(work.updates[s, p]),
-        temporal_reductions=int(work.reads[s, p]) if tables.read_write[p] else 0,
+        temporal_reductions=int(work.reads[s, p]) if geometry.read_write[p] else 0,
         address_generations=addresses % 2**64,
         energy=float(work.access_energy[s, p]),
         energy_total=float(work.access_energy[s, p]) * instances,
@@ -144,7 +147,7 @@ def _tensor(evaluated: Evaluated, s: int, p: int) -> TensorStatistics:
         address_energy_total=address_energy * clusters,
         read_bandwidth=float(work.demand_read[s, p]) * throttle,
         write_bandwidth=float(work.demand_write[s, p]) * throttle,
-        bandwidth_scale=float(tables.bandwidth_scale[s, p]),
+        bandwidth_scale=float(rates.bandwidth_scale[s, p]),
         shared_bandwidth=(float(work.demand_read[s, p]) + float(work.demand_write[s, p])) * throttle,
     )
 
@@ -156,21 +159,21 @@ def _network(evaluated: Evaluated, n: int) -> NetworkStatistics:
         kind=KIND_NAMES[described.kind],
         outer_level=described.outer,
         energy=float(evaluated.work.network_energy[n]),
-        tensors=tuple(_network_tensor(evaluated, n, p) for p in range(evaluated.tables.spaces)),
+        tensors=tuple(_network_tensor(evaluated, n, p) for p in range(evaluated.geometry.spaces)),
     )
 
 
 def _network_tensor(evaluated: Evaluated, n: int, p: int) -> NetworkTensorStatistics:
-    tables, work = evaluated.tables, evaluated.work
+    geometry, rates, work = evaluated.geometry, evaluated.rates, evaluated.work
     outer, kind = evaluated.networks[n].outer, evaluated.networks[n].kind
     ordinary = int(work.entries[outer, p])
     entries = tuple(_entry(evaluated, n, p, e) for e in range(_entry_count(work, outer, p)))
     carried = sum(entry.accesses for entry in entries)
     instances = int(work.rep[outer])
-    own = float(_tensor_energy(tables, work, n, p))
-    links = float(_link_energy(tables, work, n, p))
-    reductions = int(_spatial_reductions(tables, work, n, p))
-    wire = float(_wire_hops(tables, work, n, p)) if kind == LEGACY else 0.0
+    own = float(_tensor_energy(geometry, rates, work, n, p))
+    links = float(_link_energy(rates, work, n, p))
+    reductions = int(_spatial_reductions(geometry, rates, work, n, p))
+    wire = float(_wire_hops(geometry, rates, work, n, p)) if kind == LEGACY else 0.0
     return NetworkTensorStatistics(
         fanout=int(work.fanout[outer, p]),
         multicast=max((entry.multicast for entry in entries[:ordinary]), default=0),
@@ -181,21 +184,22 @@ def _network_tensor(evaluated: Evaluated, n: int, p: int) -> NetworkTensorStatis
         link_transfers=int(work.links[outer, p]) if kind == LEGACY else 0,
         spatial_reductions=reductions % 2**64,
         hops=wire / carried if carried > 0 else 0.0,
-        energy_per_hop=float(tables.net_hop[n]) if entries else 0.0,
+        energy_per_hop=float(rates.net_hop[n]) if entries else 0.0,
         energy=own,
         energy_total=own * instances,
         link_energy=links,
         link_energy_total=links * instances,
         spatial_reduction_energy=(
-            _from_unsigned(reductions) * float(tables.net_adder[n]) if kind == REDUCTION_TREE else 0.0
+            _from_unsigned(reductions) * float(rates.net_adder[n]) if kind == REDUCTION_TREE else 0.0
         ),
     )
 
 
 def _entry(evaluated: Evaluated, n: int, p: int, e: int) -> SignatureEntry:
-    tables, work, outer = evaluated.tables, evaluated.work, evaluated.networks[n].outer
+    geometry, rates, work = evaluated.geometry, evaluated.rates, evaluated.work
+    outer = evaluated.networks[n].outer
     ordinary = e < int(work.entries[outer, p])
-    accesses = float(_ingress(tables, work, n, p, e))
+    accesses = float(_ingress(geometry, rates, work, n, p, e))
     hops = float(_entry_hops(work, outer, p, e))
     return SignatureEntry(
         multicast=int(_entry_multicast(work, outer, p, e)),

@@ -35,7 +35,8 @@ def drawing_kernel(model_type: np.dtype[Any], draw_type: np.dtype[Any], shape: t
     draw_row = _draw_function(draw_type, shape, deep=False)
 
     def draw_rows(
-        table_box: Any,
+        geometry_box: Any,
+        rates_box: Any,
         space_box: Any,
         seed: int,
         metric: int,
@@ -46,7 +47,18 @@ def drawing_kernel(model_type: np.dtype[Any], draw_type: np.dtype[Any], shape: t
     ) -> None:
         """Costs of the draws of these numbers, infinite where invalid; numbers of those left to the deep kernel."""
         work_box = cuda.local.array(1, model_type)
-        draw_row(work_box[0], table_box[0], space_box[0], seed, metric, numbers, costs, counts, left)
+        draw_row(
+            work_box[0],
+            geometry_box[0],
+            rates_box[0],
+            space_box[0],
+            seed,
+            metric,
+            numbers,
+            costs,
+            counts,
+            left,
+        )
 
     return device_kernel(draw_rows)
 
@@ -57,12 +69,14 @@ def deep_drawing_kernel(draw_type: np.dtype[Any], shape: tuple[int, ...]) -> Any
     draw_row = _draw_function(draw_type, shape, deep=True)
 
     def draw_deep(
-        work_boxes: Any, table_box: Any, space_box: Any, seed: int, metric: int,
+        work_boxes: Any, geometry_box: Any, rates_box: Any, space_box: Any, seed: int, metric: int,
         numbers: Any, costs: Any, counts: Any, left: Any,
     ) -> None:  # fmt: skip
         """As ``draw_rows``."""
         work = work_boxes[cuda.grid(1)]
-        draw_row(work, table_box[0], space_box[0], seed, metric, numbers, costs, counts, left)
+        draw_row(
+            work, geometry_box[0], rates_box[0], space_box[0], seed, metric, numbers, costs, counts, left
+        )
 
     return device_kernel(draw_deep)
 
@@ -77,7 +91,8 @@ def _draw_function(draw_type: np.dtype[Any], shape: tuple[int, ...], deep: bool)
 
     def draw_row(
         work: Any,
-        tables: Any,
+        geometry: Any,
+        rates: Any,
         space: Any,
         seed: int,
         metric: int,
@@ -99,12 +114,12 @@ def _draw_function(draw_type: np.dtype[Any], shape: tuple[int, ...], deep: bool)
             begun(state, seed, numbers[i])
             sampled(space, draws, row, state, feasible)
             decoded(space, draws, row, factors, residuals, order, split, keep)
-            result = evaluated(tables, factors, residuals, order, split, keep, 0, work, work, False)
+            result = evaluated(geometry, rates, factors, residuals, order, split, keep, 0, work, work, False)
             if work.status[0] != DONE:
                 left[cuda.atomic.add(counts, LEFT, 1)] = numbers[i]
             elif result == OK:
                 cuda.atomic.add(counts, VALID, 1)
-                energy, cycles = energy_of(tables, work), float(work.counts[CYCLES])
+                energy, cycles = energy_of(geometry, rates, work), float(work.counts[CYCLES])
                 costs[i] = energy * cycles if metric == EDP else energy if metric == ENERGY else cycles
 
     return device_function(draw_row, True)

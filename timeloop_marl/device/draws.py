@@ -9,9 +9,10 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
+from ..cost.rates import Rates
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.learners.tables import workspace
-from ..traffic.layout import Tables
+from ..traffic.geometry import Geometry
 from ..traffic.record import boxed
 from .drawing import LEFT, VALID, deep_drawing_kernel, drawing_kernel, plain_record, selection_kernel
 from .model import BLOCKS, THREADS, deep_scratch
@@ -30,7 +31,7 @@ class DeviceDraws:
 
     Args:
         space: the mapspace.
-        tables: of the model.
+        geometry, rates: of the model.
         metric: ``EDP``, ``ENERGY`` or ``DELAY``.
         seed: of the draws.
         kept: how many to keep.
@@ -38,17 +39,25 @@ class DeviceDraws:
     """
 
     def __init__(
-        self, space: LearnersMapspace, tables: Tables, metric: int, seed: int, kept: int, batch: int
+        self,
+        space: LearnersMapspace,
+        geometry: Geometry,
+        rates: Rates,
+        metric: int,
+        seed: int,
+        kept: int,
+        batch: int,
     ) -> None:
         draw = plain_record(workspace(space.tables)).dtype
         shape = (space.axes, *space.tables.base_factor.shape, *space.tables.keep.shape)
-        self._kernel = drawing_kernel(scratch_type(tables), draw, shape)
-        self._deep, self._deep_type = deep_drawing_kernel(draw, shape), deep_type(tables)
+        self._kernel = drawing_kernel(scratch_type(geometry), draw, shape)
+        self._deep, self._deep_type = deep_drawing_kernel(draw, shape), deep_type(geometry)
         self._threads = (
             4 if simulated() else THREADS
         )  # threads that wait for each other are slow in the simulator
         self._select = selection_kernel(self._threads)
-        self._given = cuda.to_device(boxed(tables)), cuda.to_device(plain_record(space.tables)), seed, metric
+        records = boxed(geometry), boxed(rates), plain_record(space.tables)
+        self._given = *(cuda.to_device(record) for record in records), seed, metric
         self._kept = kept
         # The best of all launches come first, then those of each part of this one.
         self._best = self._pair((-(-batch // PART) + 1) * kept)

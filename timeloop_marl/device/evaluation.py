@@ -28,14 +28,14 @@ OK, OTHER = int(Failure.OK), int(Failure.OTHER)
 
 
 def leave_imperfect(
-    tables: Any, factors: Any, residuals: Any, order: Any, split: Any, work: Any, space: Any
+    geometry: Any, rates: Any, factors: Any, residuals: Any, order: Any, split: Any, work: Any, space: Any
 ) -> int:
     """In place of the exact walk."""
     work.status[0] = WALK
     return OTHER
 
 
-def leave_block(tables: Any, work: Any, s: int, p: int) -> None:
+def leave_block(geometry: Any, work: Any, s: int, p: int) -> None:
     """In place of the walk over the children of a spatial block; an entry that later stages can divide by."""
     work.status[0] = BLOCK
     work.entries[s, p] = 1
@@ -59,14 +59,15 @@ def evaluation_kernel(scratch: np.dtype[Any]) -> Any:
     evaluate_row = _row_function(deep=False)
 
     def evaluate_rows(
-        table_box: Any, factors: Any, residuals: Any, order: Any, split: Any, keep: Any, precheck: bool,
+        geometry_box: Any, rates_box: Any,
+        factors: Any, residuals: Any, order: Any, split: Any, keep: Any, precheck: bool,
         cycles: Any, energy: Any, share: Any, failure: Any, level: Any, accesses: Any, levels: int, status: Any,
     ) -> None:  # fmt: skip
         """Outcomes of the rows whose ``status`` becomes ``DONE``; ``accesses`` of the first ``levels`` levels."""
         work_box = cuda.local.array(1, scratch)
         for i in range(cuda.grid(1), factors.shape[0], cuda.gridsize(1)):
             evaluate_row(
-                table_box[0], work_box[0], factors, residuals, order, split, keep, i, precheck,
+                geometry_box[0], rates_box[0], work_box[0], factors, residuals, order, split, keep, i, precheck,
                 cycles, energy, share, failure, level, accesses, levels, status,
             )  # fmt: skip
 
@@ -80,13 +81,15 @@ def deep_kernel() -> Any:
 
     def evaluate_deep(
         work_boxes: Any,
-        table_box: Any, factors: Any, residuals: Any, order: Any, split: Any, keep: Any, precheck: bool,
+        geometry_box: Any, rates_box: Any,
+        factors: Any, residuals: Any, order: Any, split: Any, keep: Any, precheck: bool,
         cycles: Any, energy: Any, share: Any, failure: Any, level: Any, accesses: Any, levels: int, status: Any,
     ) -> None:  # fmt: skip
         """As ``evaluate_rows``."""
         for i in range(cuda.grid(1), factors.shape[0], cuda.gridsize(1)):
             evaluate_row(
-                table_box[0], work_boxes[cuda.grid(1)], factors, residuals, order, split, keep, i, precheck,
+                geometry_box[0], rates_box[0], work_boxes[cuda.grid(1)],
+                factors, residuals, order, split, keep, i, precheck,
                 cycles, energy, share, failure, level, accesses, levels, status,
             )  # fmt: skip
 
@@ -101,11 +104,11 @@ def _row_function(deep: bool) -> Any:
     )
 
     def evaluate_row(
-        tables: Any, work: Any,
+        geometry: Any, rates: Any, work: Any,
         factors: Any, residuals: Any, order: Any, split: Any, keep: Any, i: int, precheck: bool,
         cycles: Any, energy: Any, share: Any, failure: Any, level: Any, accesses: Any, levels: int, status: Any,
     ) -> None:  # fmt: skip
-        result = evaluated(tables, factors, residuals, order, split, keep, i, work, work, precheck)
+        result = evaluated(geometry, rates, factors, residuals, order, split, keep, i, work, work, precheck)
         status[i] = work.status[0]
         failure[i] = result
         level[i] = -1
@@ -113,9 +116,9 @@ def _row_function(deep: bool) -> Any:
             level[i] = work.failed_level[0]
         elif work.status[0] == DONE:
             cycles[i] = work.counts[CYCLES]
-            energy[i] = energy_of(tables, work)
-            share[i] = share_of(tables, work)
+            energy[i] = energy_of(geometry, rates, work)
+            share[i] = share_of(geometry, work)
             for s in range(levels):
-                accesses[i, s] = words_of(tables, work, s)
+                accesses[i, s] = words_of(geometry, work, s)
 
     return device_function(evaluate_row, True)

@@ -1,4 +1,4 @@
-"""The cost model of one Spec on the GPU: tables there once, batches in and outcomes out."""
+"""The cost model of one Spec on the GPU: its constants there once, batches in and outcomes out."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from ..cost.outcome import Outcome
+from ..cost.rates import Rates
 from ..mapping import MappingBatch
-from ..traffic.layout import Tables
+from ..traffic.geometry import Geometry
 from ..traffic.record import boxed
 from .evaluation import BLOCK, CROWDED, DONE, WALK, deep_kernel, evaluation_kernel
 from .scratch import DEEP_BYTES, deep_type, scratch_type
@@ -53,15 +54,15 @@ class DeviceModel:
     """Evaluates batches on the GPU.
 
     Args:
-        tables: of one Spec.
+        geometry, rates: of one Spec.
         precheck: as for ``NativeEvaluator``.
     """
 
-    def __init__(self, tables: Tables, precheck: bool = False) -> None:
+    def __init__(self, geometry: Geometry, rates: Rates, precheck: bool = False) -> None:
         self.precheck = precheck
-        self._tables = cuda.to_device(boxed(tables))
-        self._kernel = evaluation_kernel(scratch_type(tables))
-        self._deep = deep_type(tables)
+        self._given = cuda.to_device(boxed(geometry)), cuda.to_device(boxed(rates))
+        self._kernel = evaluation_kernel(scratch_type(geometry))
+        self._deep = deep_type(geometry)
         self._checked: set[int] = set()
 
     def evaluate(self, mappings: MappingBatch, outcome: Outcome) -> Int64[ndarray, "left"]:
@@ -103,7 +104,7 @@ class DeviceModel:
 
     def _arguments(self, batch: Resident) -> tuple[Any, ...]:
         return (
-            self._tables, *batch.columns, self.precheck, *batch.results, batch.accesses, batch.levels, batch.status,
+            *self._given, *batch.columns, self.precheck, *batch.results, batch.accesses, batch.levels, batch.status,
         )  # fmt: skip
 
     def _part(

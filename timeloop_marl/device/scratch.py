@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..traffic.layout import OF_VECTORS, Tables, Workspace
+from ..traffic.geometry import Geometry
+from ..traffic.layout import OF_VECTORS, Workspace
 from ..traffic.record import record_type, rounded
 
 ENTRIES = 4
@@ -31,26 +32,26 @@ UNUSED = (
 """What only explicitly walked blocks use. Every byte counts: numba clears the scratch when a thread begins."""
 
 
-def scratch_type(tables: Tables) -> np.dtype[Any]:
+def scratch_type(geometry: Geometry) -> np.dtype[Any]:
     """The record of one thread, but for what only explicitly walked blocks use."""
-    return record_type(Workspace, _sizes(tables, ENTRIES, 1), (*UNUSED, *OF_VECTORS))
+    return record_type(Workspace, _sizes(geometry, ENTRIES, 1), (*UNUSED, *OF_VECTORS))
 
 
-def deep_type(tables: Tables) -> np.dtype[Any]:
+def deep_type(geometry: Geometry) -> np.dtype[Any]:
     """The record of one thread of the deep kernel, with room for the children of the largest block."""
-    return record_type(Workspace, _sizes(tables, DEEP_ENTRIES, int(tables.compute[0])), OF_VECTORS)
+    return record_type(Workspace, _sizes(geometry, DEEP_ENTRIES, int(geometry.compute[0])), OF_VECTORS)
 
 
-def _sizes(tables: Tables, entries: int, children: int) -> dict[str, int]:
-    dims, levels, tiles = int(tables.dims), int(tables.levels), int(tables.tiles)
+def _sizes(geometry: Geometry, entries: int, children: int) -> dict[str, int]:
+    dims, levels, tiles = int(geometry.dims), int(geometry.levels), int(geometry.tiles)
     return {
         "D": dims,
-        "P": int(tables.spaces),
+        "P": int(geometry.spaces),
         "S": levels,
-        "N": max(1, int(tables.networks)),
+        "N": 2 * levels,
         "T": tiles,
         "L": tiles * dims + levels,
-        "R": int(tables.rank_start[tables.spaces]),
+        "R": int(geometry.rank_start[geometry.spaces]),
         "C": children,
         "H": 2 * rounded(children, 1),
         "G": math.isqrt(2 * children) + 2,  # as in traffic.layout

@@ -42,7 +42,7 @@ class CudaEvaluator(NativeEvaluator):
         from ..device.model import DeviceModel  # only now: it imports the CUDA target
 
         self.left = self.seen = 0
-        self._device = DeviceModel(self._tables, precheck)
+        self._device = DeviceModel(self.geometry, self.rates, precheck)
 
     def __call__(self, mappings: MappingBatch) -> Outcome:
         """Outcomes of all rows, in order.
@@ -66,7 +66,7 @@ class CudaEvaluator(NativeEvaluator):
         super().warm_up()
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickled as its arguments: workers build their own tables and scratch."""
+        """Pickled as its arguments: workers build their own records and scratch."""
         return _rebuilt, (self.spec, self.switches, self.accesses, self.threads, self.precheck)
 
 

@@ -15,8 +15,9 @@ from ..compiling import cache_folder, sources
 from ..cost.evaluate import evaluate_batch
 from ..cost.lanes import CHUNK, RUN_ARGUMENTS, fits, module_text
 from ..cost.outcome import Outcome
+from ..cost.rates import Rates
 from ..mapping import MappingBatch
-from ..traffic.layout import Tables
+from ..traffic.geometry import Geometry
 from ..traffic.record import boxed
 from ..vectors.build import Code, available, compiled, machine_name
 from ..vectors.interpret import NotStraightError
@@ -32,18 +33,18 @@ class VectorModel:
     """Machine code of the cost model for one machine and problem.
 
     Args:
-        tables: constants of the machine and problem.
+        geometry, rates: of the machine and problem.
         keep: look for the code in the cache, and put it there.
 
     Raises:
         NotStraightError: some part of it has no form over vectors.
     """
 
-    def __init__(self, tables: Tables, keep: bool = True) -> None:
-        path = kept_at(tables) if keep else None
+    def __init__(self, geometry: Geometry, rates: Rates, keep: bool = True) -> None:
+        path = kept_at(geometry, rates) if keep else None
         code = None if path is None else _kept(path)
         if code is None:
-            code = compiled(module_text(tables))
+            code = compiled(module_text(geometry, rates))
             if path is not None:
                 _keep(path, code)
         self._code = Code(code)
@@ -70,12 +71,12 @@ class VectorChoice:
     """Whether vectors are used for a batch.
 
     Args:
-        tables: constants of the machine and problem.
+        geometry, rates: of the machine and problem.
         wanted: make the code at once (true), never (false), or when it is there or pays (``None``).
     """
 
-    def __init__(self, tables: Tables, wanted: bool | None) -> None:
-        self._tables, self._wanted = tables, wanted
+    def __init__(self, geometry: Geometry, rates: Rates, wanted: bool | None) -> None:
+        self._design, self._wanted = (geometry, rates), wanted
         self._model: VectorModel | None = None
         self._rows = 0
         self._lock = Lock()
@@ -88,24 +89,24 @@ class VectorChoice:
             if self._model is None:
                 first = self._rows == 0
                 self._rows += rows
-                if self._wanted or self._rows >= PAYS_AFTER or (first and is_kept(self._tables)):
-                    self._model = made(self._tables)
+                if self._wanted or self._rows >= PAYS_AFTER or (first and is_kept(*self._design)):
+                    self._model = made(*self._design)
                     self._wanted = self._model is not None
             return self._model
 
 
-def is_kept(tables: Tables) -> bool:
-    """Whether the code of these tables lies in the cache."""
-    path = kept_at(tables)
+def is_kept(geometry: Geometry, rates: Rates) -> bool:
+    """Whether the code for them lies in the cache."""
+    path = kept_at(geometry, rates)
     return path is not None and path.exists()
 
 
-def kept_at(tables: Tables) -> Path | None:
-    """Where the code of these tables lies; ``None`` without a folder that can be written to."""
+def kept_at(geometry: Geometry, rates: Rates) -> Path | None:
+    """Where the code for them lies; ``None`` without a folder that can be written to."""
     folder = cache_folder(evaluate_batch)
     if folder is None:
         return None
-    digest = hashlib.sha256(np.asarray(boxed(tables)).tobytes())
+    digest = hashlib.sha256(np.asarray(boxed(geometry)).tobytes() + np.asarray(boxed(rates)).tobytes())
     digest.update(repr((sources("vectors"), machine_name())).encode())
     return folder / f"vectors-{digest.hexdigest()[:32]}.o"
 
@@ -129,11 +130,11 @@ def _keep(path: Path, code: bytes) -> None:
         part.replace(path)
 
 
-def made(tables: Tables, keep: bool = True) -> VectorModel | None:
-    """The model over vectors, or ``None`` if there is none for these tables."""
-    if not available() or not fits(tables):
+def made(geometry: Geometry, rates: Rates, keep: bool = True) -> VectorModel | None:
+    """The model over vectors, or ``None`` if there is none for them."""
+    if not available() or not fits(geometry, rates):
         return None
     try:
-        return VectorModel(tables, keep)
+        return VectorModel(geometry, rates, keep)
     except NotStraightError:
         return None

@@ -10,12 +10,12 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
-from ..cost.networks import LEGACY, evaluated_networks
-from ..cost.tables import compile_tables
+from ..cost.networks import LEGACY
+from ..cost.rates import Rates, paid_for, rates_of
 from ..errors import UnsupportedFeatureError, UsageError
 from ..objective import Objective
 from ..specs.spec import Spec
-from ..traffic.layout import Tables
+from ..traffic.geometry import Geometry, geometry_of
 from ..traffic.record import allocate, fill, rounded, views
 from .choices import Choices
 from .lattice import Lattice, shapes
@@ -37,19 +37,19 @@ def make_desk(
     _require_bounds(spec)
     if len(objective.metrics) != 1:
         raise UsageError(f"an optimum has one objective, not {objective.name}: a tolerance is no order")
-    tables = views(compile_tables(spec, spec.constraints.switches, evaluated_networks(spec)))
+    geometry, rates = views(paid_for(geometry_of(spec), spec)), views(rates_of(spec))
     values: dict[str, Any] = {
         **_problem_values(spec, lattice, tensors),
-        **_costs(spec, objective, tables, tensors),
-        **_bands(tables, choices),
-        **_switches(tables, choices),
+        **_costs(spec, objective, rates, tensors),
+        **_bands(rates, choices),
+        **_switches(geometry, choices),
         "levels": choices.S,
         **_places_of_loops(choices),
         "allowed": choices.allowed[choices.temporal],
-        "clusters": _used(tables.clusters, choices.S),
-        "gate": _used(tables.gate, choices.S),
-        "instances": _used(tables.instances, choices.S),
-        "latency": float(tables.latency),
+        "clusters": _used(rates.clusters, choices.S),
+        "gate": _used(rates.gate, choices.S),
+        "instances": _used(geometry.instances, choices.S),
+        "latency": float(rates.latency),
     }
     least = {"D": 12, "P": 4, "R": 24, "S": 16, "K": 32, "Q": 4, "B": 32}
     used = {
@@ -149,23 +149,21 @@ def _tensor_words(spec: Spec) -> ndarray:
     return volumes(spec, extents(spec, np.array([spec.problem.bounds], np.int64)))[0]
 
 
-def _costs(
-    spec: Spec, objective: Objective, tables: Tables, tensors: tuple[Tensor, ...]
-) -> dict[str, object]:
+def _costs(spec: Spec, objective: Objective, rates: Rates, tensors: tuple[Tensor, ...]) -> dict[str, object]:
     """Prices of accesses (section 13): energies, or 1 for accesses of the level that the objective counts."""
     S = len(spec.architecture.storage)
     metric = objective.metrics[0]
     if metric in GOALS:
-        block = _used(tables.block, S).astype(np.float64)
+        block = _used(rates.block, S).astype(np.float64)
         return {
             "goal": GOALS[metric],
-            "read_cost": _used(tables.read_energy, S) / block,
-            "fill_cost": _used(tables.fill_energy, S) / block,
-            "update_cost": _used(tables.update_energy, S) / block,
-            "address_cost": _used(tables.address_energy, S),
-            "leak_cost": _used(tables.leak, S),
-            "compute_cost": float(tables.compute_energy),
-            "ingress_cost": _ingress(tables, S, any(
+            "read_cost": _used(rates.read_energy, S) / block,
+            "fill_cost": _used(rates.fill_energy, S) / block,
+            "update_cost": _used(rates.update_energy, S) / block,
+            "address_cost": _used(rates.address_energy, S),
+            "leak_cost": _used(rates.leak, S),
+            "compute_cost": float(rates.compute_energy),
+            "ingress_cost": _ingress(rates, S, any(
                 space.read_write and tensor.coupled for space, tensor in zip(spec.problem.data_spaces, tensors)
             )),
         }  # fmt: skip
@@ -177,23 +175,23 @@ def _costs(
     }  # fmt: skip
 
 
-def _ingress(tables: Tables, levels: int, unsure: bool) -> ndarray:
+def _ingress(rates: Rates, levels: int, unsure: bool) -> ndarray:
     """What each word that a level sends costs on its network at least: its ingress, and one router."""
     cost = np.zeros(levels)
-    for n in range(tables.networks):
-        if tables.net_kind[n] == LEGACY and not (unsure and tables.net_doubles[n]):
-            cost[tables.net_outer[n]] += tables.net_ingress[n]
+    for n in range(rates.networks):
+        if rates.net_kind[n] == LEGACY and not (unsure and rates.net_doubles[n]):
+            cost[rates.net_outer[n]] += rates.net_ingress[n]
     return cost
 
 
-def _bands(tables: Tables, choices: Choices) -> dict[str, object]:
+def _bands(rates: Rates, choices: Choices) -> dict[str, object]:
     """Finite bandwidths (section 12). One of 0 words is none: its quotient is not finite, and counts as 0 cycles."""
     rows = []
     for s in range(choices.S):
         for words, reads, writes in (
-            (tables.read_bandwidth[s], True, False),
-            (tables.write_bandwidth[s], False, True),
-            (tables.shared_bandwidth[s], True, True),
+            (rates.read_bandwidth[s], True, False),
+            (rates.write_bandwidth[s], False, True),
+            (rates.shared_bandwidth[s], True, True),
         ):
             if 1e-6 < words < np.inf:
                 rows.append((s, float(words), reads, writes))
@@ -203,22 +201,22 @@ def _bands(tables: Tables, choices: Choices) -> dict[str, object]:
         "band_words": np.array([row[1] for row in rows], np.float64),
         "band_reads": np.array([row[2] for row in rows], np.bool_),
         "band_writes": np.array([row[3] for row in rows], np.bool_),
-        "band_scale": _used(tables.bandwidth_scale, choices.S, choices.P),
+        "band_scale": _used(rates.bandwidth_scale, choices.S, choices.P),
     }
 
 
-def _switches(tables: Tables, choices: Choices) -> dict[str, object]:
+def _switches(geometry: Geometry, choices: Choices) -> dict[str, object]:
     S, P = choices.S, choices.P
-    no = {name: _used(getattr(tables, name), S, P) != 0 for name in (
+    no = {name: _used(getattr(geometry, name), S, P) != 0 for name in (
         "no_temporal_reuse", "rmw_first_update", "no_coalesce", "no_multicast", "no_link_transfer",
     )}  # fmt: skip
-    strange = no["no_coalesce"].any(axis=0) | bool((_used(tables.distributed, S) != 0).any())
+    strange = no["no_coalesce"].any(axis=0) | bool((_used(geometry.distributed, S) != 0).any())
     return {
-        "elided": ~no["rmw_first_update"] & bool(tables.first_read_elision),
+        "elided": ~no["rmw_first_update"] & bool(geometry.first_read_elision),
         "reuse": ~no["no_temporal_reuse"],
         "multicast": ~no["no_multicast"],
-        "passing": ~no["no_link_transfer"] & bool(tables.link_transfers),
-        "hops": bool(tables.hops_needed),
+        "passing": ~no["no_link_transfer"] & bool(geometry.link_transfers),
+        "hops": bool(geometry.hops_needed),
         "bounded": ~strange,
     }
 

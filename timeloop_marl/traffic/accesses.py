@@ -1,6 +1,6 @@
 """Traffic between levels for perfect factors (sections 4 and 5), fast version.
 
-Motions and offsets are single integers (``Tables.motion``). What has no formula goes to the explicit version: more
+Motions and offsets are single integers (``Geometry.motion``). What has no formula goes to the explicit version: more
 than two spatial loops in one rank, packed children where hops cost, most blocks whose children pass data on.
 """
 
@@ -9,30 +9,31 @@ from __future__ import annotations
 from ..compiling import kernel
 from .coded_events import overlap
 from .explicit import fill_explicit
-from .layout import TEMPORAL, Tables, Workspace
+from .geometry import Geometry
+from .layout import TEMPORAL, Workspace
 from .passing import fill_linked
 from .spatial import fill_block, neighbours_differ
 
 
 @kernel
-def fill_accesses(tables: Tables, work: Workspace) -> None:
+def fill_accesses(geometry: Geometry, work: Workspace) -> None:
     """Entries and link transfers of all levels, and the compute counter."""
-    steps = list_temporal_loops(tables, work)
+    steps = list_temporal_loops(geometry, work)
     work.counters[0] = 1.0
     work.counters[1] = float(steps)
-    for s in range(tables.levels):
+    for s in range(geometry.levels):
         spatial = work.block_first[s] != work.block_end[s]
-        for p in range(tables.spaces):
+        for p in range(geometry.spaces):
             work.entries[s, p] = 0
             work.links[s, p] = 0.0
-            if not tables.coded or (spatial and tables.explicit_blocks):
-                fill_explicit(tables, work, s, p)
+            if not geometry.coded or (spatial and geometry.explicit_blocks):
+                fill_explicit(geometry, work, s, p)
                 continue
-            words = steps if s == 0 and not spatial else fetch_words(tables, work, s, p, spatial)
+            words = steps if s == 0 and not spatial else fetch_words(geometry, work, s, p, spatial)
             if words < 0:
-                fill_linked(tables, work, s, p)
+                fill_linked(geometry, work, s, p)
             elif spatial:
-                fill_block(tables, work, s, p, words)
+                fill_block(geometry, work, s, p, words)
             else:
                 work.entries[s, p] = 1
                 work.multicast[s, p, 0] = 1
@@ -43,7 +44,7 @@ def fill_accesses(tables: Tables, work: Workspace) -> None:
 
 
 @kernel
-def list_temporal_loops(tables: Tables, work: Workspace) -> int:
+def list_temporal_loops(geometry: Geometry, work: Workspace) -> int:
     """Temporal loops with N > 1 inside-out, their weights, where the loops of each level begin; returns all steps."""
     count = 0
     level = 0
@@ -58,7 +59,7 @@ def list_temporal_loops(tables: Tables, work: Workspace) -> int:
         work.outer_bound[count] = work.loop_bound[l]
         work.outer_stride[count] = work.loop_stride[l]
         count += 1
-    while level < tables.levels:
+    while level < geometry.levels:
         level += 1
         work.outer_start[level] = count
     work.outers[0] = count
@@ -70,52 +71,52 @@ def list_temporal_loops(tables: Tables, work: Workspace) -> int:
 
 
 @kernel
-def fetch_words(tables: Tables, work: Workspace, s: int, p: int, spatial: bool) -> int:
+def fetch_words(geometry: Geometry, work: Workspace, s: int, p: int, spatial: bool) -> int:
     """Words that one child of level s fetches over the whole run; -1 if neighbours may pass data on."""
     first = work.outer_start[s]
     count = work.outers[0]
     words = 1 if s == 0 else work.tile[s - 1, p]
-    links = spatial and tables.link_transfers != 0 and tables.no_link_transfer[s, p] == 0
-    if s == 0 or tables.no_temporal_reuse[s - 1, p]:
-        if links and _any_motion_links(tables, work, s, p, first):
+    links = spatial and geometry.link_transfers != 0 and geometry.no_link_transfer[s, p] == 0
+    if s == 0 or geometry.no_temporal_reuse[s - 1, p]:
+        if links and _any_motion_links(geometry, work, s, p, first):
             return -1
         return words * _steps_outside(work, first)
     reference = first
-    if not tables.rules_2022:
-        while reference < count and not tables.used[p, work.outer_dim[reference]]:
+    if not geometry.rules_2022:
+        while reference < count and not geometry.used[p, work.outer_dim[reference]]:
             reference += 1
     if reference == count:
         return words
     d = work.outer_dim[reference]
-    motion = tables.motion[p, d] * work.outer_stride[reference]
-    partial = words - overlap(tables, work, s - 1, p, d, work.outer_stride[reference])
+    motion = geometry.motion[p, d] * work.outer_stride[reference]
+    partial = words - overlap(geometry, work, s - 1, p, d, work.outer_stride[reference])
     # With the first loop idle nothing moves in the visit before, and nothing can be passed on.
     # Unless dims share a rank, no neighbours lie as far apart as any temporal loop moves the box.
-    links = links and tables.coupled[p] != 0 and reference == first and partial != 0
-    if links and neighbours_differ(tables, work, s, p, motion):
+    links = links and geometry.coupled[p] != 0 and reference == first and partial != 0
+    if links and neighbours_differ(geometry, work, s, p, motion):
         return -1
     total = words + work.outer_weight[reference] * partial
     jump = motion
     for j in range(reference + 1, count):
-        step = tables.motion[p, work.outer_dim[j]] * work.outer_stride[j]
+        step = geometry.motion[p, work.outer_dim[j]] * work.outer_stride[j]
         leap = step - jump
         jump += step
         if leap == motion:
             total += work.outer_weight[j] * partial
-        elif leap != 0 or tables.rules_2022:
+        elif leap != 0 or geometry.rules_2022:
             total += work.outer_weight[j] * words
-            if links and partial == words and neighbours_differ(tables, work, s, p, leap):
+            if links and partial == words and neighbours_differ(geometry, work, s, p, leap):
                 return -1
     return total
 
 
 @kernel
-def _any_motion_links(tables: Tables, work: Workspace, s: int, p: int, first: int) -> bool:
+def _any_motion_links(geometry: Geometry, work: Workspace, s: int, p: int, first: int) -> bool:
     """Whether any motion of a child that keeps nothing brings it to what a neighbour had."""
     jump = 0
     for j in range(first, work.outers[0]):
-        step = tables.motion[p, work.outer_dim[j]] * work.outer_stride[j]
-        if neighbours_differ(tables, work, s, p, step - jump):
+        step = geometry.motion[p, work.outer_dim[j]] * work.outer_stride[j]
+        if neighbours_differ(geometry, work, s, p, step - jump):
             return True
         jump += step
     return False

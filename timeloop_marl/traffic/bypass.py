@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from ..compiling import kernel
 from .collapse import total_accesses
-from .layout import Tables, Workspace
+from .geometry import Geometry
+from .layout import Workspace
 
 
 @kernel
-def distribute(tables: Tables, work: Workspace) -> bool:
+def distribute(geometry: Geometry, work: Workspace) -> bool:
     """Let the instances of a level whose network is M:N share what they would all get (section 8).
 
     False where the real program gives up: a multicast of several signatures.
     """
-    for p in range(tables.spaces):
-        for inner in range(tables.levels - 1):
+    for p in range(geometry.spaces):
+        for inner in range(geometry.levels - 1):
             outer = inner + 1
-            if not tables.distributed[inner]:
+            if not geometry.distributed[inner]:
                 continue
             if work.entries[inner, p] != 1 or work.entries[outer, p] != 1:
                 return False
@@ -44,12 +45,12 @@ def _spread_out(work: Workspace, inner: int, p: int) -> None:
 
 
 @kernel
-def bypass(tables: Tables, work: Workspace) -> None:
+def bypass(geometry: Geometry, work: Workspace) -> None:
     """Pass the traffic of levels that do not keep a data space on to their parents; find peers' transfers."""
-    top = tables.levels - 1
-    for p in range(tables.spaces):
+    top = geometry.levels - 1
+    for p in range(geometry.spaces):
         for c in range(top + 1):
-            if work.keep[c, p] and not tables.no_coalesce[c, p]:
+            if work.keep[c, p] and not geometry.no_coalesce[c, p]:
                 continue
             if c == top:
                 _clear(work, c, p)

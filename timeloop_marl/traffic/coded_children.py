@@ -6,24 +6,25 @@ from __future__ import annotations
 from ..compiling import kernel
 from .coded_events import list_coded_events
 from .entries import add_entry
-from .layout import Tables, Workspace
+from .geometry import Geometry
+from .layout import Workspace
 from .motions import linked_words
 from .multicast import grid_height, grid_width
 
 
 @kernel
-def fill_coded(tables: Tables, work: Workspace, s: int, p: int) -> None:
+def fill_coded(geometry: Geometry, work: Workspace, s: int, p: int) -> None:
     """Entries and link transfers of a block of level s where nothing is paid for hops."""
-    plain = list_coded_events(tables, work, s, p)
-    children = _place(tables, work, s, p)
-    groups = _number_groups(tables, work, s, p, children)
-    if tables.link_transfers and not tables.no_link_transfer[s, p]:
+    plain = list_coded_events(geometry, work, s, p)
+    children = _place(geometry, work, s, p)
+    groups = _number_groups(geometry, work, s, p, children)
+    if geometry.link_transfers and not geometry.no_link_transfer[s, p]:
         for j in range(work.events[0]):
             words = linked_words(work, j)
             if words == 0:
                 continue
             _gather(work, children, groups)
-            served = _serve(tables, work, s, children, work.event_code[j])
+            served = _serve(geometry, work, s, children, work.event_code[j])
             if served == 0 or not _empties(work, groups):
                 continue
             _enter_sizes(work, s, p, groups, words)
@@ -34,12 +35,12 @@ def fill_coded(tables: Tables, work: Workspace, s: int, p: int) -> None:
 
 
 @kernel
-def _place(tables: Tables, work: Workspace, s: int, p: int) -> int:
+def _place(geometry: Geometry, work: Workspace, s: int, p: int) -> int:
     """Offsets of the boxes of all children of level s; returns how many there are."""
     count = 1
     work.child_code[0] = 0
     for l in range(work.block_first[s], work.block_end[s]):  # noqa: E741
-        step = tables.motion[p, work.loop_dim[l]] * work.loop_stride[l]
+        step = geometry.motion[p, work.loop_dim[l]] * work.loop_stride[l]
         for index in range(1, work.loop_bound[l]):
             for i in range(count):
                 work.child_code[index * count + i] = work.child_code[i] + index * step
@@ -48,9 +49,9 @@ def _place(tables: Tables, work: Workspace, s: int, p: int) -> int:
 
 
 @kernel
-def _number_groups(tables: Tables, work: Workspace, s: int, p: int, children: int) -> int:
+def _number_groups(geometry: Geometry, work: Workspace, s: int, p: int, children: int) -> int:
     """Number the children by offset, without multicast one by one; returns how many numbers there are."""
-    if tables.no_multicast[s, p]:
+    if geometry.no_multicast[s, p]:
         for i in range(children):
             work.child_group[i] = i
         return children
@@ -83,9 +84,9 @@ def _gather(work: Workspace, children: int, groups: int) -> None:
 
 
 @kernel
-def _serve(tables: Tables, work: Workspace, s: int, children: int, motion: int) -> int:
+def _serve(geometry: Geometry, work: Workspace, s: int, children: int, motion: int) -> int:
     """Take the children out that find their delta at a grid neighbour's previous visit; returns how many."""
-    columns, rows = grid_width(tables, work, s), grid_height(tables, work, s)
+    columns, rows = grid_width(geometry, work, s), grid_height(geometry, work, s)
     served = 0
     for i in range(children):
         wanted = work.child_code[i] + motion

@@ -7,7 +7,8 @@ from jaxtyping import Bool
 from numpy import ndarray
 
 from ..compiling import kernel
-from .layout import SPATIAL_X, TEMPORAL, Tables, Workspace
+from .geometry import Geometry
+from .layout import SPATIAL_X, TEMPORAL, Workspace
 
 COMPUTES, COMPUTE_INSTANCES, STEPS, SPREAD_X, SPREAD_Y, CYCLES = 0, 1, 2, 3, 4, 5
 """Places in ``Workspace.counts``: of the compute level, and the cycles of the whole mapping."""
@@ -17,18 +18,18 @@ NOWHERE, ABORTS = 1, 2
 
 
 @kernel
-def mark_present(tables: Tables, keep: Bool[ndarray, "S P"], work: Workspace) -> int:
+def mark_present(geometry: Geometry, keep: Bool[ndarray, "S P"], work: Workspace) -> int:
     """Where each data space really lives: kept, and not in the outer region that section 9 resets.
 
     Returns 0, ``NOWHERE`` if a data space is kept nowhere, ``ABORTS`` if the reset leaves none of its levels.
     """
     result = 0
-    for p in range(tables.spaces):
+    for p in range(geometry.spaces):
         work.top[p] = -1
         kept = False
-        for s in range(tables.levels - 1, -1, -1):
+        for s in range(geometry.levels - 1, -1, -1):
             kept = kept or keep[s, p]
-            if work.top[p] < 0 and keep[s, p] and not tables.no_coalesce[s, p]:
+            if work.top[p] < 0 and keep[s, p] and not geometry.no_coalesce[s, p]:
                 work.top[p] = s
             work.keep[s, p] = keep[s, p]
             work.present[s, p] = keep[s, p] and work.top[p] >= 0
@@ -40,13 +41,13 @@ def mark_present(tables: Tables, keep: Bool[ndarray, "S P"], work: Workspace) ->
 
 
 @kernel
-def count_instances(tables: Tables, work: Workspace) -> bool:
+def count_instances(geometry: Geometry, work: Workspace) -> bool:
     """Utilised instances of every level and of compute; product of the temporal bounds.
 
     An imperfect spatial loop counts as the average of its full and its residual bound over the loops outside it. False
     where the real program aborts, because there are none.
     """
-    for d in range(tables.dims):
+    for d in range(geometry.dims):
         work.reach[d] = 1  # iterations of the loops of d outside, the last time round with their residuals
         work.stride[d] = 0  # whether there is such a loop
     used = 1.0
@@ -91,10 +92,10 @@ def count_computes(work: Workspace, imperfect: bool) -> None:
 
 
 @kernel
-def share_out(tables: Tables, work: Workspace) -> None:
+def share_out(geometry: Geometry, work: Workspace) -> None:
     """Contents, parents' shares and partitions of all levels before distribution and bypass."""
-    levels = tables.levels
-    for p in range(tables.spaces):
+    levels = geometry.levels
+    for p in range(geometry.spaces):
         for s in range(levels):
             work.held[s, p] = work.tile[s, p]
             work.fanout[s, p] = work.width[s] * work.height[s]
@@ -105,7 +106,7 @@ def share_out(tables: Tables, work: Workspace) -> None:
         work.partition[levels - 1, p] = work.tile[levels - 1, p]
         for c in range(levels - 2, -1, -1):
             work.share[c, p] = _parent_share(work, c, p)
-            if tables.read_write[p] or tables.all_figures:
+            if geometry.read_write[p] or geometry.all_figures:
                 work.partition[c, p] = _partition(work, c, p)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from ..compiling import kernel
-from .layout import Tables, Workspace
+from .geometry import Geometry
+from .layout import Workspace
 
 
 @kernel
-def clear_entries(tables: Tables, work: Workspace) -> None:
+def clear_entries(geometry: Geometry, work: Workspace) -> None:
     """Forget the traffic of the previous mapping."""
-    for s in range(tables.levels):
-        for p in range(tables.spaces):
+    for s in range(geometry.levels):
+        for p in range(geometry.spaces):
             work.entries[s, p] = 0
             work.links[s, p] = 0.0
     work.status[0] = 0

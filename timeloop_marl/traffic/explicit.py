@@ -8,54 +8,55 @@ from __future__ import annotations
 from ..compiling import kernel
 from .coded_children import fill_coded
 from .entries import add_entry
-from .layout import Tables, Workspace
+from .geometry import Geometry
+from .layout import Workspace
 from .motions import linked_words, list_events, weigh_events
 from .multicast import enter_groups, group_children, place_children, serve_children
 
 
 @kernel
-def fetch(tables: Tables, work: Workspace, s: int, p: int) -> int:
+def fetch(geometry: Geometry, work: Workspace, s: int, p: int) -> int:
     """Words that one child of level s fetches over the whole run; its events are left in ``work``."""
-    first_rank = tables.rank_start[p]
-    ranks = tables.rank_start[p + 1] - first_rank
+    first_rank = geometry.rank_start[p]
+    ranks = geometry.rank_start[p + 1] - first_rank
     if s == 0:
         for r in range(ranks):
             work.extent[r] = 1
-        list_events(tables, work, p, 0)
-        return weigh_events(tables, work, p, 1, False)
+        list_events(geometry, work, p, 0)
+        return weigh_events(geometry, work, p, 1, False)
     words = 1
     for r in range(ranks):
         work.extent[r] = work.tile_extent[s - 1, first_rank + r]
         words *= work.extent[r]
-    list_events(tables, work, p, work.boundary[s - 1] + 1)
-    return weigh_events(tables, work, p, words, not tables.no_temporal_reuse[s - 1, p])
+    list_events(geometry, work, p, work.boundary[s - 1] + 1)
+    return weigh_events(geometry, work, p, words, not geometry.no_temporal_reuse[s - 1, p])
 
 
 @kernel
-def fill_explicit(tables: Tables, work: Workspace, s: int, p: int) -> None:
+def fill_explicit(geometry: Geometry, work: Workspace, s: int, p: int) -> None:
     """Entries and link transfers of the traffic from level s to its children."""
-    if tables.coded and not tables.hops_needed and not tables.explicit_blocks:
-        fill_coded(tables, work, s, p)
+    if geometry.coded and not geometry.hops_needed and not geometry.explicit_blocks:
+        fill_coded(geometry, work, s, p)
         return
-    total = fetch(tables, work, s, p)
+    total = fetch(geometry, work, s, p)
     if work.block_first[s] == work.block_end[s]:
         add_entry(work, s, p, 1, 1, float(total), 0.0, 0.0)
         return
-    count = place_children(tables, work, s, p)
+    count = place_children(geometry, work, s, p)
     plain = total
-    if tables.link_transfers and not tables.no_link_transfer[s, p]:
-        plain_groups = group_children(tables, work, s, p, count)
+    if geometry.link_transfers and not geometry.no_link_transfer[s, p]:
+        plain_groups = group_children(geometry, work, s, p, count)
         for event in range(work.events[0]):
-            plain -= _enter_served(tables, work, s, p, count, event, plain_groups)
+            plain -= _enter_served(geometry, work, s, p, count, event, plain_groups)
         for i in range(count):
             work.child_served[i] = False
-    group_children(tables, work, s, p, count)
+    group_children(geometry, work, s, p, count)
     enter_groups(work, s, p, float(plain))
 
 
 @kernel
 def _enter_served(
-    tables: Tables, work: Workspace, s: int, p: int, count: int, event: int, plain_groups: int
+    geometry: Geometry, work: Workspace, s: int, p: int, count: int, event: int, plain_groups: int
 ) -> int:
     """Enter the visits in which neighbours pass on what they fetched before, moving as ``event``.
 
@@ -64,8 +65,8 @@ def _enter_served(
     words = linked_words(work, event)
     if words == 0:
         return 0
-    served = serve_children(tables, work, s, p, count, event)
-    if served == 0 or group_children(tables, work, s, p, count) >= plain_groups:
+    served = serve_children(geometry, work, s, p, count, event)
+    if served == 0 or group_children(geometry, work, s, p, count) >= plain_groups:
         return 0
     enter_groups(work, s, p, float(words))
     work.links[s, p] += float(served * words)

@@ -1,10 +1,7 @@
-"""The arrays that all kernels share: ``Tables`` (what never changes for one Spec) and ``Workspace`` (scratch).
+"""``Workspace``: the record in which kernels leave what they count for one mapping, and their scratch.
 
-Axes: D dims, P data spaces, S storage levels (0 innermost), T tiling levels (inside-out), L loops of a nest
-(inside-out), R ranks of all data spaces, N networks, E entries per (level, data space), C children of one block, G
-sizes of their groups. ``Tables`` holds how much of each axis is used. A data space's ranks are
-``rank_start[p] .. rank_start[p + 1] - 1``, a rank's terms ``term_start[r] .. term_start[r + 1] - 1``. Section numbers
-are those of docs/model.md.
+Axes as in ``Geometry``, and L loops of a nest (inside-out), N networks, E entries per (level, data space), C children
+of one block, G sizes of their groups.
 
 Order of the stages for one mapping: ``nest.build_nest`` fills the loop arrays; then either the closed form (perfect
 factors) or ``walk.walk`` (any R other than N) calls ``entries.clear_entries`` and fills, for **every** level and data
@@ -15,18 +12,15 @@ after that (sections 7 to 14) is common code.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
+from .geometry import Geometry
 from .record import allocate, rounded
 
 TEMPORAL, SPATIAL_X, SPATIAL_Y = 0, 1, 2
 """Values of ``Workspace.loop_kind``."""
-
-NO_LIMIT = -1
-"""``Tables.capacity`` of a level without a size."""
 
 OF_VECTORS = (
     "inside", "step", "lead", "weight", "start", "outside", "first_dim", "motion", "motion_dim", "motion_stride",
@@ -38,100 +32,6 @@ OF_VECTORS = (
 
 LEAST_CHILDREN = 65536
 ENTRY_CAPACITY = 64
-_LEAST = {"D": 12, "P": 4, "S": 16, "T": 32, "R": 24, "terms": 48, "N": 24, "A": 16}
-# Axes are at least this long, so that practically all problems and machines share one compiled type.
-
-
-class Tables:
-    """Constants of one problem on one machine under one set of switches and options."""
-
-    # how much of each axis is used
-    dims: int
-    spaces: int
-    levels: int
-    tiles: int
-    networks: int
-    # problem
-    bounds: Int64[ndarray, "D"]
-    read_write: Bool[ndarray, "P"]
-    rank_start: Int64[ndarray, "P+1"]
-    term_start: Int64[ndarray, "R+1"]
-    term_dim: Int64[ndarray, "terms"]
-    term_coefficient: Int64[ndarray, "terms"]
-    term_distance: Int64[ndarray, "terms"]  # magnitude of the coefficient
-    # where dim d occurs in data space p: ranks, each once, and by how much they move
-    occurrence_start: Int64[ndarray, "P D"]
-    occurrence_end: Int64[ndarray, "P D"]
-    occurrence_rank: Int64[ndarray, "terms"]
-    occurrence_distance: Int64[ndarray, "terms"]
-    # the same for all data spaces, by dim: ranks moved by dim d
-    moved_start: Int64[ndarray, "D+1"]
-    moved_rank: Int64[ndarray, "terms"]
-    moved_distance: Int64[ndarray, "terms"]
-    rank_bit: Int64[ndarray, "P D"]  # bit of the only rank in which d occurs, 0 if there are several
-    rank_distance: Int64[ndarray, "P D"]
-    motion: Int64[ndarray, "P D"]  # coded motion of the box of p when x_d grows by 1 (section 18)
-    used: Bool[ndarray, "P D"]  # dim d occurs in the projection of p
-    lone: Bool[ndarray, "P D"]  # dim d moves a rank of p that no other dim moves
-    coupled: Bool[ndarray, "P"]  # some used dim of p is not such a one
-    rank_step: Int64[ndarray, "R D"]  # how far a step of dim d moves rank r, as a magnitude
-    # tiling levels
-    tile_storage: Int64[ndarray, "T"]
-    tile_spatial: Bool[ndarray, "T"]
-    blocks: int  # spatial tiling levels ..
-    block_level: Int64[ndarray, "S"]  # .. and which these are, inside-out
-    # machine (sections 1, 11)
-    fanout_x: Int64[ndarray, "S"]
-    fanout_y: Int64[ndarray, "S"]
-    instances: Int64[ndarray, "S"]
-    mesh_x: Int64[ndarray, "S"]
-    mesh_y: Int64[ndarray, "S"]
-    clusters: Int64[ndarray, "S"]  # instances div cluster_size
-    block: Int64[ndarray, "S"]
-    capacity: Int64[ndarray, "S"]  # effective size in words; NO_LIMIT = unlimited
-    least: Float64[ndarray, "S"]  # effective size times min_utilization
-    compute: Int64[ndarray, "3"]  # instances, meshX, meshY of the compute level
-    # reuse switches (sections 3, 5, 9, 10) and distribution (section 8)
-    no_temporal_reuse: Bool[ndarray, "S P"]
-    rmw_first_update: Bool[ndarray, "S P"]
-    no_coalesce: Bool[ndarray, "S P"]
-    no_multicast: Bool[ndarray, "S P"]
-    no_link_transfer: Bool[ndarray, "S P"]
-    distributed: Bool[ndarray, "S"]  # network of sub-type M:N below this level
-    # bandwidth in words/cycle/instance, inf = unlimited (section 12)
-    read_bandwidth: Float64[ndarray, "S"]
-    write_bandwidth: Float64[ndarray, "S"]
-    shared_bandwidth: Float64[ndarray, "S"]
-    bandwidth_scale: Float64[ndarray, "S P"]
-    # energy in pJ (section 13)
-    read_energy: Float64[ndarray, "S"]
-    fill_energy: Float64[ndarray, "S"]
-    update_energy: Float64[ndarray, "S"]
-    address_energy: Float64[ndarray, "S"]  # 0 where none was given
-    leak: Float64[ndarray, "S"]
-    gate: Int64[ndarray, "S"]  # level at which s is power-gated, itself by default
-    compute_energy: float
-    # networks that are evaluated, in alphabetical order (section 14)
-    net_kind: Int64[ndarray, "N"]  # 0 Legacy, 1 SimpleMulticast, 2 ReductionTree
-    net_outer: Int64[ndarray, "N"]  # storage level that feeds it
-    net_drains: Bool[ndarray, "N"]  # serves the update side
-    net_doubles: Bool[ndarray, "N"]  # read-write traffic is read, modified and written here
-    net_hop: Float64[ndarray, "N"]
-    net_router: Float64[ndarray, "N"]
-    net_ingress: Float64[ndarray, "N"]
-    net_adder: Float64[ndarray, "N"]
-    # SimpleMulticast: multicast factor (negative: any, 0: unused slot) and pJ of each action entry; the last match wins
-    net_action_factor: Int64[ndarray, "N P A"]
-    net_action_energy: Float64[ndarray, "N P A"]
-    latency: int  # fill and drain latencies of all connections, cycles
-    # options
-    rules_2022: bool
-    link_transfers: bool
-    first_read_elision: bool
-    all_figures: bool  # also those that only statistics show: partitions of read-only data spaces
-    hops_needed: bool  # some network pays for hops or routers
-    explicit_blocks: bool  # spatial blocks are always walked: some level distributes its multicast
-    coded: bool  # ``motion`` fits in 64 bits; otherwise kernels compare rank by rank
 
 
 class Workspace:
@@ -270,23 +170,18 @@ class Workspace:
     status: Int64[ndarray, "1"]  # 0, or 1 when E was too small (the row is repeated with a larger workspace)
 
 
-def table_sizes(counts: Mapping[str, int]) -> dict[str, int]:
-    """Sizes of the axes of ``Tables`` that hold the given counts."""
-    return {axis: rounded(counts[axis], least) for axis, least in _LEAST.items()}
-
-
-def workspace_sizes(tables: Tables, entry_capacity: int = ENTRY_CAPACITY) -> dict[str, int]:
+def workspace_sizes(geometry: Geometry, entry_capacity: int = ENTRY_CAPACITY) -> dict[str, int]:
     """Sizes of the axes of ``Workspace``."""
-    children = rounded(int(tables.compute[0]), LEAST_CHILDREN)
-    dims = tables.bounds.shape[0]
+    children = rounded(int(geometry.compute[0]), LEAST_CHILDREN)
+    dims = geometry.bounds.shape[0]
     return {
         "D": dims,
-        "P": tables.read_write.shape[0],
-        "S": tables.instances.shape[0],
-        "N": tables.net_kind.shape[0],
-        "T": tables.tile_storage.shape[0],
-        "L": tables.tile_storage.shape[0] * dims + tables.instances.shape[0],
-        "R": tables.term_start.shape[0] - 1,
+        "P": geometry.read_write.shape[0],
+        "S": geometry.instances.shape[0],
+        "N": 2 * geometry.instances.shape[0],
+        "T": geometry.tile_storage.shape[0],
+        "L": geometry.tile_storage.shape[0] * dims + geometry.instances.shape[0],
+        "R": geometry.term_start.shape[0] - 1,
         "C": children,
         "H": 2 * children,
         "G": math.isqrt(2 * children) + 2,  # k different sizes need at least k (k + 1) / 2 children
@@ -294,6 +189,6 @@ def workspace_sizes(tables: Tables, entry_capacity: int = ENTRY_CAPACITY) -> dic
     }
 
 
-def workspace(tables: Tables, entry_capacity: int = ENTRY_CAPACITY) -> Workspace:
+def workspace(geometry: Geometry, entry_capacity: int = ENTRY_CAPACITY) -> Workspace:
     """Scratch for one thread. ``entry_capacity`` = E."""
-    return allocate(Workspace, workspace_sizes(tables, entry_capacity))
+    return allocate(Workspace, workspace_sizes(geometry, entry_capacity))

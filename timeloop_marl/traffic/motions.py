@@ -8,27 +8,28 @@ first repetition of a loop is really looked at; it stands for all of them.
 from __future__ import annotations
 
 from ..compiling import kernel
-from .layout import TEMPORAL, Tables, Workspace
+from .geometry import Geometry
+from .layout import TEMPORAL, Workspace
 
 EMPTY, PARTIAL, WHOLE = 0, 1, 2
 """What an event fetches: nothing, the tile without its overlap after the innermost motion, or the whole tile."""
 
 
 @kernel
-def motion_of(tables: Tables, p: int, r: int, d: int, distance: int) -> int:
+def motion_of(geometry: Geometry, p: int, r: int, d: int, distance: int) -> int:
     """How far rank r of the box moves when the position in dim d grows by ``distance``."""
     steps = 0
-    for t in range(tables.term_start[r], tables.term_start[r + 1]):
-        if tables.term_dim[t] == d:
-            steps += tables.term_coefficient[t] * distance
+    for t in range(geometry.term_start[r], geometry.term_start[r + 1]):
+        if geometry.term_dim[t] == d:
+            steps += geometry.term_coefficient[t] * distance
     return steps
 
 
 @kernel
-def list_events(tables: Tables, work: Workspace, p: int, first_loop: int) -> None:
+def list_events(geometry: Geometry, work: Workspace, p: int, first_loop: int) -> None:
     """Motions and weights of the events caused by temporal loops from ``first_loop`` on, inside-out."""
-    first_rank = tables.rank_start[p]
-    ranks = tables.rank_start[p + 1] - first_rank
+    first_rank = geometry.rank_start[p]
+    ranks = geometry.rank_start[p + 1] - first_rank
     for r in range(ranks):
         work.jump[r] = 0
     count = 0
@@ -36,7 +37,7 @@ def list_events(tables: Tables, work: Workspace, p: int, first_loop: int) -> Non
         if work.loop_kind[l] != TEMPORAL or work.loop_bound[l] < 2:
             continue
         for r in range(ranks):
-            step = motion_of(tables, p, first_rank + r, work.loop_dim[l], work.loop_stride[l])
+            step = motion_of(geometry, p, first_rank + r, work.loop_dim[l], work.loop_stride[l])
             work.event_motion[count, r] = step - work.jump[r]
             work.jump[r] += step
         work.event_bound[count] = work.loop_bound[l]
@@ -76,20 +77,20 @@ def overlap(work: Workspace, j: int, ranks: int) -> int:
 
 
 @kernel
-def weigh_events(tables: Tables, work: Workspace, p: int, words: int, reuse: bool) -> int:
+def weigh_events(geometry: Geometry, work: Workspace, p: int, words: int, reuse: bool) -> int:
     """What each event fetches; returns the words fetched over the whole run.
 
     Args:
-        tables: constants.
+        geometry: constants.
         work: holds the events and, in ``extent``, the extents of the tile.
         p: data space.
         words: volume of the tile.
         reuse: false if every visit fetches the whole tile.
     """
-    ranks = tables.rank_start[p + 1] - tables.rank_start[p]
+    ranks = geometry.rank_start[p + 1] - geometry.rank_start[p]
     count = work.events[0]
     reference = 0  # the event whose motion is remembered
-    if not tables.rules_2022:
+    if not geometry.rules_2022:
         while reference < count and not moves(work, reference, ranks):
             reference += 1
     total = words
@@ -99,7 +100,7 @@ def weigh_events(tables: Tables, work: Workspace, p: int, words: int, reuse: boo
         if reuse and same_motion(work, j, reference, ranks):
             kind = PARTIAL
             fetched = words - overlap(work, j, ranks)
-        elif reuse and not tables.rules_2022 and not moves(work, j, ranks):
+        elif reuse and not geometry.rules_2022 and not moves(work, j, ranks):
             fetched = 0
         if fetched == 0:
             kind = EMPTY

@@ -9,22 +9,23 @@ from __future__ import annotations
 
 from ..compiling import kernel
 from .entries import add_entry
-from .layout import Tables, Workspace
+from .geometry import Geometry
+from .layout import Workspace
 from .motions import motion_of
 
 
 @kernel
-def place_children(tables: Tables, work: Workspace, s: int, p: int) -> int:
+def place_children(geometry: Geometry, work: Workspace, s: int, p: int) -> int:
     """Offsets of the boxes of all children of level s; returns how many there are."""
-    first_rank = tables.rank_start[p]
-    ranks = tables.rank_start[p + 1] - first_rank
+    first_rank = geometry.rank_start[p]
+    ranks = geometry.rank_start[p + 1] - first_rank
     count = 1
     for r in range(ranks):
         work.child_offset[0, r] = 0
     for l in range(work.block_first[s], work.block_end[s]):  # noqa: E741
         bound = work.loop_bound[l]
         for r in range(ranks):
-            step = motion_of(tables, p, first_rank + r, work.loop_dim[l], work.loop_stride[l])
+            step = motion_of(geometry, p, first_rank + r, work.loop_dim[l], work.loop_stride[l])
             for index in range(1, bound):
                 for i in range(count):
                     work.child_offset[index * count + i, r] = work.child_offset[i, r] + index * step
@@ -35,15 +36,15 @@ def place_children(tables: Tables, work: Workspace, s: int, p: int) -> int:
 
 
 @kernel
-def grid_width(tables: Tables, work: Workspace, s: int) -> int:
+def grid_width(geometry: Geometry, work: Workspace, s: int) -> int:
     """Columns of the grid on which the children of level s lie."""
-    return max(tables.fanout_x[s], work.width[s])
+    return max(geometry.fanout_x[s], work.width[s])
 
 
 @kernel
-def grid_height(tables: Tables, work: Workspace, s: int) -> int:
+def grid_height(geometry: Geometry, work: Workspace, s: int) -> int:
     """Rows of the grid on which the children of level s lie."""
-    return max(tables.fanout_y[s], work.height[s])
+    return max(geometry.fanout_y[s], work.height[s])
 
 
 @kernel
@@ -57,11 +58,11 @@ def _displaced(work: Workspace, i: int, neighbour: int, event: int, ranks: int) 
 
 
 @kernel
-def serve_children(tables: Tables, work: Workspace, s: int, p: int, count: int, event: int) -> int:
+def serve_children(geometry: Geometry, work: Workspace, s: int, p: int, count: int, event: int) -> int:
     """Mark the children that find their delta at a grid neighbour's previous visit; returns how many."""
-    ranks = tables.rank_start[p + 1] - tables.rank_start[p]
-    columns = grid_width(tables, work, s)
-    rows = grid_height(tables, work, s)
+    ranks = geometry.rank_start[p + 1] - geometry.rank_start[p]
+    columns = grid_width(geometry, work, s)
+    rows = grid_height(geometry, work, s)
     served = 0
     for i in range(count):
         column = i % columns
@@ -113,21 +114,21 @@ def _sort_children(work: Workspace, count: int, ranks: int, columns: int) -> int
 
 
 @kernel
-def group_children(tables: Tables, work: Workspace, s: int, p: int, count: int) -> int:
+def group_children(geometry: Geometry, work: Workspace, s: int, p: int, count: int) -> int:
     """Group the children that are not served by equal offsets; returns the number of groups.
 
     Fills, per group size, the number of groups and the sums of their hops and unicast hops.
     """
-    ranks = tables.rank_start[p + 1] - tables.rank_start[p]
-    columns = grid_width(tables, work, s)
-    centre = (grid_height(tables, work, s) - 1) / 2
+    ranks = geometry.rank_start[p + 1] - geometry.rank_start[p]
+    columns = grid_width(geometry, work, s)
+    centre = (grid_height(geometry, work, s) - 1) / 2
     kept = _sort_children(work, count, ranks, columns)
     work.groups[0] = 0
     total = 0
     start = 0
     while start < kept:
         end = start + 1
-        if not tables.no_multicast[s, p]:
+        if not geometry.no_multicast[s, p]:
             while end < kept and _same_place(work, work.child_order[start], work.child_order[end], ranks):
                 end += 1
         _add_group(

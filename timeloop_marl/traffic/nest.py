@@ -6,12 +6,13 @@ from jaxtyping import Int8, Int64
 from numpy import ndarray
 
 from ..compiling import kernel
-from .layout import SPATIAL_X, SPATIAL_Y, TEMPORAL, Tables, Workspace
+from .geometry import Geometry
+from .layout import SPATIAL_X, SPATIAL_Y, TEMPORAL, Workspace
 
 
 @kernel
 def build_nest(
-    tables: Tables,
+    geometry: Geometry,
     factors: Int64[ndarray, "T D"],
     residuals: Int64[ndarray, "T D"],
     order: Int8[ndarray, "T D"],
@@ -19,19 +20,19 @@ def build_nest(
     work: Workspace,
 ) -> bool:
     """Fill the loop arrays of ``work`` from one mapping; say whether any loop is imperfect."""
-    dims = tables.dims
+    dims = geometry.dims
     for d in range(dims):
         work.stride[d] = 1
-    for s in range(tables.levels):
+    for s in range(geometry.levels):
         work.block_first[s] = 0
         work.block_end[s] = 0
         work.width[s] = 1
         work.height[s] = 1
     count = 0
     imperfect = False
-    for t in range(tables.tiles):
-        s = tables.tile_storage[t]
-        spatial = tables.tile_spatial[t]
+    for t in range(geometry.tiles):
+        s = geometry.tile_storage[t]
+        spatial = geometry.tile_spatial[t]
         first = count
         for k in range(dims):
             d = order[t, k]

@@ -15,7 +15,8 @@ from jaxtyping import Int8, Int64
 from numpy import ndarray
 
 from ..compiling import kernel
-from .layout import Tables, Workspace
+from .geometry import Geometry
+from .layout import Workspace
 
 MOST_PACKED = 64
 """Most children of a block whose shapes are listed."""
@@ -62,7 +63,7 @@ def _leader(bounds: Int64[ndarray, "loops"], moves: Int64[ndarray, "loops"], loo
 
 @kernel
 def packed_hops(
-    tables: Tables,
+    geometry: Geometry,
     factors: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
     i: int,
@@ -71,11 +72,13 @@ def packed_hops(
     p: int,
 ) -> float:
     """Sum over the groups of a packed block of level t of the hops of one packet to each."""
-    s = tables.tile_storage[t]
-    for k in range(tables.dims):
+    s = geometry.tile_storage[t]
+    for k in range(geometry.dims):
         work.event_bound[k] = factors[i, t, order[i, t, k]]
-        work.event_kind[k] = tables.used[p, order[i, t, k]]
-    return group_hops(work.event_bound, work.event_kind, tables.dims, tables.fanout_x[s], tables.fanout_y[s])
+        work.event_kind[k] = geometry.used[p, order[i, t, k]]
+    return group_hops(
+        work.event_bound, work.event_kind, geometry.dims, geometry.fanout_x[s], geometry.fanout_y[s]
+    )
 
 
 @kernel
@@ -86,7 +89,12 @@ def place_key(radix: int) -> int:
 
 @kernel
 def shape_key(
-    tables: Tables, factors: Int64[ndarray, "m T D"], order: Int8[ndarray, "m T D"], i: int, t: int, p: int
+    geometry: Geometry,
+    factors: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    i: int,
+    t: int,
+    p: int,
 ) -> int:
     """A number that tells the shapes of blocks apart: children, and where runs of loops that share data lie.
 
@@ -94,10 +102,10 @@ def shape_key(
     other the same as one.
     """
     key, radix = 0, 1
-    for k in range(tables.dims):
+    for k in range(geometry.dims):
         d = order[i, t, k]
         longer = radix * factors[i, t, d]
-        key += 0 if tables.used[p, d] else place_key(longer) - place_key(radix)
+        key += 0 if geometry.used[p, d] else place_key(longer) - place_key(radix)
         radix = longer
     return key * (MOST_PACKED + 1) + radix
 

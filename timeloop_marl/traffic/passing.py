@@ -9,7 +9,8 @@ from ..compiling import kernel
 from .coded_events import list_coded_events
 from .entries import add_entry
 from .explicit import fill_explicit
-from .layout import SPATIAL_X, Tables, Workspace
+from .geometry import Geometry
+from .layout import SPATIAL_X, Workspace
 from .motions import linked_words
 from .multicast import grid_width
 from .spatial import unpacked
@@ -19,23 +20,23 @@ NOTHING_SAVED, ALL_SERVED, HARD = 0, -1, -2
 
 
 @kernel
-def fill_linked(tables: Tables, work: Workspace, s: int, p: int) -> None:
+def fill_linked(geometry: Geometry, work: Workspace, s: int, p: int) -> None:
     """Entries and link transfers of a block in which some motion may bring a child to what a neighbour had."""
-    scatter = _independent_groups(tables, work, s, p)
-    if scatter == 0 or not unpacked(tables, work, s):
-        fill_explicit(tables, work, s, p)
+    scatter = _independent_groups(geometry, work, s, p)
+    if scatter == 0 or not unpacked(geometry, work, s):
+        fill_explicit(geometry, work, s, p)
         return
     children = work.width[s] * work.height[s]
-    plain = list_coded_events(tables, work, s, p)
+    plain = list_coded_events(geometry, work, s, p)
     for j in range(work.events[0]):
         words = linked_words(work, j)
         if words == 0:
             continue
-        served = _groups_served(tables, work, s, p, work.event_code[j])
+        served = _groups_served(geometry, work, s, p, work.event_code[j])
         if served == HARD:
             work.entries[s, p] = 0
             work.links[s, p] = 0.0
-            fill_explicit(tables, work, s, p)
+            fill_explicit(geometry, work, s, p)
             return
         if served == ALL_SERVED:
             work.links[s, p] += float(children * words)
@@ -49,15 +50,15 @@ def fill_linked(tables: Tables, work: Workspace, s: int, p: int) -> None:
 
 
 @kernel
-def _independent_groups(tables: Tables, work: Workspace, s: int, p: int) -> int:
+def _independent_groups(geometry: Geometry, work: Workspace, s: int, p: int) -> int:
     """Number of groups of children if every loop moves a rank of its own or none; 0 if there is no formula."""
-    if tables.no_multicast[s, p] or tables.hops_needed:
+    if geometry.no_multicast[s, p] or geometry.hops_needed:
         return 0
     groups, ranks = 1, 0
     for l in range(work.block_first[s], work.block_end[s]):  # noqa: E741
         d = work.loop_dim[l]
-        if tables.used[p, d]:
-            bit = tables.rank_bit[p, d]
+        if geometry.used[p, d]:
+            bit = geometry.rank_bit[p, d]
             if bit == 0 or ranks & bit != 0:
                 return 0
             ranks |= bit
@@ -66,24 +67,24 @@ def _independent_groups(tables: Tables, work: Workspace, s: int, p: int) -> int:
 
 
 @kernel
-def _groups_served(tables: Tables, work: Workspace, s: int, p: int, motion: int) -> int:
+def _groups_served(geometry: Geometry, work: Workspace, s: int, p: int, motion: int) -> int:
     """How many groups find all they fetch at a neighbour.
 
     A step to the next child advances one loop and sends those inside it back. It leads to the data wanted if the boxes
     lie ``motion`` apart; then every child that has such a neighbour is served. A whole group is, if all loops inside
     the advancing one move the box.
     """
-    one_row = work.width[s] != grid_width(tables, work, s)
+    one_row = work.width[s] != grid_width(geometry, work, s)
     rows = False
     back, inside, idle, matches, result = 0, 1, False, 0, NOTHING_SAVED
-    groups = _independent_groups(tables, work, s, p)
+    groups = _independent_groups(geometry, work, s, p)
     for l in range(work.block_first[s], work.block_end[s]):  # noqa: E741
         if not one_row and not rows and work.loop_kind[l] != SPATIAL_X:
             rows = True
             back, inside, idle = 0, 1, False
         bound = work.loop_bound[l]
-        step = tables.motion[p, work.loop_dim[l]] * work.loop_stride[l]
-        moves = tables.used[p, work.loop_dim[l]] != 0
+        step = geometry.motion[p, work.loop_dim[l]] * work.loop_stride[l]
+        moves = geometry.used[p, work.loop_dim[l]] != 0
         if motion == 0 and back == 0 and not moves and not idle and inside == 1:
             return ALL_SERVED  # neighbours along the innermost loop always hold the same
         for distance in (step - back, back - step):

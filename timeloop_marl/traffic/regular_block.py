@@ -6,7 +6,8 @@ from jaxtyping import Int8, Int64
 from numpy import ndarray
 
 from ..compiling import kernel
-from .layout import Tables, Workspace
+from .geometry import Geometry
+from .layout import Workspace
 from .regular_groups import find_pair, groups_of, most_groups, passes_groups, reduce_pair, sums
 from .regular_hops import regular_hops
 from .regular_links import can_pack, list_rows, rows_meet
@@ -25,26 +26,26 @@ def _enter(work: Workspace, s: int, p: int, e: int, multicast: int, scatter: int
 
 
 @kernel
-def _serve_all(tables: Tables, work: Workspace, s: int, p: int, paired: bool) -> int:
+def _serve_all(geometry: Geometry, work: Workspace, s: int, p: int, paired: bool) -> int:
     """Words that each child finds at a neighbour that holds the same: all find it, or none."""
     held = work.held_words[0]
     same = held != 0 and work.holds_same[p] != 0
-    if same and (work.packed[0] or paired or tables.no_multicast[s, p]):
+    if same and (work.packed[0] or paired or geometry.no_multicast[s, p]):
         work.irregular[0] = True
     return held if same else 0
 
 
 @kernel
-def _serve_groups(tables: Tables, work: Workspace, s: int, p: int, groups: int, paired: bool) -> int:
+def _serve_groups(geometry: Geometry, work: Workspace, s: int, p: int, groups: int, paired: bool) -> int:
     """Groups served by neighbours that were where they are now; ``passed_words`` becomes what each child finds."""
     motion = work.motion[s, p]
-    way, others = find_way(tables, work, p, motion)
+    way, others = find_way(geometry, work, p, motion)
     wanted = work.passed_words[0] != 0
     near = way != 0 or others != 0
     hard = way == 0 and others > 1
-    strict = paired or work.packed[0] or tables.no_multicast[s, p] != 0
+    strict = paired or work.packed[0] or geometry.no_multicast[s, p] != 0
     rows = False
-    if can_pack(tables, s):
+    if can_pack(geometry, s):
         rows = work.packed[0] and rows_meet(work, motion)
     if wanted and (hard or rows or (strict and near)):
         work.irregular[0] = True
@@ -53,7 +54,7 @@ def _serve_groups(tables: Tables, work: Workspace, s: int, p: int, groups: int, 
     if first != 0 and met != 0 and first != met:
         work.irregular[0] = True
     taken = first if first != 0 else met
-    if taken != 0 and not passes_groups(tables, s, p):
+    if taken != 0 and not passes_groups(geometry, s, p):
         work.irregular[0] = True
     work.passed_words[0] = (work.passed_words[0] if first != 0 else 0) + work.met_words[0]
     return groups * (taken // WAY) // (taken % WAY) if taken != 0 else 0
@@ -61,7 +62,7 @@ def _serve_groups(tables: Tables, work: Workspace, s: int, p: int, groups: int, 
 
 @kernel
 def fill_regular_block(
-    tables: Tables,
+    geometry: Geometry,
     factors: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
     split: Int8[ndarray, "m T"],
@@ -72,40 +73,40 @@ def fill_regular_block(
     links: bool,
 ) -> None:
     """The entries of a spatial block and its link transfers."""
-    s = tables.tile_storage[t]
+    s = geometry.tile_storage[t]
     shared, apart = 1, 1
-    for d in range(tables.dims):
-        if tables.used[p, d] or tables.no_multicast[s, p]:
+    for d in range(geometry.dims):
+        if geometry.used[p, d] or geometry.no_multicast[s, p]:
             apart *= factors[i, t, d]
         else:
             shared *= factors[i, t, d]
-    most = most_groups(tables, s, p)
+    most = most_groups(geometry, s, p)
     paired = False
-    if not tables.no_multicast[s, p]:
-        paired = find_pair(tables, factors, i, work, t, p, most)
-    if links and tables.coupled[p]:
-        list_ways(tables, factors, order, split, i, work, t, p)
-        if can_pack(tables, s):
-            list_rows(tables, factors, order, i, work, t, p)
-    words = fetch_regular(tables, factors, order, i, work, s, p, links, paired)
+    if not geometry.no_multicast[s, p]:
+        paired = find_pair(geometry, factors, i, work, t, p, most)
+    if links and geometry.coupled[p]:
+        list_ways(geometry, factors, order, split, i, work, t, p)
+        if can_pack(geometry, s):
+            list_rows(geometry, factors, order, i, work, t, p)
+    words = fetch_regular(geometry, factors, order, i, work, s, p, links, paired)
     held, passed, served = 0, 0, 0
     if links:
-        held = _serve_all(tables, work, s, p, paired)
-    if links and tables.coupled[p]:
-        served = _serve_groups(tables, work, s, p, apart, paired)
+        held = _serve_all(geometry, work, s, p, paired)
+    if links and geometry.coupled[p]:
+        served = _serve_groups(geometry, work, s, p, apart, paired)
         passed = work.passed_words[0]
     work.links[s, p] = float(apart * shared * held + served * shared * passed)
-    _enter_all(tables, work, s, p, shared, apart, words - held - passed, apart - served, passed)
-    if tables.hops_needed:
-        if tables.no_multicast[s, p]:
+    _enter_all(geometry, work, s, p, shared, apart, words - held - passed, apart - served, passed)
+    if geometry.hops_needed:
+        if geometry.no_multicast[s, p]:
             work.irregular[0] = True
-        hops = regular_hops(tables, factors, order, split, i, work, t, p)
+        hops = regular_hops(geometry, factors, order, split, i, work, t, p)
         work.hops[s, p, 0] = (hops * work.accesses[s, p, 0]) / float(apart)
 
 
 @kernel
 def _enter_all(
-    tables: Tables,
+    geometry: Geometry,
     work: Workspace,
     s: int,
     p: int,
@@ -119,8 +120,8 @@ def _enter_all(
 
     Empty ones make up the number that all mappings have; they come first where only the last one counts.
     """
-    most = most_groups(tables, s, p)
-    if most == 1 and not passes_groups(tables, s, p):
+    most = most_groups(geometry, s, p)
+    if most == 1 and not passes_groups(geometry, s, p):
         work.entries[s, p] = 1
         _enter(work, s, p, 0, shared, apart, rest)
         return
@@ -130,7 +131,7 @@ def _enter_all(
         _enter(work, s, p, 1, shared, apart, rest)
         return
     work.entries[s, p] = most
-    reduce_pair(tables, work, p)
+    reduce_pair(geometry, work, p)
     apart_each = apart // (work.pair[0] * work.pair[1])
     if sums(work, most + 1) != 0:
         work.irregular[0] = True

@@ -6,8 +6,8 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from ..compiling import kernel
-from ..cost.networks import SIMPLE_MULTICAST
-from .layout import Tables, Workspace
+from .geometry import ANY_ENTRIES, EACH_ENTRY, Geometry
+from .layout import Workspace
 
 MOST_ENTRIES = 4
 """Most entries of a block over vectors."""
@@ -17,57 +17,44 @@ EUCLID = 12
 
 
 @kernel
-def _one_signature(tables: Tables, s: int, p: int) -> bool:
-    """Whether a network that level s feeds looks at how many entries there are, even empty ones."""
-    found = False
-    for n in range(tables.networks):
-        if tables.net_outer[n] == s:
-            found = found or tables.net_kind[n] == SIMPLE_MULTICAST
-            found = found or (tables.net_doubles[n] and tables.read_write[p])
-    return found
-
-
-@kernel
-def most_groups(tables: Tables, s: int, p: int) -> int:
+def most_groups(geometry: Geometry, s: int, p: int) -> int:
     """Most sizes of groups that two loops in one rank may give; 1: no such loops are taken."""
-    if tables.hops_needed or tables.no_multicast[s, p] or _one_signature(tables, s, p):
+    if geometry.hops_needed or geometry.no_multicast[s, p] or geometry.asked[s, p] != ANY_ENTRIES:
         return 1
     most = 1
-    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+    for r in range(geometry.rank_start[p], geometry.rank_start[p + 1]):
         first, second = 1, 1
-        for d in range(tables.dims):
-            if tables.rank_step[r, d] != 0:
-                second = max(second, min(first, tables.bounds[d]))
-                first = max(first, tables.bounds[d])
+        for d in range(geometry.dims):
+            if geometry.rank_step[r, d] != 0:
+                second = max(second, min(first, geometry.bounds[d]))
+                first = max(first, geometry.bounds[d])
         most = max(most, second)
     return min(most, MOST_ENTRIES)
 
 
 @kernel
-def passes_groups(tables: Tables, s: int, p: int) -> bool:
+def passes_groups(geometry: Geometry, s: int, p: int) -> bool:
     """Whether some groups of children may be served while others are not."""
-    linked = tables.link_transfers and not tables.no_link_transfer[s, p] and not tables.no_multicast[s, p]
-    doubled = False
-    for n in range(tables.networks):
-        if tables.net_outer[n] == s:
-            doubled = doubled or (tables.net_doubles[n] and tables.read_write[p])
-    return linked and tables.coupled[p] and not tables.hops_needed and not doubled
+    linked = (
+        geometry.link_transfers and not geometry.no_link_transfer[s, p] and not geometry.no_multicast[s, p]
+    )
+    return linked and geometry.coupled[p] and not geometry.hops_needed and geometry.asked[s, p] != EACH_ENTRY
 
 
 @kernel
 def find_pair(
-    tables: Tables, factors: Int64[ndarray, "m T D"], i: int, work: Workspace, t: int, p: int, most: int
+    geometry: Geometry, factors: Int64[ndarray, "m T D"], i: int, work: Workspace, t: int, p: int, most: int
 ) -> bool:
     """Whether two loops of a block move one rank: their bounds and steps are left in ``pair``.
 
     Irregular: more than two, two pairs, a loop that moves several ranks, or a pair where ``most`` is 1.
     """
     n, m, a, b, pairs = 1, 1, 1, 1, 0
-    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+    for r in range(geometry.rank_start[p], geometry.rank_start[p + 1]):
         loops, n1, n2, step1, step2 = 0, 1, 1, 1, 1
-        for d in range(tables.dims):
-            if tables.rank_step[r, d] != 0:
-                bound, step = factors[i, t, d], tables.rank_step[r, d] * work.inside[t, d]
+        for d in range(geometry.dims):
+            if geometry.rank_step[r, d] != 0:
+                bound, step = factors[i, t, d], geometry.rank_step[r, d] * work.inside[t, d]
                 n2, step2 = bound if loops == 1 else n2, step if loops == 1 else step2
                 n1, step1 = bound if loops == 0 else n1, step if loops == 0 else step1
                 loops += 1 if bound > 1 else 0
@@ -76,8 +63,8 @@ def find_pair(
         pairs += 1 if loops > 1 else 0
         n, m = n1 if loops > 1 else n, n2 if loops > 1 else m
         a, b = step1 if loops > 1 else a, step2 if loops > 1 else b
-    for d in range(tables.dims):
-        if tables.used[p, d] and tables.rank_bit[p, d] == 0 and factors[i, t, d] > 1:
+    for d in range(geometry.dims):
+        if geometry.used[p, d] and geometry.rank_bit[p, d] == 0 and factors[i, t, d] > 1:
             work.irregular[0] = True
     if pairs > 1 or (pairs == 1 and most == 1):
         work.irregular[0] = True
@@ -89,17 +76,17 @@ def find_pair(
 
 
 @kernel
-def _widest_pair(tables: Tables, p: int) -> int:
+def _widest_pair(geometry: Geometry, p: int) -> int:
     """The lesser step of two loops of perfect factors in one rank is at most this."""
     widest = 1
-    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+    for r in range(geometry.rank_start[p], geometry.rank_start[p + 1]):
         first, second = 1, 1
-        for d in range(tables.dims):
-            if tables.rank_step[r, d] != 0:
-                step = tables.rank_step[r, d]
-                for q in range(tables.bounds[d], 1, -1):  # the last is the least divisor
-                    if tables.bounds[d] % q == 0:
-                        step = tables.rank_step[r, d] * (tables.bounds[d] // q)
+        for d in range(geometry.dims):
+            if geometry.rank_step[r, d] != 0:
+                step = geometry.rank_step[r, d]
+                for q in range(geometry.bounds[d], 1, -1):  # the last is the least divisor
+                    if geometry.bounds[d] % q == 0:
+                        step = geometry.rank_step[r, d] * (geometry.bounds[d] // q)
                 second = max(second, min(first, step))
                 first = max(first, step)
         widest = max(widest, second)
@@ -107,9 +94,9 @@ def _widest_pair(tables: Tables, p: int) -> int:
 
 
 @kernel
-def reduce_pair(tables: Tables, work: Workspace, p: int) -> None:
+def reduce_pair(geometry: Geometry, work: Workspace, p: int) -> None:
     """Divide the steps of the pair by what they have in common: Euclid's algorithm, so many steps for all."""
-    divisor, rest, widest = work.pair[2], work.pair[3], _widest_pair(tables, p)
+    divisor, rest, widest = work.pair[2], work.pair[3], _widest_pair(geometry, p)
     if widest == 1:
         if min(divisor, rest) != 1:
             work.irregular[0] = True

@@ -6,14 +6,15 @@ from jaxtyping import Int8, Int64
 from numpy import ndarray
 
 from ..compiling import kernel
-from .layout import Tables, Workspace
+from .geometry import Geometry
+from .layout import Workspace
 from .packed import MOST_PACKED, packed_hops
 from .regular_links import most_rows
 
 
 @kernel
 def _first_rows(
-    tables: Tables,
+    geometry: Geometry,
     factors: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
     split: Int8[ndarray, "m T"],
@@ -27,21 +28,21 @@ def _first_rows(
     does repeats the pattern of the loops inside it: bits that never overlap, so that a product repeats them.
     """
     bits, radix = 1, 1
-    for k in range(tables.dims):
+    for k in range(geometry.dims):
         d = order[i, t, k]
         n = factors[i, t, d] if k >= split[i, t] else 1
         repeat = ((1 << (radix * n)) - 1) // ((1 << radix) - 1)
-        bits *= repeat if tables.used[p, d] else 1
+        bits *= repeat if geometry.used[p, d] else 1
         radix *= n
     return bits
 
 
 @kernel
-def _vertical(tables: Tables, work: Workspace, s: int, span: int, one_row: bool, starts: int) -> float:
+def _vertical(geometry: Geometry, work: Workspace, s: int, span: int, one_row: bool, starts: int) -> float:
     """Hops along the columns of one packet to each group of rows."""
-    centre = (max(tables.fanout_y[s], work.height[s]) - 1) / 2
+    centre = (max(geometry.fanout_y[s], work.height[s]) - 1) / 2
     total = 0.0
-    for row in range(most_rows(tables, s)):
+    for row in range(most_rows(geometry, s)):
         there = row == 0 if one_row else starts & (1 << row) != 0
         part = max(0.0, centre - row) + max(0.0, row + float(span) - centre)
         total += part if there else 0.0
@@ -50,7 +51,7 @@ def _vertical(tables: Tables, work: Workspace, s: int, span: int, one_row: bool,
 
 @kernel
 def _unpacked_hops(
-    tables: Tables,
+    geometry: Geometry,
     factors: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
     split: Int8[ndarray, "m T"],
@@ -60,15 +61,15 @@ def _unpacked_hops(
     p: int,
 ) -> float:
     """Sum over the groups of the hops of one packet to each, rows full or one row."""
-    s = tables.tile_storage[t]
-    one_row = work.width[s] != max(tables.fanout_x[s], work.width[s])
+    s = geometry.tile_storage[t]
+    one_row = work.width[s] != max(geometry.fanout_x[s], work.width[s])
     columns, rows = 1, 1
     x_groups, y_groups, x_members = 1, 1, 1
     columns_twice, row_span = 0, 0
-    for k in range(tables.dims):
+    for k in range(geometry.dims):
         d = order[i, t, k]
         n = factors[i, t, d]
-        moves = tables.used[p, d] != 0
+        moves = geometry.used[p, d] != 0
         along = one_row or k < split[i, t]
         across, down = n if along else 1, 1 if along else n
         x_groups *= across if moves else 1
@@ -78,14 +79,14 @@ def _unpacked_hops(
         row_span += 0 if moves else (down - 1) * rows
         columns *= across
         rows *= down
-    starts = _first_rows(tables, factors, order, split, i, t, p)
-    vertical = _vertical(tables, work, s, row_span, one_row, starts)
+    starts = _first_rows(geometry, factors, order, split, i, t, p)
+    vertical = _vertical(geometry, work, s, row_span, one_row, starts)
     return y_groups * (x_groups * (columns_twice / 2)) + x_groups * x_members * vertical
 
 
 @kernel
 def regular_hops(
-    tables: Tables,
+    geometry: Geometry,
     factors: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
     split: Int8[ndarray, "m T"],
@@ -95,11 +96,11 @@ def regular_hops(
     p: int,
 ) -> float:
     """Sum over the groups of the hops of one packet to each; large packed blocks are irregular."""
-    s = tables.tile_storage[t]
-    hops = _unpacked_hops(tables, factors, order, split, i, work, t, p)
-    listed = tables.fanout_y[s] > 1 and tables.fanout_x[s] * tables.fanout_y[s] <= MOST_PACKED
-    if work.packed[0] and (not listed or work.height[s] > tables.fanout_y[s]):
+    s = geometry.tile_storage[t]
+    hops = _unpacked_hops(geometry, factors, order, split, i, work, t, p)
+    listed = geometry.fanout_y[s] > 1 and geometry.fanout_x[s] * geometry.fanout_y[s] <= MOST_PACKED
+    if work.packed[0] and (not listed or work.height[s] > geometry.fanout_y[s]):
         work.irregular[0] = True
     elif work.packed[0] and listed:
-        hops = packed_hops(tables, factors, order, i, work, t, p)
+        hops = packed_hops(geometry, factors, order, i, work, t, p)
     return 0.0 if work.width[s] * work.height[s] == 1 else hops

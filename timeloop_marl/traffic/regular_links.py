@@ -6,7 +6,8 @@ from jaxtyping import Int8, Int64
 from numpy import ndarray
 
 from ..compiling import kernel
-from .layout import Tables, Workspace
+from .geometry import Geometry
+from .layout import Workspace
 
 NO_MOTION = 2**62
 """Motion of a child whose box never moves: no difference of motions is as large."""
@@ -16,20 +17,20 @@ DIGITS = 4
 
 
 @kernel
-def most_rows(tables: Tables, s: int) -> int:
+def most_rows(geometry: Geometry, s: int) -> int:
     """Rows that a block of level s can use."""
-    return tables.compute[2] if s == 0 else tables.mesh_y[s - 1]
+    return geometry.compute[2] if s == 0 else geometry.mesh_y[s - 1]
 
 
 @kernel
-def can_pack(tables: Tables, s: int) -> bool:
+def can_pack(geometry: Geometry, s: int) -> bool:
     """Whether a block of level s may be packed."""
-    return tables.fanout_x[s] > 1 and most_rows(tables, s) > 1
+    return geometry.fanout_x[s] > 1 and most_rows(geometry, s) > 1
 
 
 @kernel
 def list_neighbours(
-    tables: Tables,
+    geometry: Geometry,
     factors: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
     split: Int8[ndarray, "m T"],
@@ -38,22 +39,22 @@ def list_neighbours(
     t: int,
 ) -> None:
     """How far the boxes of children next to each other lie apart, by the loop that advances between them."""
-    s = tables.tile_storage[t]
-    columns = max(tables.fanout_x[s], work.width[s])
+    s = geometry.tile_storage[t]
+    columns = max(geometry.fanout_x[s], work.width[s])
     one_row = work.width[s] != columns
     work.packed[0] = False
-    if can_pack(tables, s):
+    if can_pack(geometry, s):
         work.packed[0] = one_row and work.width[s] * work.height[s] > columns
-    for p in range(tables.spaces):
-        if tables.coupled[p]:
-            _list_apart(tables, factors, order, split, i, work, t, p, one_row)
+    for p in range(geometry.spaces):
+        if geometry.coupled[p]:
+            _list_apart(geometry, factors, order, split, i, work, t, p, one_row)
         else:
-            _find_same(tables, factors, order, split, i, work, t, p, one_row)
+            _find_same(geometry, factors, order, split, i, work, t, p, one_row)
 
 
 @kernel
 def _list_apart(
-    tables: Tables,
+    geometry: Geometry,
     factors: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
     split: Int8[ndarray, "m T"],
@@ -65,7 +66,7 @@ def _list_apart(
 ) -> None:
     """Distances as coded motions, without sign."""
     back, span, same = 0, 0, False
-    for k in range(tables.dims):
+    for k in range(geometry.dims):
         d = order[i, t, k]
         if not one_row and k == split[i, t]:
             back = 0
@@ -82,7 +83,7 @@ def _list_apart(
 
 @kernel
 def _find_same(
-    tables: Tables,
+    geometry: Geometry,
     factors: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
     split: Int8[ndarray, "m T"],
@@ -94,29 +95,29 @@ def _find_same(
 ) -> None:
     """Where no two dims share a rank, neighbours hold the same along an innermost loop that does not move the box."""
     same, inside = False, False
-    for k in range(tables.dims):
+    for k in range(geometry.dims):
         d = order[i, t, k]
         if not one_row and k == split[i, t]:
             inside = False
         loops = factors[i, t, d] > 1
-        same = same or (loops and not inside and not tables.used[p, d])
+        same = same or (loops and not inside and not geometry.used[p, d])
         inside = inside or loops
     work.holds_same[p] = same or work.packed[0]
 
 
 @kernel
-def meets(tables: Tables, work: Workspace, p: int, motion: int) -> bool:
+def meets(geometry: Geometry, work: Workspace, p: int, motion: int) -> bool:
     """Whether some children whose ids follow each other, in one row or column, lie ``motion`` apart."""
     size = abs(motion)
     found = False
-    for k in range(tables.dims):
+    for k in range(geometry.dims):
         found = found or work.apart[k, p] == size
     return found
 
 
 @kernel
 def list_rows(
-    tables: Tables,
+    geometry: Geometry,
     factors: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
     i: int,
@@ -133,7 +134,7 @@ def list_rows(
         work.digit_bound[j] = 1
         work.digit_step[j] = 0
     loops = 0
-    for k in range(tables.dims):
+    for k in range(geometry.dims):
         d = order[i, t, k]
         n = factors[i, t, d]
         for j in range(min(k + 1, DIGITS)):
@@ -144,7 +145,7 @@ def list_rows(
     if work.packed[0] and loops > DIGITS:
         work.irregular[0] = True
     for carries in range(1 << (DIGITS - 1)):
-        left, moved, there = tables.fanout_x[tables.tile_storage[t]], 0, True
+        left, moved, there = geometry.fanout_x[geometry.tile_storage[t]], 0, True
         for j in range(DIGITS):
             bound = work.digit_bound[j]
             before, carry = (carries << 1 >> j) & 1, (carries >> j) & 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..compiling import kernel
 from .explicit import fill_explicit
-from .layout import SPATIAL_X, Tables, Workspace
+from .geometry import Geometry
+from .layout import SPATIAL_X, Workspace
 from .multicast import grid_height, grid_width
 
 NOWHERE = -(2**63)
@@ -12,12 +13,12 @@ NOWHERE = -(2**63)
 
 
 @kernel
-def fill_block(tables: Tables, work: Workspace, s: int, p: int, words: int) -> None:
+def fill_block(geometry: Geometry, work: Workspace, s: int, p: int, words: int) -> None:
     """Entries of a block whose children each fetch ``words`` words and pass nothing on."""
     first, end = work.block_first[s], work.block_end[s]
-    if tables.no_multicast[s, p]:
-        if tables.hops_needed:
-            fill_explicit(tables, work, s, p)
+    if geometry.no_multicast[s, p]:
+        if geometry.hops_needed:
+            fill_explicit(geometry, work, s, p)
         else:
             _enter(work, s, p, 0, 1, work.width[s] * work.height[s], words, 0.0)
             work.entries[s, p] = 1
@@ -26,28 +27,28 @@ def fill_block(tables: Tables, work: Workspace, s: int, p: int, words: int) -> N
     pair = -1
     for l in range(first, end):  # noqa: E741
         d, n = work.loop_dim[l], work.loop_bound[l]
-        if not tables.used[p, d]:
+        if not geometry.used[p, d]:
             shared *= n
             continue
         apart *= n
-        if tables.rank_bit[p, d] == 0 or (ranks & tables.rank_bit[p, d] != 0 and pair >= 0):
-            fill_explicit(tables, work, s, p)
+        if geometry.rank_bit[p, d] == 0 or (ranks & geometry.rank_bit[p, d] != 0 and pair >= 0):
+            fill_explicit(geometry, work, s, p)
             return
-        if ranks & tables.rank_bit[p, d] != 0:
+        if ranks & geometry.rank_bit[p, d] != 0:
             pair = l
-        ranks |= tables.rank_bit[p, d]
+        ranks |= geometry.rank_bit[p, d]
     if pair >= 0:
-        if tables.hops_needed:
-            fill_explicit(tables, work, s, p)
+        if geometry.hops_needed:
+            fill_explicit(geometry, work, s, p)
         else:
-            _enter_pair(tables, work, s, p, words, pair, shared, apart)
+            _enter_pair(geometry, work, s, p, words, pair, shared, apart)
         return
     hops = 0.0
-    if tables.hops_needed:
-        if not unpacked(tables, work, s):
-            fill_explicit(tables, work, s, p)
+    if geometry.hops_needed:
+        if not unpacked(geometry, work, s):
+            fill_explicit(geometry, work, s, p)
             return
-        hops = _hops(tables, work, s, p)
+        hops = _hops(geometry, work, s, p)
     _enter(work, s, p, 0, shared, apart, words, hops)
     work.entries[s, p] = 1
 
@@ -74,7 +75,7 @@ def _enter(
 
 @kernel
 def _enter_pair(
-    tables: Tables,
+    geometry: Geometry,
     work: Workspace,
     s: int,
     p: int,
@@ -84,13 +85,13 @@ def _enter_pair(
     apart: int,
 ) -> None:
     """Entries where exactly two spatial loops move the same rank: sums of two arithmetic sequences coincide."""
-    bit = tables.rank_bit[p, work.loop_dim[second]]
+    bit = geometry.rank_bit[p, work.loop_dim[second]]
     other = work.block_first[s]
-    while tables.rank_bit[p, work.loop_dim[other]] != bit:
+    while geometry.rank_bit[p, work.loop_dim[other]] != bit:
         other += 1
     n, m = work.loop_bound[other], work.loop_bound[second]
-    a = tables.rank_distance[p, work.loop_dim[other]] * work.loop_stride[other]
-    b = tables.rank_distance[p, work.loop_dim[second]] * work.loop_stride[second]
+    a = geometry.rank_distance[p, work.loop_dim[other]] * work.loop_stride[other]
+    b = geometry.rank_distance[p, work.loop_dim[second]] * work.loop_stride[second]
     divisor, rest = a, b
     while rest != 0:
         divisor, rest = rest, divisor % rest
@@ -118,23 +119,23 @@ def _pairs(n: int, m: int, a: int, b: int, k: int) -> int:
 
 
 @kernel
-def unpacked(tables: Tables, work: Workspace, s: int) -> bool:
+def unpacked(geometry: Geometry, work: Workspace, s: int) -> bool:
     """Whether every used row of the grid is used in full, or only one row is used."""
-    columns = grid_width(tables, work, s)
+    columns = grid_width(geometry, work, s)
     return work.width[s] == columns or work.width[s] * work.height[s] <= columns
 
 
 @kernel
-def _hops(tables: Tables, work: Workspace, s: int, p: int) -> float:
+def _hops(geometry: Geometry, work: Workspace, s: int, p: int) -> float:
     """Sum over the groups of the hops of one packet to each."""
-    one_row = work.width[s] != grid_width(tables, work, s)
-    centre = (grid_height(tables, work, s) - 1) / 2
+    one_row = work.width[s] != grid_width(geometry, work, s)
+    centre = (grid_height(geometry, work, s) - 1) / 2
     columns, rows = 1, 1  # radices
     x_groups, y_groups, x_members = 1, 1, 1
     column_sum, row_span = 0.0, 0
     for l in range(work.block_first[s], work.block_end[s]):  # noqa: E741
         n = work.loop_bound[l]
-        moves = tables.used[p, work.loop_dim[l]] != 0
+        moves = geometry.used[p, work.loop_dim[l]] != 0
         if one_row or work.loop_kind[l] == SPATIAL_X:
             if moves:
                 x_groups *= n
@@ -151,30 +152,30 @@ def _hops(tables: Tables, work: Workspace, s: int, p: int) -> float:
             rows *= n
     vertical = 0.0
     for row in range(rows):
-        if _starts_group(tables, work, s, p, row, one_row):
+        if _starts_group(geometry, work, s, p, row, one_row):
             vertical += max(0.0, centre - row) + max(0.0, row + row_span - centre)
     return y_groups * (x_groups * column_sum) + x_groups * x_members * vertical
 
 
 @kernel
-def _starts_group(tables: Tables, work: Workspace, s: int, p: int, row: int, one_row: bool) -> bool:
+def _starts_group(geometry: Geometry, work: Workspace, s: int, p: int, row: int, one_row: bool) -> bool:
     """Whether a row is the first one of its group of rows with equal data."""
     if one_row:
         return True
     for l in range(work.block_first[s], work.block_end[s]):  # noqa: E741
         if work.loop_kind[l] == SPATIAL_X:
             continue
-        if row % work.loop_bound[l] != 0 and not tables.used[p, work.loop_dim[l]]:
+        if row % work.loop_bound[l] != 0 and not geometry.used[p, work.loop_dim[l]]:
             return False
         row //= work.loop_bound[l]
     return True
 
 
 @kernel
-def neighbours_differ(tables: Tables, work: Workspace, s: int, p: int, motion: int) -> bool:
+def neighbours_differ(geometry: Geometry, work: Workspace, s: int, p: int, motion: int) -> bool:
     """Whether the boxes of some two grid neighbours may lie ``motion`` apart; false only if none do."""
-    columns = grid_width(tables, work, s)
-    packed = not unpacked(tables, work, s)
+    columns = grid_width(geometry, work, s)
+    packed = not unpacked(geometry, work, s)
     one_row = packed or work.width[s] != columns  # ids run on from the end of one row to the next
     back = 0  # from the last child of the loops inside to the first
     rows = False
@@ -182,15 +183,15 @@ def neighbours_differ(tables: Tables, work: Workspace, s: int, p: int, motion: i
         if not one_row and not rows and work.loop_kind[l] != SPATIAL_X:
             rows = True
             back = 0
-        step = tables.motion[p, work.loop_dim[l]] * work.loop_stride[l]
+        step = geometry.motion[p, work.loop_dim[l]] * work.loop_stride[l]
         if step - back == motion or back - step == motion:
             return True
         back += (work.loop_bound[l] - 1) * step
-    return packed and _rows_differ(tables, work, s, p, motion, columns)
+    return packed and _rows_differ(geometry, work, s, p, motion, columns)
 
 
 @kernel
-def _rows_differ(tables: Tables, work: Workspace, s: int, p: int, motion: int, columns: int) -> bool:
+def _rows_differ(geometry: Geometry, work: Workspace, s: int, p: int, motion: int, columns: int) -> bool:
     """Whether the boxes of some two children ``columns`` ids apart lie ``motion`` apart.
 
     ``columns`` is added to an id in the mixed radix of the loop bounds. How far that moves the box depends on the
@@ -208,7 +209,7 @@ def _rows_differ(tables: Tables, work: Workspace, s: int, p: int, motion: int, c
             if added == (0 if carry else bound):
                 moved = NOWHERE
                 break
-            moved += (added - carry * bound) * tables.motion[p, work.loop_dim[l]] * work.loop_stride[l]
+            moved += (added - carry * bound) * geometry.motion[p, work.loop_dim[l]] * work.loop_stride[l]
         if moved != NOWHERE and left == 0 and (moved == motion or moved == -motion):
             return True
     return False

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from ..compiling import kernel
 from .entries import add_entry, clear_entries
-from .layout import Tables, Workspace
-from .tiles import volume
+from .geometry import Geometry, hull_words
+from .layout import Workspace
 from .walk_classes import ALL_BITS, count_again, count_classes, may_pass_on, same_children
 from .walk_entries import enter_classes, enter_points
 from .walk_space import WalkSpace
@@ -21,49 +21,51 @@ EXACT = 2.0**51
 
 
 @kernel
-def walk(tables: Tables, work: Workspace, space: WalkSpace) -> None:
+def walk(geometry: Geometry, work: Workspace, space: WalkSpace) -> None:
     """Fill the entries, link transfers and compute counters of the nest in ``work``; after ``prepare_walk``.
 
     Levels must not use more children than the machine has: fan-out checks come first.
     """
-    if not walk_classes(tables, work, space):
-        walk_visits(tables, work, space)
+    if not walk_classes(geometry, work, space):
+        walk_visits(geometry, work, space)
 
 
 @kernel
-def walk_classes(tables: Tables, work: Workspace, space: WalkSpace) -> bool:
+def walk_classes(geometry: Geometry, work: Workspace, space: WalkSpace) -> bool:
     """As ``walk``, by classes; false where sums may be inexact, or there are more classes than the scratch holds."""
     if not space.exact:
         return False
-    clear_entries(tables, work)
-    list_steps(tables, work, space)
-    count_visits(tables, work, space)
-    for s in range(tables.levels):
-        _look_at_level(tables, work, space, s)
-    for p in range(tables.spaces):
-        for s in range(tables.levels):
-            linked = may_pass_on(tables, work, space, s, p)
+    clear_entries(geometry, work)
+    list_steps(geometry, work, space)
+    count_visits(geometry, work, space)
+    for s in range(geometry.levels):
+        _look_at_level(geometry, work, space, s)
+    for p in range(geometry.spaces):
+        for s in range(geometry.levels):
+            linked = may_pass_on(geometry, work, space, s, p)
             if s == 0 and work.block_end[0] == 0:
                 add_entry(work, 0, p, 1, 1, work.counters[1], 0.0, 0.0)
             elif s == 0 and not linked:
-                enter_points(tables, work, space, p)
+                enter_points(geometry, work, space, p)
             else:
-                if same_children(tables, work, space, s, p):
-                    count_again(tables, work, space, s, p)
-                elif not count_classes(tables, work, space, s, p, linked):
+                if same_children(geometry, work, space, s, p):
+                    count_again(geometry, work, space, s, p)
+                elif not count_classes(geometry, work, space, s, p, linked):
                     return False
-                enter_classes(tables, work, space, s, p)
-    return _is_exact(tables, work)
+                enter_classes(geometry, work, space, s, p)
+    return _is_exact(geometry, work)
 
 
 @kernel
-def _look_at_level(tables: Tables, work: Workspace, space: WalkSpace, s: int) -> None:
+def _look_at_level(geometry: Geometry, work: Workspace, space: WalkSpace, s: int) -> None:
     """Which dims' bits the boxes of the children and the block of level s depend on, and which survive an entry."""
-    space.shape_seen[s] = bits_seen(tables, space, work.boundary[s - 1], work.boundary[s - 1]) if s > 0 else 0
+    space.shape_seen[s] = (
+        bits_seen(geometry, space, work.boundary[s - 1], work.boundary[s - 1]) if s > 0 else 0
+    )
     space.block_seen[s] = 0
     first, end = work.block_first[s], work.block_end[s]
     if first != end:
-        free = bits_seen(tables, space, end - 1, end - 1)
+        free = bits_seen(geometry, space, end - 1, end - 1)
         for k in range(first, end):
             if work.loop_residual[k] != work.loop_bound[k]:
                 space.block_seen[s] |= free & (1 << work.loop_dim[k])
@@ -77,15 +79,15 @@ def _look_at_level(tables: Tables, work: Workspace, space: WalkSpace, s: int) ->
 
 
 @kernel
-def _is_exact(tables: Tables, work: Workspace) -> bool:
+def _is_exact(geometry: Geometry, work: Workspace) -> bool:
     """Whether no sum that something is computed from is so large that its order could matter."""
     largest = work.counters[1]
-    for s in range(tables.levels):
-        for p in range(tables.spaces):
+    for s in range(geometry.levels):
+        for p in range(geometry.spaces):
             largest = max(largest, work.links[s, p])
             for e in range(work.entries[s, p]):
                 largest = max(largest, work.accesses[s, p, e])
-                if tables.hops_needed or tables.explicit_blocks:
+                if geometry.hops_needed or geometry.explicit_blocks:
                     scatter = float(work.scatter[s, p, e])
                     largest = max(largest, work.hops[s, p, e] * scatter)
                     largest = max(largest, work.unicast[s, p, e] * scatter)
@@ -93,12 +95,12 @@ def _is_exact(tables: Tables, work: Workspace) -> bool:
 
 
 @kernel
-def prepare_walk(tables: Tables, work: Workspace, space: WalkSpace) -> None:
+def prepare_walk(geometry: Geometry, work: Workspace, space: WalkSpace) -> None:
     """Extents of every loop level and the largest boxes of every storage level (section 2), before anything is walked.
 
     A box is largest at the first visit: a dim shows its residual tile there only if no loop outside iterates.
     """
-    loops, dims = work.loops[0], tables.dims
+    loops, dims = work.loops[0], geometry.dims
     for d in range(dims):
         space.x[d] = 0
         space.imperfect[d] = loops
@@ -120,8 +122,8 @@ def prepare_walk(tables: Tables, work: Workspace, space: WalkSpace) -> None:
             continue
         for d in range(dims):
             work.reach[d] = space.full[k, d] if work.stride[d] > 0 else space.residual[k, d]
-        for p in range(tables.spaces):
+        for p in range(geometry.spaces):
             if k == work.boundary[s]:
-                work.tile[s, p] = volume(tables, p, work.reach)
+                work.tile[s, p] = hull_words(geometry, p, work.reach)
             else:
-                work.block_tile[s, p] = volume(tables, p, work.reach)
+                work.block_tile[s, p] = hull_words(geometry, p, work.reach)

@@ -9,7 +9,8 @@ few nodes a step.
 from __future__ import annotations
 
 from ..compiling import kernel
-from .layout import Tables, Workspace
+from .geometry import Geometry
+from .layout import Workspace
 from .walk_moves import FULL, NONE, NOTHING, fetch_new, find_delta, find_shape, move_box, same_delta
 from .walk_space import WalkSpace
 
@@ -17,7 +18,9 @@ ALL_BITS = -1
 
 
 @kernel
-def count_classes(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int, linked: bool) -> bool:
+def count_classes(
+    geometry: Geometry, work: Workspace, space: WalkSpace, s: int, p: int, linked: bool
+) -> bool:
     """Sum what a child of level s fetches into ``pattern_words`` and ``served_words``; false if there is no room.
 
     ``begin``, ``ones``, ``shape_seen`` and ``block_seen`` of level s are set. With ``linked`` visits in which
@@ -28,34 +31,34 @@ def count_classes(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: 
     space.pattern_count[0] = 0
     space.served_count[0] = 0
     space.nodes[0] = 0
-    first = _first_step(tables, work, space, s, p, linked)
+    first = _first_step(geometry, work, space, s, p, linked)
     steps = space.steps[0]
     for j in range(first, steps):
         space.head[j] = -1
     entry = space.ones[s, steps]
-    shape = find_shape(tables, work, space, s, p, entry & space.shape_seen[s] & space.dims_used[p])
+    shape = find_shape(geometry, work, space, s, p, entry & space.shape_seen[s] & space.dims_used[p])
     pattern = find_pattern(space, entry & space.block_seen[s])
     space.pattern_words[pattern] += space.shape_words[shape]
     space.state[0] = NONE
     space.state[1] = NOTHING
     if linked:
         space.cut[p] = False
-        space.state[1] = find_delta(tables, space, p, shape, shape, space.shape_words[shape])
+        space.state[1] = find_delta(geometry, space, p, shape, shape, space.shape_words[shape])
     if first == steps:
         return True
-    if not _follow(tables, work, space, s, p, first, linked):
+    if not _follow(geometry, work, space, s, p, first, linked):
         return False
     _weigh(work, space, s, first)
     return True
 
 
 @kernel
-def count_again(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int) -> None:
+def count_again(geometry: Geometry, work: Workspace, space: WalkSpace, s: int, p: int) -> None:
     """As ``count_classes``, where ``same_children`` holds and level s - 1 was counted just before.
 
     The same boxes are visited in the same order; only the loop that hands on what they fetch may be another.
     """
-    first = _first_step(tables, work, space, s, p, False)
+    first = _first_step(geometry, work, space, s, p, False)
     space.pattern_words[0] = space.shape_words[0]  # the box of the first visit was the first to be looked for
     for node in range(space.nodes[0]):
         space.weight_of[node] = 0
@@ -64,44 +67,48 @@ def count_again(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: in
 
 
 @kernel
-def same_children(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int) -> bool:
+def same_children(geometry: Geometry, work: Workspace, space: WalkSpace, s: int, p: int) -> bool:
     """Whether the child of level s is as large, and visited as often, as that of level s - 1."""
     return (
         s >= 2
         and space.begin[s] == space.begin[s - 1]
         and work.block_first[s] == work.block_end[s]
         and work.block_first[s - 1] == work.block_end[s - 1]
-        and tables.no_temporal_reuse[s - 1, p] == tables.no_temporal_reuse[s - 2, p]
+        and geometry.no_temporal_reuse[s - 1, p] == geometry.no_temporal_reuse[s - 2, p]
     )
 
 
 @kernel
-def _first_step(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int, linked: bool) -> int:
+def _first_step(geometry: Geometry, work: Workspace, space: WalkSpace, s: int, p: int, linked: bool) -> int:
     """Step from which on something moves: below it all visits but the first find everything there."""
     j = space.begin[s]
-    if linked or keeps_nothing(tables, s, p):
+    if linked or keeps_nothing(geometry, s, p):
         return j
-    while j < space.steps[0] and not tables.used[p, work.loop_dim[space.step_loop[j]]]:
+    while j < space.steps[0] and not geometry.used[p, work.loop_dim[space.step_loop[j]]]:
         j += 1
     return j
 
 
 @kernel
-def keeps_nothing(tables: Tables, s: int, p: int) -> bool:
+def keeps_nothing(geometry: Geometry, s: int, p: int) -> bool:
     """Whether a child of level s may fetch something though its box did not move."""
-    return s == 0 or tables.no_temporal_reuse[s - 1, p] != 0 or tables.rules_2022
+    return s == 0 or geometry.no_temporal_reuse[s - 1, p] != 0 or geometry.rules_2022
 
 
 @kernel
-def may_pass_on(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int) -> bool:
+def may_pass_on(geometry: Geometry, work: Workspace, space: WalkSpace, s: int, p: int) -> bool:
     """Whether neighbours may pass data on: not if a loop inside idles, as idle visits come before all others then."""
-    if work.block_first[s] == work.block_end[s] or not tables.link_transfers or tables.no_link_transfer[s, p]:
+    if (
+        work.block_first[s] == work.block_end[s]
+        or not geometry.link_transfers
+        or geometry.no_link_transfer[s, p]
+    ):
         return False
-    if keeps_nothing(tables, s, p):
+    if keeps_nothing(geometry, s, p):
         return True
     for j in range(space.begin[s], space.steps[0]):
         k = space.step_loop[j]
-        if tables.used[p, work.loop_dim[k]]:
+        if geometry.used[p, work.loop_dim[k]]:
             return True
         if work.loop_residual[k] > 1:
             return False
@@ -125,7 +132,7 @@ def find_pattern(space: WalkSpace, bits: int) -> int:
 
 @kernel
 def _follow(
-    tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int, first: int, linked: bool
+    geometry: Geometry, work: Workspace, space: WalkSpace, s: int, p: int, first: int, linked: bool
 ) -> bool:
     """Follow each node once, with the transitions in it; false if there is no room."""
     top = space.steps[0] - 1
@@ -163,7 +170,7 @@ def _follow(
             bit = (space.node_bits[node] >> work.loop_dim[space.step_loop[j]]) & 1
             last = space.at_stage[node] + 1 == space.stages[j, bit]
         space.at_stage[node] += 1
-        if not _go_on(tables, work, space, s, p, j, node, linked):
+        if not _go_on(geometry, work, space, s, p, j, node, linked):
             return False
 
 
@@ -197,7 +204,7 @@ def _find_node(space: WalkSpace, j: int, bits: int) -> int:
 
 @kernel
 def _go_on(
-    tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int, j: int, node: int, linked: bool
+    geometry: Geometry, work: Workspace, space: WalkSpace, s: int, p: int, j: int, node: int, linked: bool
 ) -> bool:
     """The transition of a node of step j to its next stage; false if there is no room."""
     bits, stage = space.node_bits[node], space.at_stage[node]
@@ -206,22 +213,22 @@ def _go_on(
     before = bits & ~(1 << dim)
     now = (bits if stage + 1 == space.stages[j, bit] else before) & space.ones[s, j]
     seen = space.shape_seen[s] & space.dims_used[p]
-    shape = find_shape(tables, work, space, s, p, now & seen)
-    past = find_shape(tables, work, space, s, p, before & seen)
+    shape = find_shape(geometry, work, space, s, p, now & seen)
+    past = find_shape(geometry, work, space, s, p, before & seen)
     pattern = find_pattern(space, now & space.block_seen[s])
     if shape < 0 or past < 0 or pattern < 0:
         return False
-    move_box(tables, work, space, s, p, j, stage, bits)
-    words = fetch_new(tables, space, s, p, past, shape)
+    move_box(geometry, work, space, s, p, j, stage, bits)
+    words = fetch_new(geometry, space, s, p, past, shape)
     space.node_words[node, stage] = words
     space.node_pattern[node, stage] = pattern
     space.node_served[node, stage] = -1
     if linked:
-        delta = find_delta(tables, space, p, past, shape, words)
+        delta = find_delta(geometry, space, p, past, shape, words)
         if delta < 0:
             return False
-        if words > 0 and same_delta(tables, space, s, p, space.state[1], delta):
-            served = _find_served(tables, space, p, pattern, before & space.block_seen[s])
+        if words > 0 and same_delta(geometry, space, s, p, space.state[1], delta):
+            served = _find_served(geometry, space, p, pattern, before & space.block_seen[s])
             if served < 0:
                 return False
             space.node_served[node, stage] = served
@@ -230,10 +237,10 @@ def _go_on(
 
 
 @kernel
-def _find_served(tables: Tables, space: WalkSpace, p: int, pattern: int, past: int) -> int:
+def _find_served(geometry: Geometry, space: WalkSpace, p: int, pattern: int, past: int) -> int:
     """Number of the class of visits whose delta is the one before, shifted by ``shift``; negative without room."""
     target = 0
-    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+    for r in range(geometry.rank_start[p], geometry.rank_start[p + 1]):
         target += space.weight[r] * space.shift[r]
     count = space.served_count[0]
     for n in range(count):

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from ..compiling import kernel
-from .layout import Tables, Workspace
+from .geometry import Geometry
+from .layout import Workspace
 from .walk_space import WalkSpace
 
 
 @kernel
-def box_delta(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int) -> None:
+def box_delta(geometry: Geometry, work: Workspace, space: WalkSpace, s: int, p: int) -> None:
     """Compare the tile of level s with that of the visit before; leave the delta in ``size``, ``new_*``, ``old_*``."""
     k = work.boundary[s]
-    volume = _make_box(tables, space, k, p)
+    volume = _make_box(geometry, space, k, p)
     space.words[p] = volume
     space.cut[p] = False
-    if tables.no_temporal_reuse[s, p]:
+    if geometry.no_temporal_reuse[s, p]:
         return
-    first, end = tables.rank_start[p], tables.rank_start[p + 1]
-    if space.seen[s, p] and _reuses(tables, space, s, p):
+    first, end = geometry.rank_start[p], geometry.rank_start[p + 1]
+    if space.seen[s, p] and _reuses(geometry, space, s, p):
         overlap = 1
         for r in range(first, end):
             low, high = max(space.new_low[r], space.low[s, r]), min(space.new_high[r], space.high[s, r])
@@ -33,14 +34,14 @@ def box_delta(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int)
 
 
 @kernel
-def _make_box(tables: Tables, space: WalkSpace, k: int, p: int) -> int:
+def _make_box(geometry: Geometry, space: WalkSpace, k: int, p: int) -> int:
     """Box of data space p at loop k at the current position, into ``new_low``/``new_high``; its volume (section 2)."""
     volume = 1
-    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+    for r in range(geometry.rank_start[p], geometry.rank_start[p + 1]):
         low = 0
         reach = 1
-        for t in range(tables.term_start[r], tables.term_start[r + 1]):
-            d, c = tables.term_dim[t], tables.term_coefficient[t]
+        for t in range(geometry.term_start[r], geometry.term_start[r + 1]):
+            d, c = geometry.term_dim[t], geometry.term_coefficient[t]
             last = (space.last[k + 1] >> d) & 1 != 0
             span = c * ((space.residual[k, d] if last else space.full[k, d]) - 1)
             low += c * space.x[d] + min(span, 0)
@@ -52,22 +53,22 @@ def _make_box(tables: Tables, space: WalkSpace, k: int, p: int) -> int:
 
 
 @kernel
-def _reuses(tables: Tables, space: WalkSpace, s: int, p: int) -> bool:
+def _reuses(geometry: Geometry, space: WalkSpace, s: int, p: int) -> bool:
     """Whether the motion of the box allows reuse of the last one; updates the remembered motion (section 3)."""
     still, same = True, True
-    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+    for r in range(geometry.rank_start[p], geometry.rank_start[p + 1]):
         twice = space.new_low[r] + space.new_high[r] - space.low[s, r] - space.high[s, r]
         motion = (abs(twice) + 1) // 2 * (1 if twice >= 0 else -1)  # half away from zero
         still = still and motion == 0
         same = same and motion == space.motion[s, r]
         space.shift[r] = motion
     # The rules of 2022 know no exemption for a box that did not move (section 19).
-    if still and not tables.rules_2022:
+    if still and not geometry.rules_2022:
         return True
     if space.moved[s, p] and not same:
         space.moved[s, p] = False
         return False
     space.moved[s, p] = True
-    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+    for r in range(geometry.rank_start[p], geometry.rank_start[p + 1]):
         space.motion[s, r] = space.shift[r]
     return True

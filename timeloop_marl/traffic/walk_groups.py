@@ -6,13 +6,14 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from ..compiling import kernel
-from .layout import Tables, Workspace
+from .geometry import Geometry
+from .layout import Workspace
 from .walk_space import WalkSpace
 
 
 @kernel
 def child_codes(
-    tables: Tables,
+    geometry: Geometry,
     work: Workspace,
     space: WalkSpace,
     s: int,
@@ -24,7 +25,7 @@ def child_codes(
     codes[0] = 0
     count = 1
     for k in range(work.block_first[s], work.block_end[s]):
-        step = work.loop_stride[k] * dim_weight(tables, space, p, work.loop_dim[k])
+        step = work.loop_stride[k] * dim_weight(geometry, space, p, work.loop_dim[k])
         for i in range(1, ends[k - work.block_first[s]]):
             for child in range(count):
                 codes[i * count + child] = codes[child] + i * step
@@ -33,19 +34,19 @@ def child_codes(
 
 
 @kernel
-def dim_weight(tables: Tables, space: WalkSpace, p: int, d: int) -> int:
+def dim_weight(geometry: Geometry, space: WalkSpace, p: int, d: int) -> int:
     """Coded motion of the box of p when x_d grows by 1."""
     total = 0
-    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
-        for t in range(tables.term_start[r], tables.term_start[r + 1]):
-            if tables.term_dim[t] == d:
-                total += space.weight[r] * tables.term_coefficient[t]
+    for r in range(geometry.rank_start[p], geometry.rank_start[p + 1]):
+        for t in range(geometry.term_start[r], geometry.term_start[r + 1]):
+            if geometry.term_dim[t] == d:
+                total += space.weight[r] * geometry.term_coefficient[t]
     return total
 
 
 @kernel
 def group_children(
-    tables: Tables,
+    geometry: Geometry,
     work: Workspace,
     space: WalkSpace,
     s: int,
@@ -55,8 +56,8 @@ def group_children(
     skip_served: bool,
 ) -> None:
     """Count groups by size into grouping ``place``: how many of each, and the sums of their hops."""
-    count = _assign_groups(tables, work, space, s, p, children, skip_served)
-    _measure_hops(tables, work, space, s, children, count, skip_served)
+    count = _assign_groups(geometry, work, space, s, p, children, skip_served)
+    _measure_hops(geometry, work, space, s, children, count, skip_served)
     space.kinds[s, p, place] = 0
     for g in range(count):
         size = space.members[g]
@@ -77,13 +78,13 @@ def group_children(
 
 @kernel
 def _assign_groups(
-    tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int, children: int, skip_served: bool
+    geometry: Geometry, work: Workspace, space: WalkSpace, s: int, p: int, children: int, skip_served: bool
 ) -> int:
     """Number the groups; children with equal codes share one, unless multicast is off. Returns how many there are."""
     count = 0
-    alone = tables.no_multicast[s, p]
+    alone = geometry.no_multicast[s, p]
     if not alone:
-        child_codes(tables, work, space, s, p, space.ends, space.code)
+        child_codes(geometry, work, space, s, p, space.ends, space.code)
     slots = space.slots
     for i in range(children):
         if skip_served and space.served[i]:
@@ -113,11 +114,17 @@ def _assign_groups(
 
 @kernel
 def _measure_hops(
-    tables: Tables, work: Workspace, space: WalkSpace, s: int, children: int, count: int, skip_served: bool
+    geometry: Geometry,
+    work: Workspace,
+    space: WalkSpace,
+    s: int,
+    children: int,
+    count: int,
+    skip_served: bool,
 ) -> None:
     """Hops of one multicast to each group and of unicasts to its members, on the physical grid of the level."""
-    h = max(tables.fanout_x[s], work.width[s])
-    v = max(tables.fanout_y[s], work.height[s])
+    h = max(geometry.fanout_x[s], work.width[s])
+    v = max(geometry.fanout_y[s], work.height[s])
     centre = (v - 1) / 2
     for g in range(count):
         space.group_hops[g] = 0.0

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from ..compiling import kernel
-from .layout import Tables, Workspace
+from .geometry import Geometry
+from .layout import Workspace
 from .walk_groups import child_codes
 from .walk_space import WalkSpace
 
 
 @kernel
-def remember_visit(tables: Tables, space: WalkSpace, s: int, p: int) -> None:
+def remember_visit(geometry: Geometry, space: WalkSpace, s: int, p: int) -> None:
     """Keep this visit's delta for the next visit of the block."""
     space.past_size[s, p] = space.words[p]
     space.past_cut[s, p] = space.cut[p]
-    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+    for r in range(geometry.rank_start[p], geometry.rank_start[p + 1]):
         space.past_new_low[s, r] = space.new_low[r]
         space.past_new_high[s, r] = space.new_high[r]
         space.past_old_low[s, r] = space.old_low[r]
@@ -21,26 +22,26 @@ def remember_visit(tables: Tables, space: WalkSpace, s: int, p: int) -> None:
 
 
 @kernel
-def find_served(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int, children: int) -> int:
+def find_served(geometry: Geometry, work: Workspace, space: WalkSpace, s: int, p: int, children: int) -> int:
     """Mark in ``served`` the children that a neighbour can serve; how many there are."""
-    if space.past_size[s, p] != space.words[p] or not same_shape(tables, space, s, p):
+    if space.past_size[s, p] != space.words[p] or not same_shape(geometry, space, s, p):
         return 0
     target = 0
-    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+    for r in range(geometry.rank_start[p], geometry.rank_start[p + 1]):
         target += space.weight[r] * space.shift[r]
-    return mark_served(tables, work, space, s, p, children, target)
+    return mark_served(geometry, work, space, s, p, children, target)
 
 
 @kernel
 def mark_served(
-    tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int, children: int, target: int
+    geometry: Geometry, work: Workspace, space: WalkSpace, s: int, p: int, children: int, target: int
 ) -> int:
     """Mark the children that a neighbour can serve when the delta is the previous one shifted by ``target``, coded."""
     # A child i is served by its neighbour n if offset(n) then minus offset(i) now is the shift of the delta.
-    child_codes(tables, work, space, s, p, space.ends, space.code)
-    past = child_codes(tables, work, space, s, p, space.past_ends[s], space.past_code)
-    h = max(tables.fanout_x[s], work.width[s])
-    v = max(tables.fanout_y[s], work.height[s])
+    child_codes(geometry, work, space, s, p, space.ends, space.code)
+    past = child_codes(geometry, work, space, s, p, space.past_ends[s], space.past_code)
+    h = max(geometry.fanout_x[s], work.width[s])
+    v = max(geometry.fanout_y[s], work.height[s])
     total = 0
     for i in range(children):
         column, row = i % h, i // h
@@ -56,9 +57,9 @@ def mark_served(
 
 
 @kernel
-def same_shape(tables: Tables, space: WalkSpace, s: int, p: int) -> bool:
+def same_shape(geometry: Geometry, space: WalkSpace, s: int, p: int) -> bool:
     """Whether this visit's delta is the previous one shifted; the shift, if so."""
-    first, end = tables.rank_start[p], tables.rank_start[p + 1]
+    first, end = geometry.rank_start[p], geometry.rank_start[p + 1]
     if not space.cut[p] and not space.past_cut[s, p]:
         for r in range(first, end):
             space.shift[r] = space.new_low[r] - space.past_new_low[s, r]
@@ -69,8 +70,8 @@ def same_shape(tables: Tables, space: WalkSpace, s: int, p: int) -> bool:
     for r in range(first, end):
         _side(space, 0, r - first, space.new_low[r], space.new_high[r])
         _side(space, 1, r - first, space.past_new_low[s, r], space.past_new_high[s, r])
-    now = _cut(tables, space, s, p, 0) if space.cut[p] else 1
-    past = _cut(tables, space, s, p, 1) if space.past_cut[s, p] else 1
+    now = _cut(geometry, space, s, p, 0) if space.cut[p] else 1
+    past = _cut(geometry, space, s, p, 1) if space.past_cut[s, p] else 1
     if now != past:
         return False
     low_now, low_past = _lowest(space, 0, now, ranks), _lowest(space, 1, now, ranks)
@@ -90,10 +91,10 @@ def _side(space: WalkSpace, which: int, r: int, low: int, high: int) -> None:
 
 
 @kernel
-def _cut(tables: Tables, space: WalkSpace, s: int, p: int, which: int) -> int:
+def _cut(geometry: Geometry, space: WalkSpace, s: int, p: int, which: int) -> int:
     """Cut the older box out of piece 0 of the list, rank by rank (section 3); the number of pieces."""
-    first = tables.rank_start[p]
-    ranks = tables.rank_start[p + 1] - first
+    first = geometry.rank_start[p]
+    ranks = geometry.rank_start[p + 1] - first
     pieces = space.pieces[which]
     count = 0
     for r in range(ranks):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..compiling import kernel
-from .layout import Tables, Workspace
+from .geometry import Geometry
+from .layout import Workspace
 from .walk_links import same_shape
 from .walk_space import WalkSpace
 
@@ -16,7 +17,7 @@ FULL = -1
 
 
 @kernel
-def find_shape(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int, bits: int) -> int:
+def find_shape(geometry: Geometry, work: Workspace, space: WalkSpace, s: int, p: int, bits: int) -> int:
     """Number of the box of a child of level s: residual tiles in the dims of ``bits``, full ones in the others."""
     count = space.shape_count[0]
     for n in range(count):
@@ -26,14 +27,14 @@ def find_shape(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int
         return FULL
     k = work.boundary[s - 1] if s > 0 else 0
     words = 1
-    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+    for r in range(geometry.rank_start[p], geometry.rank_start[p + 1]):
         low, reach, centre = 0, 1, 1
-        for t in range(tables.term_start[r], tables.term_start[r + 1]):
-            d = tables.term_dim[t]
+        for t in range(geometry.term_start[r], geometry.term_start[r + 1]):
+            d = geometry.term_dim[t]
             size = 1
             if s > 0:
                 size = space.residual[k, d] if (bits >> d) & 1 else space.full[k, d]
-            span = tables.term_coefficient[t] * (size - 1)
+            span = geometry.term_coefficient[t] * (size - 1)
             low += min(span, 0)
             reach += abs(span)
             centre += span
@@ -49,7 +50,7 @@ def find_shape(tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int
 
 @kernel
 def move_box(
-    tables: Tables, work: Workspace, space: WalkSpace, s: int, p: int, j: int, stage: int, bits: int
+    geometry: Geometry, work: Workspace, space: WalkSpace, s: int, p: int, j: int, stage: int, bits: int
 ) -> None:
     """Motion of the position, rank by rank, when step j goes on to a stage and the steps inside it start anew."""
     k = space.step_loop[j]
@@ -58,30 +59,30 @@ def move_box(
     advance = space.repeats[j, bit, stage - 1] * work.loop_stride[k]
     begin = space.begin[s]
     bits &= ~(1 << dim)  # in all stages but the last
-    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+    for r in range(geometry.rank_start[p], geometry.rank_start[p + 1]):
         moved = 0
-        for t in range(tables.term_start[r], tables.term_start[r + 1]):
-            d = tables.term_dim[t]
+        for t in range(geometry.term_start[r], geometry.term_start[r + 1]):
+            d = geometry.term_dim[t]
             seen = (bits >> d) & 1
             distance = space.exits[begin, d, seen] - space.exits[j, d, seen]
             if d == dim:
                 distance += advance
-            moved += tables.term_coefficient[t] * distance
+            moved += geometry.term_coefficient[t] * distance
         space.moves[r] = moved
 
 
 @kernel
-def fetch_new(tables: Tables, space: WalkSpace, s: int, p: int, before: int, now: int) -> int:
+def fetch_new(geometry: Geometry, space: WalkSpace, s: int, p: int, before: int, now: int) -> int:
     """Words that are new after ``move_box`` from one shape to another; steps the remembered motion on.
 
     Leaves in ``state[0]`` the motion remembered, in ``cut[p]`` whether part of the box was there before.
     """
     space.cut[p] = False
     words = space.shape_words[now]
-    if s == 0 or tables.no_temporal_reuse[s - 1, p]:
+    if s == 0 or geometry.no_temporal_reuse[s - 1, p]:
         return words
     still, code, overlap = True, 0, 1
-    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+    for r in range(geometry.rank_start[p], geometry.rank_start[p + 1]):
         moved = space.moves[r]
         low = moved + space.shape_low[now, r]
         old = space.shape_low[before, r]
@@ -93,7 +94,7 @@ def fetch_new(tables: Tables, space: WalkSpace, s: int, p: int, before: int, now
         still = still and moved == 0
         code += space.weight[r] * moved
     # The rules of 2022 know no exemption for a box that did not move (section 19).
-    if not still or tables.rules_2022:
+    if not still or geometry.rules_2022:
         if space.state[0] != NONE and space.state[0] != code:
             space.state[0] = NONE
             return words
@@ -103,14 +104,14 @@ def fetch_new(tables: Tables, space: WalkSpace, s: int, p: int, before: int, now
 
 
 @kernel
-def find_delta(tables: Tables, space: WalkSpace, p: int, before: int, now: int, words: int) -> int:
+def find_delta(geometry: Geometry, space: WalkSpace, p: int, before: int, now: int, words: int) -> int:
     """Number of what the visit after ``fetch_new`` fetches: equal numbers for equal boxes, seen from the position."""
     if words == 0:
         return NOTHING
     cut = space.cut[p] != 0
     shift = 0
     if cut:
-        for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+        for r in range(geometry.rank_start[p], geometry.rank_start[p + 1]):
             shift += space.weight[r] * space.moves[r]
     else:
         before = now
@@ -130,7 +131,7 @@ def find_delta(tables: Tables, space: WalkSpace, p: int, before: int, now: int, 
     space.delta_shift[count] = shift
     space.delta_cut[count] = cut
     space.delta_words[count] = words
-    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+    for r in range(geometry.rank_start[p], geometry.rank_start[p + 1]):
         moved = space.moves[r] if cut else 0
         space.delta_old[count, r] = space.shape_low[before, r] - moved
     space.delta_count[0] = count + 1
@@ -138,18 +139,18 @@ def find_delta(tables: Tables, space: WalkSpace, p: int, before: int, now: int, 
 
 
 @kernel
-def same_delta(tables: Tables, space: WalkSpace, s: int, p: int, past: int, now: int) -> bool:
+def same_delta(geometry: Geometry, space: WalkSpace, s: int, p: int, past: int, now: int) -> bool:
     """Whether a delta is the one of the visit before, shifted; the shift is left in ``shift``."""
     if past == NOTHING or space.delta_words[past] != space.delta_words[now]:
         return False
     a, b = space.delta_now[past], space.delta_now[now]
     if not space.delta_cut[past] and not space.delta_cut[now]:
-        for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+        for r in range(geometry.rank_start[p], geometry.rank_start[p + 1]):
             if space.shape_reach[a, r] != space.shape_reach[b, r]:
                 return False
             space.shift[r] = space.moves[r] + space.shape_low[b, r] - space.shape_low[a, r]
         return True
-    for r in range(tables.rank_start[p], tables.rank_start[p + 1]):
+    for r in range(geometry.rank_start[p], geometry.rank_start[p + 1]):
         space.past_new_low[s, r] = space.shape_low[a, r]
         space.past_new_high[s, r] = space.shape_low[a, r] + space.shape_reach[a, r]
         space.past_old_low[s, r] = space.delta_old[past, r]
@@ -160,4 +161,4 @@ def same_delta(tables: Tables, space: WalkSpace, s: int, p: int, past: int, now:
         space.old_high[r] = space.old_low[r] + space.shape_reach[space.delta_before[now], r]
     space.past_cut[s, p] = space.delta_cut[past]
     space.cut[p] = space.delta_cut[now]
-    return same_shape(tables, space, s, p)
+    return same_shape(geometry, space, s, p)

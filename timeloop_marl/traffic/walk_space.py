@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
-from .layout import Tables, workspace_sizes
+from .geometry import Geometry
+from .layout import workspace_sizes
 from .record import allocate, fill
 
 GROUPINGS = 4
@@ -153,9 +154,9 @@ class WalkSpace:
     served_words: Int64[ndarray, "served"]
 
 
-def walk_space(tables: Tables) -> WalkSpace:
-    """Scratch for one thread walking mappings of ``tables``."""
-    work = workspace_sizes(tables)
+def walk_space(geometry: Geometry) -> WalkSpace:
+    """Scratch for one thread walking mappings of ``geometry``."""
+    work = workspace_sizes(geometry)
     children = work["C"]
     space = allocate(
         WalkSpace,
@@ -169,12 +170,12 @@ def walk_space(tables: Tables) -> WalkSpace:
             "H": _prime(2 * children),
         },
     )
-    slots = _prime(2 * int(tables.compute[0]))
-    weight, exact = rank_weights(tables)
-    bits = tables.used.astype(np.int64) @ (1 << np.arange(tables.used.shape[1]))
+    slots = _prime(2 * int(geometry.compute[0]))
+    weight, exact = rank_weights(geometry)
+    bits = geometry.used.astype(np.int64) @ (1 << np.arange(geometry.used.shape[1]))
     fill(
         space,
-        {"spaces": tables.spaces, "slots": slots, "weight": weight, "exact": exact, "dims_used": bits},
+        {"spaces": geometry.spaces, "slots": slots, "weight": weight, "exact": exact, "dims_used": bits},
     )
     return space
 
@@ -187,23 +188,23 @@ def _prime(least: int) -> int:
     return least
 
 
-def rank_weights(tables: Tables) -> tuple[Int64[ndarray, "R"], bool]:
+def rank_weights(geometry: Geometry) -> tuple[Int64[ndarray, "R"], bool]:
     """Weight per rank so that vectors over the ranks of a data space compare as one integer (section 18).
 
     Also whether that is so for certain: where 64 bits are too few, the integer is a hash.
     """
     exact = True
-    weights = np.zeros(int(tables.rank_start[tables.spaces]), np.int64)
+    weights = np.zeros(int(geometry.rank_start[geometry.spaces]), np.int64)
     # Where the exact code would not fit 64 bits, odd multipliers modulo 2^64 make clashes of codes as unlikely as
     # those of a 64-bit hash.
     hashes = np.random.default_rng(2**61 - 1).integers(1, 2**62, len(weights), dtype=np.int64) * 2 + 1
-    for p in range(tables.spaces):
+    for p in range(geometry.spaces):
         weight = 1
-        ranks = range(int(tables.rank_start[p]), int(tables.rank_start[p + 1]))
+        ranks = range(int(geometry.rank_start[p]), int(geometry.rank_start[p + 1]))
         for r in ranks:
-            terms = slice(int(tables.term_start[r]), int(tables.term_start[r + 1]))
-            coefficients = np.abs(tables.term_coefficient[terms]).tolist()
-            bounds = tables.bounds[tables.term_dim[terms]].tolist()
+            terms = slice(int(geometry.term_start[r]), int(geometry.term_start[r + 1]))
+            coefficients = np.abs(geometry.term_coefficient[terms]).tolist()
+            bounds = geometry.bounds[geometry.term_dim[terms]].tolist()
             extent = 1 + sum(c * b for c, b in zip(coefficients, bounds, strict=True))
             weights[r] = weight if weight < 2**62 else 0
             # Full bounds of imperfect loops reach beyond the problem's bounds, hence the wide margin.

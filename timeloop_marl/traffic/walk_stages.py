@@ -8,14 +8,15 @@ leaves the position. Here *step* j is the j-th temporal loop with N > 1, inside-
 from __future__ import annotations
 
 from ..compiling import kernel
-from .layout import TEMPORAL, Tables, Workspace
+from .geometry import Geometry
+from .layout import TEMPORAL, Workspace
 from .walk_space import WalkSpace
 
 
 @kernel
-def list_steps(tables: Tables, work: Workspace, space: WalkSpace) -> None:
+def list_steps(geometry: Geometry, work: Workspace, space: WalkSpace) -> None:
     """Temporal loops with N > 1, their stages for either value of the bit; after ``prepare_walk``."""
-    loops, dims = work.loops[0], tables.dims
+    loops, dims = work.loops[0], geometry.dims
     for d in range(dims):
         space.blocker[d] = -1
         space.exits[0, d, 0] = 0
@@ -33,23 +34,23 @@ def list_steps(tables: Tables, work: Workspace, space: WalkSpace) -> None:
         space.step_loop[count] = k
         _list_stages(work, space, count)
         _leave_position(dims, work, space, count)
-        space.step_bits[count] = bits_seen(tables, space, k, k)
+        space.step_bits[count] = bits_seen(geometry, space, k, k)
         count += 1
-    while level < tables.levels:
+    while level < geometry.levels:
         space.begin[level] = count
         level += 1
     space.steps[0] = count
 
 
 @kernel
-def bits_seen(tables: Tables, space: WalkSpace, least: int, loop: int) -> int:
+def bits_seen(geometry: Geometry, space: WalkSpace, least: int, loop: int) -> int:
     """Dims of which a visit needs the bit.
 
     Their innermost imperfect loop is not outside ``least``, and no spatial loop outside ``loop`` keeps the bit at zero:
     only child 0 is followed.
     """
     bits = 0
-    for d in range(tables.dims):
+    for d in range(geometry.dims):
         if space.imperfect[d] <= least and space.blocker[d] <= loop:
             bits |= 1 << d
     return bits
@@ -98,14 +99,14 @@ def _leave_position(dims: int, work: Workspace, space: WalkSpace, j: int) -> Non
 
 
 @kernel
-def count_visits(tables: Tables, work: Workspace, space: WalkSpace) -> None:
+def count_visits(geometry: Geometry, work: Workspace, space: WalkSpace) -> None:
     """Compute counters: the visits of every dim are independent of the others, so their numbers multiply.
 
     ``visits[d, bit]`` is left as the number of positions in dim d at which the block of level 0 is reached with a bit.
     """
     block = work.block_end[0]
     children, total = 1, 1
-    for d in range(tables.dims):
+    for d in range(geometry.dims):
         space.visits[d, 0] = 0
         space.visits[d, 1] = 1
     for k in range(work.loops[0] - 1, block - 1, -1):
@@ -115,7 +116,7 @@ def count_visits(tables: Tables, work: Workspace, space: WalkSpace) -> None:
         elif r > 1:
             space.visits[d, 0] += space.visits[d, 1]
             space.visits[d, 1] = 0
-    for d in range(tables.dims):
+    for d in range(geometry.dims):
         most = 0
         counted = 0
         for bit in range(2):

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from ..compiling import kernel
 from .entries import add_entry, clear_entries
-from .layout import TEMPORAL, Tables, Workspace
+from .geometry import Geometry
+from .layout import TEMPORAL, Workspace
 from .walk_block import visit_block
 from .walk_delta import box_delta
 from .walk_space import WalkSpace
@@ -20,13 +21,13 @@ FIRST, BULK, LAST_BUT_ONE, LAST, DONE = 0, 1, 2, 3, 4
 
 
 @kernel
-def walk_visits(tables: Tables, work: Workspace, space: WalkSpace) -> None:
+def walk_visits(geometry: Geometry, work: Workspace, space: WalkSpace) -> None:
     """Fill the entries, link transfers and compute counters of the nest in ``work``; after ``prepare_walk``.
 
     Levels must not use more children than the machine has: fan-out checks come first.
     """
-    clear_entries(tables, work)
-    _reset(tables, work, space)
+    clear_entries(geometry, work)
+    _reset(geometry, work, space)
     top = work.loops[0] - 1
     space.epochs[top] = 1
     loop = top
@@ -41,24 +42,24 @@ def walk_visits(tables: Tables, work: Workspace, space: WalkSpace) -> None:
                 loop = child
                 _enter(work, space, loop)
             else:
-                visit_block(tables, work, space, 0, space.epochs[loop] * space.times[loop])
+                visit_block(geometry, work, space, 0, space.epochs[loop] * space.times[loop])
                 _advance(work, space, loop)
             continue
-        _leave(tables, work, space, loop)
+        _leave(geometry, work, space, loop)
         if loop == top:
             break
-        loop = _return_to_parent(tables, work, space, loop)
-    _count_level_0(tables, work, computes)
+        loop = _return_to_parent(geometry, work, space, loop)
+    _count_level_0(geometry, work, computes)
 
 
 @kernel
-def _reset(tables: Tables, work: Workspace, space: WalkSpace) -> None:
+def _reset(geometry: Geometry, work: Workspace, space: WalkSpace) -> None:
     """Nothing remembered, nothing counted."""
     space.last[work.loops[0]] = -1  # outside the nest every dim is in its last iteration
     work.counters[0] = 0.0
     work.counters[1] = 0.0
-    for s in range(tables.levels):
-        for p in range(tables.spaces):
+    for s in range(geometry.levels):
+        for p in range(geometry.spaces):
             space.seen[s, p] = False
             space.moved[s, p] = False
             space.past_size[s, p] = 0
@@ -127,7 +128,7 @@ def _flag_last(work: Workspace, space: WalkSpace, k: int, index: int) -> None:
 
 
 @kernel
-def _leave(tables: Tables, work: Workspace, space: WalkSpace, k: int) -> None:
+def _leave(geometry: Geometry, work: Workspace, space: WalkSpace, k: int) -> None:
     """End the visit of loop k: account for what its child fetched, and at a boundary find what is new in the tile."""
     s = work.loop_level[k]
     if k > 0 and work.loop_kind[k - 1] == TEMPORAL and work.loop_level[k - 1] != s:
@@ -135,17 +136,17 @@ def _leave(tables: Tables, work: Workspace, space: WalkSpace, k: int) -> None:
             add_entry(work, s, p, 1, 1, float(space.total[k, p] * space.epochs[k]), 0.0, 0.0)
     if work.boundary[s] == k:
         for p in range(space.spaces):
-            box_delta(tables, work, space, s, p)
+            box_delta(geometry, work, space, s, p)
 
 
 @kernel
-def _return_to_parent(tables: Tables, work: Workspace, space: WalkSpace, k: int) -> int:
+def _return_to_parent(geometry: Geometry, work: Workspace, space: WalkSpace, k: int) -> int:
     """Hand the delta of loop k to the loop outside it, through the spatial block between them if there is one."""
     parent = k + 1
     if work.loop_kind[parent] != TEMPORAL:
         s = work.loop_level[parent]
         parent = work.block_end[s]
-        visit_block(tables, work, space, s, space.epochs[k])
+        visit_block(geometry, work, space, s, space.epochs[k])
     elif work.loop_level[parent] != work.loop_level[k]:
         _collect(space, parent)
     _advance(work, space, parent)
@@ -175,11 +176,11 @@ def _advance(work: Workspace, space: WalkSpace, k: int) -> None:
 
 
 @kernel
-def _count_level_0(tables: Tables, work: Workspace, computes: int) -> None:
+def _count_level_0(geometry: Geometry, work: Workspace, computes: int) -> None:
     """Without a spatial block every compute step reads its operands from level 0."""
     if work.block_first[0] != work.block_end[0]:
         return
     work.counters[0] = 1.0
     work.counters[1] = float(computes)
-    for p in range(tables.spaces):
+    for p in range(geometry.spaces):
         add_entry(work, 0, p, 1, 1, float(computes), 0.0, 0.0)

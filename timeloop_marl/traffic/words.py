@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..compiling import kernel
-from .layout import Tables, Workspace
+from .geometry import Geometry
+from .layout import Workspace
 
 
 @kernel
@@ -17,11 +18,11 @@ def round_half_away(value: float) -> int:
 
 
 @kernel
-def count_traffic(tables: Tables, work: Workspace) -> bool:
+def count_traffic(geometry: Geometry, work: Workspace) -> bool:
     """Fill reads, fills and updates; false where the real program aborts on fewer reads than first updates."""
     fine = True
-    for p in range(tables.spaces):
-        for s in range(tables.levels):
+    for p in range(geometry.spaces):
+        for s in range(geometry.levels):
             work.reads[s, p] = 0
             work.fills[s, p] = 0
             work.updates[s, p] = 0
@@ -29,29 +30,29 @@ def count_traffic(tables: Tables, work: Workspace) -> bool:
                 continue
             incoming = work.share[s, p] + work.peer[s, p]
             outgoing = work.content[s, p] + work.peer[s, p]
-            if not tables.read_write[p]:
+            if not geometry.read_write[p]:
                 work.reads[s, p] = round_half_away(outgoing)
                 work.fills[s, p] = int(incoming)
             else:
-                fine = _count_read_write(tables, work, s, p, outgoing, incoming) and fine
+                fine = _count_read_write(geometry, work, s, p, outgoing, incoming) and fine
     return fine
 
 
 @kernel
 def _count_read_write(
-    tables: Tables, work: Workspace, s: int, p: int, outgoing: float, incoming: float
+    geometry: Geometry, work: Workspace, s: int, p: int, outgoing: float, incoming: float
 ) -> bool:
     """Partial sums: every access updates; the first update of each word needs no read and no fill."""
     work.updates[s, p] = round_half_away(work.content[s, p])
     first = float(work.partition[s, p])
-    if tables.no_coalesce[s, p]:
+    if geometry.no_coalesce[s, p]:
         work.reads[s, p] = round_half_away(outgoing)
         work.fills[s, p] = work.reads[s, p]
-    elif tables.rmw_first_update[s, p] or not tables.first_read_elision:
+    elif geometry.rmw_first_update[s, p] or not geometry.first_read_elision:
         work.reads[s, p] = round_half_away(outgoing)
         work.fills[s, p] = round_half_away(incoming)
     else:
         work.reads[s, p] = round_half_away(outgoing - first)
-        elided = s != work.top[p] and not tables.rules_2022
+        elided = s != work.top[p] and not geometry.rules_2022
         work.fills[s, p] = round_half_away(incoming - first if elided else incoming)
     return not outgoing < first

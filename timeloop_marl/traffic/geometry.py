@@ -1,49 +1,174 @@
-"""``Spec`` to ``Tables``: everything that is constant for one problem on one machine."""
+"""Geometry: everything of a Spec that decides which words move (sections 1 to 10), as one record for kernels.
+
+Built once per Spec (``geometry_of``) and read by the mapspaces, the searchers, the counts of words, the cost model and
+the search for the optimum. It knows no price, no bandwidth and no energy.
+
+Axes: D dims, P data spaces, S storage levels (0 innermost), T tiling levels (inside-out), R ranks of all data spaces.
+The record says how much of each axis is used; axes are at least so long that nearly all problems and machines share
+one compiled type. A data space's ranks are ``rank_start[p] .. rank_start[p + 1] - 1``, a rank's terms
+``term_start[r] .. term_start[r + 1] - 1``. Section numbers are those of docs/model.md.
+"""
 
 from __future__ import annotations
 
-import math
+import weakref
+from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
+from ..compiling import inlined
 from ..errors import UnsupportedFeatureError
-from ..specs.architecture import Architecture, StorageLevel
+from ..specs.architecture import StorageLevel
 from ..specs.constraints import Switches
 from ..specs.problem import DataSpace, Problem
 from ..specs.spec import Spec
-from ..traffic.layout import NO_LIMIT, Tables, table_sizes
-from ..traffic.record import allocate, fill
-from .networks import ANY_FACTOR, LEGACY, Network, latency
+from .record import allocate, duplicate, fill, rounded
 
 LARGEST_COUNT = 2**62
-"""No count of the model may reach this; beyond, construction refuses the problem."""
+"""No count may reach this; beyond, construction refuses the problem."""
+
+NO_LIMIT = -1
+"""``Geometry.capacity`` of a level without a size."""
+
+ANY_ENTRIES, LAST_ENTRY, EACH_ENTRY = 0, 1, 2
+"""Values of ``Geometry.asked``: nobody minds of how many entries traffic consists; only the last counts; each does."""
+
+LEAST = {"D": 12, "P": 4, "S": 16, "T": 32, "R": 24, "terms": 48}
+"""Axes are at least this long."""
 
 Pairs = frozenset[tuple[int, int]]
 Values = dict[str, object]
 
 
-def compile_tables(spec: Spec, switches: Switches, networks: tuple[Network, ...]) -> Tables:
-    """Compile one Spec.
+class Geometry:
+    """Constants of one problem on one machine under one set of reuse switches. Words and instances throughout."""
+
+    # how much of each axis is used
+    dims: int
+    spaces: int
+    levels: int
+    tiles: int
+    # problem
+    bounds: Int64[ndarray, "D"]
+    read_write: Bool[ndarray, "P"]
+    rank_start: Int64[ndarray, "P+1"]
+    term_start: Int64[ndarray, "R+1"]
+    term_dim: Int64[ndarray, "terms"]
+    term_coefficient: Int64[ndarray, "terms"]
+    term_distance: Int64[ndarray, "terms"]  # magnitude of the coefficient
+    # where dim d occurs in data space p: ranks, each once, and by how much they move
+    occurrence_start: Int64[ndarray, "P D"]
+    occurrence_end: Int64[ndarray, "P D"]
+    occurrence_rank: Int64[ndarray, "terms"]
+    occurrence_distance: Int64[ndarray, "terms"]
+    # the same for all data spaces, by dim: ranks moved by dim d
+    moved_start: Int64[ndarray, "D+1"]
+    moved_rank: Int64[ndarray, "terms"]
+    moved_distance: Int64[ndarray, "terms"]
+    rank_bit: Int64[ndarray, "P D"]  # bit of the only rank in which d occurs, 0 if there are several
+    rank_distance: Int64[ndarray, "P D"]
+    motion: Int64[ndarray, "P D"]  # coded motion of the box of p when x_d grows by 1 (section 18)
+    used: Bool[ndarray, "P D"]  # dim d occurs in the projection of p
+    lone: Bool[ndarray, "P D"]  # dim d moves a rank of p that no other dim moves
+    coupled: Bool[ndarray, "P"]  # some used dim of p is not such a one
+    rank_step: Int64[ndarray, "R D"]  # how far a step of dim d moves rank r, as a magnitude
+    # tiling levels
+    tile_storage: Int64[ndarray, "T"]
+    tile_spatial: Bool[ndarray, "T"]
+    blocks: int  # spatial tiling levels ..
+    block_level: Int64[ndarray, "S"]  # .. and which these are, inside-out
+    # machine (sections 1, 11)
+    fanout_x: Int64[ndarray, "S"]
+    fanout_y: Int64[ndarray, "S"]
+    instances: Int64[ndarray, "S"]
+    mesh_x: Int64[ndarray, "S"]
+    mesh_y: Int64[ndarray, "S"]
+    capacity: Int64[ndarray, "S"]  # effective size in words; NO_LIMIT = unlimited
+    least: Float64[ndarray, "S"]  # effective size times min_utilization
+    compute: Int64[ndarray, "3"]  # instances, meshX, meshY of the compute level
+    # reuse switches (sections 3, 5, 9, 10) and distribution (section 8)
+    no_temporal_reuse: Bool[ndarray, "S P"]
+    rmw_first_update: Bool[ndarray, "S P"]
+    no_coalesce: Bool[ndarray, "S P"]
+    no_multicast: Bool[ndarray, "S P"]
+    no_link_transfer: Bool[ndarray, "S P"]
+    distributed: Bool[ndarray, "S"]  # network of sub-type M:N below this level
+    # options
+    rules_2022: bool
+    link_transfers: bool
+    first_read_elision: bool
+    # what is asked for
+    hops_needed: bool  # hops too
+    all_figures: bool  # also what only statistics show: partitions of read-only data spaces
+    asked: Int64[ndarray, "S P"]  # ANY_ENTRIES, LAST_ENTRY or EACH_ENTRY, for the code over vectors
+    explicit_blocks: bool  # spatial blocks are always walked: some level distributes its multicast
+    coded: bool  # ``motion`` fits in 64 bits; otherwise kernels compare rank by rank
+
+
+_KNOWN: dict[int, dict[Switches, Geometry]] = {}
+
+
+def geometry_of(spec: Spec, switches: Switches | None = None) -> Geometry:
+    """The geometry of a Spec, hops and any number of entries asked for; the same record whenever it is asked for again.
+
+    Args:
+        spec: machine and problem.
+        switches: reuse switches; those of the constraints if none are given.
 
     Raises:
         UnsupportedFeatureError: counts could exceed 64 bits, or the rule set is unknown.
     """
+    switches = spec.constraints.switches if switches is None else switches
+    if id(spec) not in _KNOWN:
+        _KNOWN[id(spec)] = {}
+        weakref.finalize(spec, _KNOWN.pop, id(spec), None)
+    known = _KNOWN[id(spec)]
+    if switches not in known:
+        known[switches] = _build(spec, switches)
+    return known[switches]
+
+
+def asking(
+    geometry: Geometry, hops: bool, entries: Int64[ndarray, "S P"] | None = None, all_figures: bool = False
+) -> Geometry:
+    """A copy in which something else is asked for: counts are the same, but not all have to be made."""
+    copy = duplicate(geometry)
+    copy.hops_needed, copy.all_figures = hops, all_figures
+    if entries is not None:
+        fill(copy, {"asked": entries})
+    return copy
+
+
+@inlined
+def extent(geometry: Geometry, r: int, tile: Int64[ndarray, "D"]) -> int:
+    """Extent of rank r of the hull of a tile with ``tile[d]`` steps in dim d (2.3)."""
+    size = 1
+    for t in range(geometry.term_start[r], geometry.term_start[r + 1]):
+        size += geometry.term_distance[t] * (tile[geometry.term_dim[t]] - 1)
+    return size
+
+
+@inlined
+def hull_words(geometry: Geometry, p: int, tile: Int64[ndarray, "D"]) -> int:
+    """Words of data space p in the hull of a tile with ``tile[d]`` steps in dim d (2.3)."""
+    words = 1
+    for r in range(geometry.rank_start[p], geometry.rank_start[p + 1]):
+        words *= extent(geometry, r, tile)
+    return words
+
+
+def _build(spec: Spec, switches: Switches) -> Geometry:
     _check_counts(spec.problem)
     if spec.options.rules not in ("2022", "2025"):
         raise UnsupportedFeatureError("unknown rule set", value=spec.options.rules, expected="2022 or 2025")
     problem, storage, spaces = spec.problem, spec.architecture.storage, spec.problem.data_spaces
-    actions = _actions(networks, len(spaces))
     values = {
         **_problem_values(problem),
         **_machine_values(spec),
         **_switch_values(switches, (len(storage), len(spaces))),
-        **_energy_values(spec),
-        **_network_values(networks, actions),
-        **_option_values(spec, networks),
-        "tiles": len(spec.architecture.tiling_levels),
-        "networks": len(networks),
-        "latency": latency(spec.architecture),
+        **_option_values(spec),
     }
     counts = {
         "D": len(problem.dims),
@@ -52,12 +177,15 @@ def compile_tables(spec: Spec, switches: Switches, networks: tuple[Network, ...]
         "T": len(spec.architecture.tiling_levels),
         "R": sum(len(space.ranks) for space in spaces),
         "terms": sum(len(rank) for space in spaces for rank in space.ranks),
-        "N": len(networks),
-        "A": actions[0].shape[2],
     }
-    tables = allocate(Tables, table_sizes(counts))
-    fill(tables, values)
-    return tables
+    geometry = allocate(Geometry, axis_sizes(counts, LEAST))
+    fill(geometry, values)
+    return geometry
+
+
+def axis_sizes(counts: Mapping[str, int], least: Mapping[str, int]) -> dict[str, int]:
+    """Sizes of the axes of a record that hold the given counts."""
+    return {axis: rounded(counts[axis], smallest) for axis, smallest in least.items()}
 
 
 def _problem_values(problem: Problem) -> Values:
@@ -84,11 +212,12 @@ def _problem_values(problem: Problem) -> Values:
 
 
 def _machine_values(spec: Spec) -> Values:
-    """Sections 1, 11 and 12: meshes, sizes, bandwidths."""
-    architecture, spaces = spec.architecture, spec.problem.data_spaces
+    """Sections 1 and 11: meshes and sizes."""
+    architecture = spec.architecture
     storage, levels = architecture.storage, range(len(architecture.storage))
     return {
         "levels": len(storage),
+        "tiles": len(architecture.tiling_levels),
         "tile_storage": _ints([tile.storage for tile in architecture.tiling_levels]),
         "tile_spatial": np.array([tile.spatial for tile in architecture.tiling_levels], np.bool_),
         "blocks": sum(tile.spatial for tile in architecture.tiling_levels),
@@ -98,8 +227,6 @@ def _machine_values(spec: Spec) -> Values:
         "instances": _ints([level.instances for level in storage]),
         "mesh_x": _ints([level.mesh_x for level in storage]),
         "mesh_y": _ints([level.mesh_y for level in storage]),
-        "clusters": _ints([level.instances // level.cluster_size for level in storage]),
-        "block": _ints([level.block_size for level in storage]),
         "capacity": _ints([_capacity(level) for level in storage]),
         "least": _floats([least_words(level) for level in storage]),
         "compute": _ints(
@@ -110,12 +237,6 @@ def _machine_values(spec: Spec) -> Values:
             ]
         ),
         "distributed": np.array([level.network.distributed for level in storage], np.bool_),
-        "read_bandwidth": _floats([_limit(level.read_bandwidth) for level in storage]),
-        "write_bandwidth": _floats([_limit(level.write_bandwidth) for level in storage]),
-        "shared_bandwidth": _floats([_limit(level.shared_bandwidth) for level in storage]),
-        "bandwidth_scale": _floats(
-            [[level.bandwidth_scale.get(space.name, 1.0) for space in spaces] for level in storage]
-        ),
     }
 
 
@@ -130,59 +251,21 @@ def _switch_values(switches: Switches, pairs: tuple[int, int]) -> Values:
     }
 
 
-def _energy_values(spec: Spec) -> Values:
-    """Section 13."""
-    architecture, energies = spec.architecture, spec.energies
-    storage, levels = architecture.storage, range(len(architecture.storage))
-    return {
-        "read_energy": _floats([level.read for level in energies.storage]),
-        "fill_energy": _floats([level.fill for level in energies.storage]),
-        "update_energy": _floats([level.update for level in energies.storage]),
-        "address_energy": _floats([address_energy(level) for level in storage]),
-        "leak": _floats([level.leak for level in energies.storage]),
-        "gate": _ints([_gate(architecture, s) for s in levels]),
-        "compute_energy": float(energies.compute),
-    }
-
-
-def _network_values(networks: tuple[Network, ...], actions: tuple[ndarray, ndarray]) -> Values:
-    """Section 14."""
-    return {
-        "net_kind": _ints([network.kind for network in networks]),
-        "net_outer": _ints([network.outer for network in networks]),
-        "net_drains": np.array([network.drains for network in networks], np.bool_),
-        "net_doubles": np.array([network.doubles for network in networks], np.bool_),
-        "net_hop": _floats([network.hop for network in networks]),
-        "net_router": _floats([network.router for network in networks]),
-        "net_ingress": _floats([network.ingress for network in networks]),
-        "net_adder": _floats([network.adder for network in networks]),
-        "net_action_factor": actions[0],
-        "net_action_energy": actions[1],
-    }
-
-
-def _option_values(spec: Spec, networks: tuple[Network, ...]) -> Values:
+def _option_values(spec: Spec) -> Values:
     """Options, and what may be left out."""
-    storage = spec.architecture.storage
     return {
         "rules_2022": spec.options.rules == "2022",
         "link_transfers": spec.options.link_transfers,
         "first_read_elision": spec.options.first_read_elision,
         "all_figures": False,
-        "hops_needed": any(n.kind == LEGACY and (n.hop != 0 or n.router != 0) for n in networks),
-        "explicit_blocks": any(level.network.distributed for level in storage),
+        "hops_needed": True,
+        "explicit_blocks": any(level.network.distributed for level in spec.architecture.storage),
     }
 
 
 def least_words(level: StorageLevel) -> float:
     """Effective size times min_utilization, in words; 0 where there is no size."""
     return 0.0 if level.effective_size is None else level.effective_size * level.min_utilization
-
-
-def address_energy(level: StorageLevel) -> float:
-    """PJ per address generation; 0 where none, or a negative one, was given."""
-    given = level.addr_gen_energy
-    return given if given is not None and given >= 0 else 0.0
 
 
 def _ints(values: object) -> ndarray:
@@ -202,28 +285,6 @@ def _pairs(pairs: Pairs, shape: tuple[int, int]) -> ndarray:
 
 def _capacity(level: StorageLevel) -> int:
     return NO_LIMIT if level.effective_size is None else level.effective_size
-
-
-def _limit(bandwidth: float | None) -> float:
-    return math.inf if bandwidth is None else bandwidth
-
-
-def _gate(architecture: Architecture, s: int) -> int:
-    name = architecture.storage[s].power_gated_at
-    return s if name is None else architecture.level_index(name)
-
-
-def _actions(networks: tuple[Network, ...], spaces: int) -> tuple[ndarray, ndarray]:
-    """Multicast factors and energies (network, data space, entry); unused slots cost 0 for factor 0."""
-    most = max((len(a) for network in networks for a in network.actions), default=0)
-    factors = np.zeros((len(networks), spaces, most), np.int64)
-    energies = np.zeros((len(networks), spaces, most), np.float64)
-    for n, network in enumerate(networks):
-        for p, actions in enumerate(network.actions):
-            for a, (factor, energy) in enumerate(actions):
-                factors[n, p, a], energies[n, p, a] = factor, energy
-    assert ANY_FACTOR < 0
-    return factors, energies
 
 
 def _occurrences(problem: Problem) -> dict[str, ndarray]:
