@@ -11,7 +11,7 @@ from machines import conv, three_level
 
 import timeloop_marl as tm
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.mapspace.learners.axis import AxisKind
+from timeloop_marl.mapspace.learners.tables import AxisKind
 from timeloop_marl.report.charts.deciders import decider_nest
 from timeloop_marl.report.deciders import DecidedLevel, DecidedLoop, Decisions, decisions
 from timeloop_marl.report.drawing import Rect, Text

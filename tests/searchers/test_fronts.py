@@ -13,10 +13,9 @@ from timeloop_marl.cost.outcome import Failure, Outcome, Statistics
 from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.mapspace.buffers import buffer_words
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.searchers.base import Searcher
-from timeloop_marl.searchers.figures import Figures, figure_names
+from timeloop_marl.searchers.figures import Figures, buffer_words, figure_names
 from timeloop_marl.searchers.registry import make_searcher
 from timeloop_marl.searchers.scalarised import ScalarisedSearcher, weightings
 

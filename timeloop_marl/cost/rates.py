@@ -10,7 +10,16 @@ from numpy import ndarray
 
 from ..specs.architecture import Architecture, StorageLevel
 from ..specs.spec import Spec
-from ..traffic.geometry import ANY_ENTRIES, EACH_ENTRY, LAST_ENTRY, LEAST, Geometry, asking, axis_sizes
+from ..traffic.geometry import (
+    ANY_ENTRIES,
+    EACH_ENTRY,
+    LAST_ENTRY,
+    LEAST,
+    Geometry,
+    asking,
+    axis_sizes,
+    require_countable,
+)
 from ..traffic.record import allocate, fill
 from .networks import ANY_FACTOR, LEGACY, SIMPLE_MULTICAST, Network, evaluated_networks, latency
 
@@ -56,8 +65,10 @@ def rates_of(spec: Spec) -> Rates:
     """The rates of a Spec.
 
     Raises:
+        UnsupportedFeatureError: counts could exceed 64 bits.
         SpecError: a network is named at one end of a connection only.
     """
+    require_countable(spec.problem)
     networks = evaluated_networks(spec)
     actions = _actions(networks, len(spec.problem.data_spaces))
     counts = {

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import MappingError
 from ..mapping import Mapping
 from ..mapspace.axes import LearnersMapspace
-from ..mapspace.learners.axis import Axis, AxisKind
+from ..mapspace.learners.tables import Axis, AxisKind
 from ..specs.spec import Spec
 from .nest import LevelNest, Loop, loop_nest
 

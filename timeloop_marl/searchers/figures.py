@@ -10,8 +10,11 @@ from numpy import ndarray
 
 from ..cost.outcome import Failure, Outcome
 from ..errors import UsageError
-from ..mapspace.buffers import buffer_words
+from ..mapping import MappingBatch
+from ..mapspace.kernels import hull_volumes
 from ..specs.spec import Spec
+from ..traffic.geometry import geometry_of
+from ..traffic.record import boxed
 from .base import Space
 
 UNITS = {"cycles": "cycles", "energy": "pJ", "buffer": "words"}
@@ -45,3 +48,19 @@ def figure_names(names: str | Sequence[str]) -> tuple[str, ...]:
             f"got {', '.join(given) or 'none'}"
         )
     return given
+
+
+def buffer_words(spec: Spec, mappings: MappingBatch) -> Int64[ndarray, "m"]:
+    """Words that all instances of the levels of limited size need to hold their tiles.
+
+    Tiles are hull volumes of the data spaces kept, as capacity checks count them (cost-model section 11); of imperfect
+    mappings, those of the full loop bounds.
+    """
+    total = np.zeros(len(mappings), np.int64)
+    levels = np.array([level.storage for level in spec.architecture.tiling_levels])
+    for s, storage in enumerate(spec.architecture.storage):
+        if storage.effective_size is not None:
+            tiles = np.minimum(mappings.factors[:, levels <= s].prod(axis=1), spec.problem.bounds)
+            words = hull_volumes(boxed(geometry_of(spec)), tiles)
+            total += (words * mappings.keep[:, s]).sum(axis=1) * storage.instances
+    return total

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
 from ..mapspace.axes import LearnersMapspace
-from ..mapspace.learners.axis import Axis, AxisKind
+from ..mapspace.learners.tables import Axis, AxisKind
 from ..objective import Objective
 from .checks import at_least, share
 from .learner import LearnerSearcher, Rows

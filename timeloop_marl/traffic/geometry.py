@@ -118,7 +118,7 @@ def geometry_of(spec: Spec, switches: Switches | None = None) -> Geometry:
         switches: reuse switches; those of the constraints if none are given.
 
     Raises:
-        UnsupportedFeatureError: counts could exceed 64 bits, or the rule set is unknown.
+        UnsupportedFeatureError: the rule set is unknown.
     """
     switches = spec.constraints.switches if switches is None else switches
     if id(spec) not in _KNOWN:
@@ -160,7 +160,6 @@ def hull_words(geometry: Geometry, p: int, tile: Int64[ndarray, "D"]) -> int:
 
 
 def _build(spec: Spec, switches: Switches) -> Geometry:
-    _check_counts(spec.problem)
     if spec.options.rules not in ("2022", "2025"):
         raise UnsupportedFeatureError("unknown rule set", value=spec.options.rules, expected="2022 or 2025")
     problem, storage, spaces = spec.problem, spec.architecture.storage, spec.problem.data_spaces
@@ -367,7 +366,7 @@ def _motions(problem: Problem) -> ndarray | None:
     return _ints(table)
 
 
-def _check_counts(problem: Problem) -> None:
+def require_countable(problem: Problem) -> None:
     """Refuse problems whose largest possible count does not fit: computes times the growth of strided hulls."""
     for space in problem.data_spaces:
         bound = 4

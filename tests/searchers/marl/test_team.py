@@ -6,8 +6,7 @@ import numpy as np
 from machines import gemm, three_level
 
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.mapspace.learners.axis import AxisKind
-from timeloop_marl.mapspace.learners.tables import TEMPORAL
+from timeloop_marl.mapspace.learners.tables import TEMPORAL, AxisKind
 from timeloop_marl.searchers.marl import credit
 from timeloop_marl.searchers.marl.agent import Learning
 from timeloop_marl.searchers.marl.clustering import by_dimension

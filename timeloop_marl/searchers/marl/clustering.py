@@ -12,7 +12,7 @@ from numpy import ndarray
 from ...compiling import allocating
 from ...errors import UsageError
 from ...mapspace.axes import LearnersMapspace
-from ...mapspace.learners.axis import Axis, AxisKind
+from ...mapspace.learners.tables import Axis, AxisKind
 
 SIGNALS = ("interaction", "pearson", "spearman", "mutual")
 _SWEEPS = 12

@@ -64,7 +64,7 @@ class Critic:
     def expect(self, words: Float64[ndarray, "n parts"], energy: Float64[ndarray, "n"]) -> None:
         """Samples of other layers on this machine, both per computation: they tell what a word costs."""
         if self.trend is not None and self.trend.words_matter:
-            computations = float(np.prod(np.asarray(self.make.space.tables.bounds, np.float64)))
+            computations = float(np.prod(np.asarray(self.make.space.spec.problem.bounds, np.float64)))
             self.trend.expect(words, energy * computations)
             self._changed()
 

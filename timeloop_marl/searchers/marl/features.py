@@ -58,12 +58,14 @@ class FeatureMaker:
         tables = space.tables
         levels = space.spec.architecture.tiling_levels
         spaces = space.spec.problem.data_spaces
-        relevant = np.zeros((len(spaces), len(tables.bounds)), np.bool_)
+        relevant = np.zeros((len(spaces), len(space.spec.problem.dims)), np.bool_)
         for p in range(len(spaces)):
             relevant[p, list(spaces[p].dims)] = True
-        ranks, weights = _motions(
-            tables.space_rank, tables.rank_term, tables.term_dim, tables.term_weight, relevant
-        )
+        geometry = space.tables.geometry[0]
+        space_rank = geometry.rank_start[: len(spaces) + 1]
+        rank_term = geometry.term_start[: space_rank[-1] + 1]
+        term_dim, term_weight = geometry.term_dim[: rank_term[-1]], geometry.term_distance[: rank_term[-1]]
+        ranks, weights = _motions(space_rank, rank_term, term_dim, term_weight, relevant)
         self.shape = Shape(
             spatial=np.array([level.spatial for level in levels], np.bool_),
             grid=np.ascontiguousarray(tables.fan[:, [X, Y]]),
@@ -74,10 +76,10 @@ class FeatureMaker:
             weight=weights,
             sliding=_sliding(space.spec.problem),
             passing=_passing(space.spec),
-            space_rank=tables.space_rank,
-            rank_term=tables.rank_term,
-            term_dim=tables.term_dim,
-            term_weight=tables.term_weight,
+            space_rank=space_rank,
+            rank_term=rank_term,
+            term_dim=term_dim,
+            term_weight=term_weight,
         )
 
     @property

@@ -92,7 +92,7 @@ def _collect(tables: Tables, shape: Shape, work: Work, row: ndarray, loops: Loop
             add_loop(shape, loops, k, t, d, f, work.side[t, d] == Y)
             if not shape.spatial[t]:
                 time *= f
-        note_tile(shape, loops, tables.storage_of[t], t)
+        note_tile(shape, loops, tables.geometry[0].tile_storage[t], t)
     loops.first[T] = count
     return time
 

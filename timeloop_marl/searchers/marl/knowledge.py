@@ -21,8 +21,7 @@ from numpy import ndarray
 
 from ...errors import UsageError
 from ...mapspace.axes import LearnersMapspace
-from ...mapspace.learners.axis import Axis, AxisKind
-from ...mapspace.learners.tables import TEMPORAL, X, Y
+from ...mapspace.learners.tables import TEMPORAL, Axis, AxisKind, X, Y
 from ...specs.spec import Spec
 from .features import FeatureMaker
 from .team import Team

@@ -13,8 +13,7 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
-from ...mapspace.axes import LearnersMapspace
-from ...mapspace.literal import LiteralSpace
+from ...mapspace.axes import LearnersMapspace, LiteralSpace
 from ...objective import Objective
 from ..checks import at_least, share
 from ..learner import LearnerSearcher, Rows

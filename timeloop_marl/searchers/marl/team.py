@@ -11,8 +11,7 @@ from numpy import ndarray
 
 from ... import parallel
 from ...mapspace.axes import LearnersMapspace
-from ...mapspace.learners.axis import AxisKind
-from ...mapspace.learners.tables import TEMPORAL
+from ...mapspace.learners.tables import TEMPORAL, AxisKind
 from .agent import Agent, Learning
 
 Result = TypeVar("Result")

@@ -10,7 +10,7 @@ from jaxtyping import Float64, Int64
 from numpy import ndarray
 
 from ...mapspace.axes import LearnersMapspace
-from ...mapspace.learners.axis import Axis, AxisKind
+from ...mapspace.learners.tables import Axis, AxisKind
 from .knowledge import (
     SIDES,
     TIME,
