@@ -68,7 +68,7 @@ def reached(
     """The lowest predicted log cost of one island."""
     critic, rng = searcher.critic, np.random.default_rng(seed)
     assert critic is not None
-    island = Island(critic, Known(), even=True, heated=True)
+    island = Island(critic, Known(), even=True)
     island.begin(searcher.space.sample(8, rng))
     island.live(candidates, searcher.space.sample(0, rng), owner, exchange, rng)
     return float(island.predicted[0])

@@ -14,16 +14,24 @@ def distribute(geometry: Geometry, work: Workspace) -> bool:
 
     False where the real program gives up: a multicast of several signatures.
     """
+    fine = True
     for p in range(geometry.spaces):
-        for inner in range(geometry.levels - 1):
-            outer = inner + 1
-            if not geometry.distributed[inner]:
-                continue
-            if work.entries[inner, p] != 1 or work.entries[outer, p] != 1:
-                return False
-            if work.multicast[outer, p, 0] > 1:
-                _spread_out(work, inner, p)
-                break
+        fine = fine and distribute_space(geometry, work, p)
+    return fine
+
+
+@kernel
+def distribute_space(geometry: Geometry, work: Workspace, p: int) -> bool:
+    """``distribute`` for one data space."""
+    for inner in range(geometry.levels - 1):
+        outer = inner + 1
+        if not geometry.distributed[inner]:
+            continue
+        if work.entries[inner, p] != 1 or work.entries[outer, p] != 1:
+            return False
+        if work.multicast[outer, p, 0] > 1:
+            _spread_out(work, inner, p)
+            break
     return True
 
 
@@ -47,24 +55,30 @@ def _spread_out(work: Workspace, inner: int, p: int) -> None:
 @kernel
 def bypass(geometry: Geometry, work: Workspace) -> None:
     """Pass the traffic of levels that do not keep a data space on to their parents; find peers' transfers."""
-    top = geometry.levels - 1
     for p in range(geometry.spaces):
-        for c in range(top + 1):
-            if work.keep[c, p] and not geometry.no_coalesce[c, p]:
-                continue
-            if c == top:
+        bypass_space(geometry, work, p)
+
+
+@kernel
+def bypass_space(geometry: Geometry, work: Workspace, p: int) -> None:
+    """``bypass`` of one data space."""
+    top = geometry.levels - 1
+    for c in range(top + 1):
+        if work.keep[c, p] and not geometry.no_coalesce[c, p]:
+            continue
+        if c == top:
+            _clear(work, c, p)
+        else:
+            _pass_on(work, c, p)
+            if not work.keep[c, p]:
                 _clear(work, c, p)
-            else:
-                _pass_on(work, c, p)
-                if not work.keep[c, p]:
-                    _clear(work, c, p)
-        for s in range(top, -1, -1):
-            if s > work.top[p]:
-                _reset(work, s, p)
-        work.share[work.top[p], p] = 0.0
-        for c in range(top, 0, -1):
-            if work.links[c, p] != 0.0:
-                work.peer[c - 1, p] += work.links[c, p] / float(work.rep[c - 1])
+    for s in range(top, -1, -1):
+        if s > work.top[p]:
+            _reset(work, s, p)
+    work.share[work.top[p], p] = 0.0
+    for c in range(top, 0, -1):
+        if work.links[c, p] != 0.0:
+            work.peer[c - 1, p] += work.links[c, p] / float(work.rep[c - 1])
 
 
 @kernel

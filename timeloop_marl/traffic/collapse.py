@@ -94,20 +94,26 @@ def count_computes(work: Workspace, imperfect: bool) -> None:
 @kernel
 def share_out(geometry: Geometry, work: Workspace) -> None:
     """Contents, parents' shares and partitions of all levels before distribution and bypass."""
-    levels = geometry.levels
     for p in range(geometry.spaces):
-        for s in range(levels):
-            work.held[s, p] = work.tile[s, p]
-            work.fanout[s, p] = work.width[s] * work.height[s]
-            work.peer[s, p] = 0.0
-            work.spread[s, p] = 0
-            work.content[s, p] = total_accesses(work, s, p)
-        work.share[levels - 1, p] = 0.0
-        work.partition[levels - 1, p] = work.tile[levels - 1, p]
-        for c in range(levels - 2, -1, -1):
-            work.share[c, p] = _parent_share(work, c, p)
-            if geometry.read_write[p] or geometry.all_figures:
-                work.partition[c, p] = _partition(work, c, p)
+        share_out_space(geometry, work, p)
+
+
+@kernel
+def share_out_space(geometry: Geometry, work: Workspace, p: int) -> None:
+    """``share_out`` of one data space."""
+    levels = geometry.levels
+    for s in range(levels):
+        work.held[s, p] = work.tile[s, p]
+        work.fanout[s, p] = work.width[s] * work.height[s]
+        work.peer[s, p] = 0.0
+        work.spread[s, p] = 0
+        work.content[s, p] = total_accesses(work, s, p)
+    work.share[levels - 1, p] = 0.0
+    work.partition[levels - 1, p] = work.tile[levels - 1, p]
+    for c in range(levels - 2, -1, -1):
+        work.share[c, p] = _parent_share(work, c, p)
+        if geometry.read_write[p] or geometry.all_figures:
+            work.partition[c, p] = _partition(work, c, p)
 
 
 @kernel

@@ -22,19 +22,27 @@ def count_traffic(geometry: Geometry, work: Workspace) -> bool:
     """Fill reads, fills and updates; false where the real program aborts on fewer reads than first updates."""
     fine = True
     for p in range(geometry.spaces):
-        for s in range(geometry.levels):
-            work.reads[s, p] = 0
-            work.fills[s, p] = 0
-            work.updates[s, p] = 0
-            if work.held[s, p] == 0:
-                continue
-            incoming = work.share[s, p] + work.peer[s, p]
-            outgoing = work.content[s, p] + work.peer[s, p]
-            if not geometry.read_write[p]:
-                work.reads[s, p] = round_half_away(outgoing)
-                work.fills[s, p] = int(incoming)
-            else:
-                fine = _count_read_write(geometry, work, s, p, outgoing, incoming) and fine
+        fine = count_space(geometry, work, p) and fine
+    return fine
+
+
+@kernel
+def count_space(geometry: Geometry, work: Workspace, p: int) -> bool:
+    """``count_traffic`` of one data space."""
+    fine = True
+    for s in range(geometry.levels):
+        work.reads[s, p] = 0
+        work.fills[s, p] = 0
+        work.updates[s, p] = 0
+        if work.held[s, p] == 0:
+            continue
+        incoming = work.share[s, p] + work.peer[s, p]
+        outgoing = work.content[s, p] + work.peer[s, p]
+        if not geometry.read_write[p]:
+            work.reads[s, p] = round_half_away(outgoing)
+            work.fills[s, p] = int(incoming)
+        else:
+            fine = _count_read_write(geometry, work, s, p, outgoing, incoming) and fine
     return fine
 
 

@@ -233,10 +233,7 @@ def _silhouette(distance: Float64[ndarray, "axes axes"], label: Int64[ndarray, "
 
 
 GROUPINGS = ("dimension", "level", "each", "joint", "random", "given")
-SIGNALS_OF_TEAM = (
-    *SIGNALS,
-    "critic",
-)  # critic: interaction in the critic's predictions, which cost no samples
+INTERACTION = "interaction"  # clusters learnt from the log costs
 
 Groups = tuple[tuple[int, ...], ...]
 

@@ -16,14 +16,6 @@ def ranked(logs: Float64[ndarray, "n"], recent: Float64[ndarray, "recent"]) -> F
     return 1.0 - 2.0 * place / (len(recent) - 1)
 
 
-def standardised(logs: Float64[ndarray, "n"], recent: Float64[ndarray, "recent"]) -> Float64[ndarray, "n"]:
-    """Standard deviations below the mean of the finite ``recent`` log costs, within -3 .. 3; invalid -3."""
-    finite = recent[np.isfinite(recent)]
-    if len(finite) < 2 or finite.std() == 0.0:
-        return np.where(np.isfinite(logs), 0.0, -3.0)
-    return np.clip((finite.mean() - logs) / finite.std(), -3.0, 3.0)
-
-
 def gains(logs: Float64[ndarray, "n"], before: Float64[ndarray, "n"]) -> Float64[ndarray, "n"]:
     """Improvement over the row that was changed, -1 .. 1, in units of the batch's median change."""
     change = np.where(np.isfinite(logs), before - logs, -np.inf)
@@ -39,12 +31,10 @@ def shared_out(
     moved: Float64[ndarray, "n"],
     is_move: Bool[ndarray, "n"],
     changed: Bool[ndarray, "n agents"],
-    selective: bool,
 ) -> Float64[ndarray, "n agents"]:
-    """Advantage of every agent: of whole rows to all, of moves to those whose choices changed (``selective``)."""
+    """Advantage of every agent: of whole rows to all, of moves to those whose choices changed."""
     value = np.where(is_move, moved, full)[:, None]
-    told = changed | ~is_move[:, None] if selective else np.ones_like(changed)
-    return np.where(told, value, 0.0)
+    return np.where(changed | ~is_move[:, None], value, 0.0)
 
 
 def dealt(advantage: Float64[ndarray, "n agents"]) -> Float64[ndarray, "n agents"]:

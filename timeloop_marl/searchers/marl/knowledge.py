@@ -23,7 +23,7 @@ from ...errors import UsageError
 from ...mapspace.axes import LearnersMapspace
 from ...mapspace.learners.tables import TEMPORAL, Axis, AxisKind, X, Y
 from ...specs.spec import Spec
-from .features import FeatureMaker
+from .features import WordCounter
 from .team import Team
 
 TIME = "time"
@@ -136,7 +136,7 @@ class Knowledge:
 
 
 def parts_of(levels: Sequence[str], tensors: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """What the columns of ``words`` are, in the order of ``features.describe``."""
+    """What the columns of ``words`` are, in the order of ``features``."""
     pairs = [(level, tensor) for level in levels for tensor in tensors]
     shared = (
         *(("read", level) for level in levels),
@@ -198,7 +198,7 @@ def choice_of(space: LearnersMapspace, axis: Axis) -> Choice:
 
 
 SCHEMA = "timeloop-marl/knowledge"
-VERSION = 3  # 2: words times hops; 3: words times routers
+VERSION = 4  # 2: words times hops; 3: words times routers; 4: words as the cost model counts them
 _SIDES = (TIME, "X", "Y")
 _LARGEST = 256 << 20  # bytes
 
@@ -353,7 +353,7 @@ def knowledge_of(
         bounds=bounds_of(space.spec),
         access=access_of(space.spec),
         elites=tuple(nest_of(space, rows[i]) for i in order[:_ELITES]),
-        words=FeatureMaker(space)(rows[told]).words,
+        words=WordCounter(space)(rows[told]).words,
         energy=energies[told] / computations,
         preferences=_preferences(space, team),
         clusters=_clusters(space, team),

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from ...errors import UsageError
 from ..checks import at_least, share
-from .agent import CONDITIONING
-from .clustering import GROUPINGS, SIGNALS_OF_TEAM
+from .clustering import GROUPINGS, INTERACTION
 from .team import BACKENDS
 
 HERITABLE = ("elites", "critic", "policies", "clusters")
@@ -15,15 +14,12 @@ HERITABLE = ("elites", "critic", "policies", "clusters")
 
 @dataclass(frozen=True)
 class MarlOptions:
-    """Options of ``MarlSearcher``. Shares and chances 0 .. 1; ``restart`` and ``handover`` in samples (0 = never)."""
+    """Options of ``MarlSearcher``. Shares and chances 0 .. 1; ``restart`` in samples (0 = never)."""
 
     batch: int = 8  # doubled after 512 samples
     # Who decides what
     clusters: str = "interaction"  # one of grouping.GROUPINGS
-    agents: int = 0  # number of clusters, 0 = chosen by silhouette
     groups: str = ""  # for clusters=given: axis names, comma within a group, semicolon between groups
-    recluster: bool = True  # regroup whenever the samples have doubled
-    conditioning: str = "pairs"  # within an agent: none, chain, pairs
     # How it proposes
     full: float = 0.15  # share of candidates from all policies together
     moves: float = 0.35  # share of block moves: a few agents act on an elite; the rest are local moves
@@ -32,30 +28,22 @@ class MarlOptions:
     explore: float = 0.02
     explore_moves: float = 0.15
     spatial: float = 1.0  # logits added to slots in arrays at the start
-    handover: int = 3000  # from here on local moves take half of what the agents propose
     # How it learns
     learn: bool = True
-    credit: bool = True  # only agents whose choices changed against the elite are credited
-    shares: bool = False  # every agent learns from samples of its own; else all from the same
-    rank: bool = True  # advantages by rank; else standardised log cost
     rate: float = 0.1
     entropy: float = 0.01
     clip: float = 0.2
     epochs: int = 2
     elites: int = 32
-    imitation: float = 0.5  # advantage of the elites in self-imitation, 0 = off
     restart: int = 200  # samples without improvement that end an epoch; the longer the later
     # Critic
     critic: bool = True
-    trend: bool = True  # moved words as the critic's trend
     points: int = 400  # samples that the critic remembers
     pool: int = 64  # candidates rehearsed per sample; up to 24 times as many at the start, three eighths late
     away: float = 0.5  # share of rehearsals on an island that begins anew elsewhere
-    climbing: bool = True  # chains of the rehearsals take steps uphill, each by its heat
     exchange: float = (
-        0.2  # share of rehearsed candidates by agents that take over joint choices; the rest local moves
+        0.2  # share of rehearsed candidates by agents taking over joint choices; the rest local moves
     )
-    optimism: float = 2.0  # standard deviations below the mean
     # What it takes over from other layers, if it is given their knowledge
     inherit: str = "elites,critic,policies,clusters"
     # How it runs
@@ -65,13 +53,11 @@ class MarlOptions:
     def __post_init__(self) -> None:
         at_least(1, batch=self.batch, epochs=self.epochs, elites=self.elites, pool=self.pool)
         at_least(16, points=self.points)
-        at_least(0, agents=self.agents, acting=self.acting, handover=self.handover, restart=self.restart)
-        at_least(0, imitation=self.imitation, optimism=self.optimism, spatial=self.spatial, rate=self.rate)
+        at_least(0, acting=self.acting, restart=self.restart, spatial=self.spatial, rate=self.rate)
         at_least(0, entropy=self.entropy, clip=self.clip)
         share(full=self.full, moves=self.moves, redraw=self.redraw, both=self.full + self.moves)
         share(explore=self.explore, explore_moves=self.explore_moves, away=self.away, exchange=self.exchange)
-        one_of("clusters", self.clusters, (*GROUPINGS, *SIGNALS_OF_TEAM))
-        one_of("conditioning", self.conditioning, CONDITIONING)
+        one_of("clusters", self.clusters, (INTERACTION, *GROUPINGS))
         one_of("backend", self.backend, BACKENDS)
         for part in filter(None, self.inherit.split(",")):
             one_of("inherit", part, HERITABLE)

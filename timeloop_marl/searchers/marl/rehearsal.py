@@ -22,10 +22,16 @@ from ...mapspace.learners.repair import place_row, write_row
 from ...mapspace.learners.tables import Tables, Work, workspace
 from ..learner import Rows
 from .critic import Critic
-from .foresight import Foresight, log_cost
-from .residual import Residual, fingerprint, residual_of
-from .words import Loops, Shape, fresh_loops
+from .features import Counted, Prices, Process, fingerprint, residual_of, trend_of
 
+_CHAINS = 8
+_SHELF = 32
+_HOT, _COLD = 0.5, 0.003  # log cost
+_LIFE = 12_000  # candidates after which the other island begins anew; each time twice as many
+_ARRIVALS = _CHAINS // 2  # newcomers and elites that may displace a chain of the warmer half
+_KINDS = np.array(
+    [4, 2, 2, 1], np.int64
+)  # chances of a factor moved, two exchanged, loops swapped, a bypass toggled
 _SAME = 1e-9  # log cost
 _HALF = 1 << 30  # draw() in two halves makes a uniform number
 
@@ -136,36 +142,36 @@ def _adopt(state: np.ndarray, row: np.ndarray, donor: np.ndarray, owner: np.ndar
 @allocating
 def assess(
     tables: Tables,
-    shape: Shape,
-    trend: Foresight,
-    residual: Residual,
+    counted: Counted,
+    prices: Prices,
+    process: Process,
     work: Work,
-    loops: Loops,
+    least: np.ndarray,
     rows: np.ndarray,
     predicted: np.ndarray,
 ) -> None:
     """Predicted log costs of canonical rows."""
+    asked = process.number[0] > 0
     for i in range(rows.shape[0]):
         place_literally(tables, work, rows[i])
-        predicted[i] = log_cost(tables, shape, trend, work, rows[i], loops)
-        if residual.number[0] > 0:
-            predicted[i] += residual_of(shape, work, loops, residual, rows[i])
+        predicted[i] = trend_of(tables, work, rows[i], counted, prices, least, np.inf, asked)
+        if asked and predicted[i] < np.inf:
+            predicted[i] += residual_of(counted, process, rows[i])
 
 
 @allocating
 def climb(
     tables: Tables,
-    shape: Shape,
-    trend: Foresight,
-    residual: Residual,
+    counted: Counted,
+    prices: Prices,
+    process: Process,
     work: Work,
-    loops: Loops,
+    least: np.ndarray,
     chains: Chains,
     shelf: Shelf,
     known: np.ndarray,
     donors: np.ndarray,
     owner: np.ndarray,
-    weights: np.ndarray,
     exchange: float,
     steps: int,
     seed: int,
@@ -173,12 +179,13 @@ def climb(
     """``steps`` candidates on every chain; after each, two neighbouring chains may change places.
 
     Args:
+        least: as for ``trend_of``.
         known: hashes of the rows that are not to be put on the shelf.
         owner: agent of every axis.
-        weights: chances of the kinds of local move.
-        exchange: chance that an agent takes over its choices from a donor or a row on the shelf instead.
+        exchange: chance that an agent takes over its choices from a donor or a row on the shelf; else a local move.
     """
     count, axes = chains.rows.shape
+    asked = process.number[0] > 0
     trial = np.empty(axes, np.int64)
     work.state[0] = seed
     for _ in range(steps):
@@ -194,21 +201,16 @@ def climb(
                 number = 1
                 while number < 4 and draw(work.state, 3) == 0:
                     number += 1
-                first = move_row(tables, work, trial, number, weights)
+                first = move_row(tables, work, trial, number, _KINDS)
             limit = chains.predicted[c] - chains.heats[c] * np.log(_uniform(work.state))
-            if not place_literally(tables, work, trial):
-                if not place_row(tables, work, trial, first):
-                    continue
-                write_row(tables, work, trial)
-                cost = log_cost(tables, shape, trend, work, trial, loops)
-            else:
-                cost = log_cost(tables, shape, trend, work, trial, loops)
-                if cost - residual.slack[0] <= limit:
-                    write_row(tables, work, trial)
-            if cost - residual.slack[0] > limit:
+            if not place_literally(tables, work, trial) and not place_row(tables, work, trial, first):
                 continue
-            if residual.number[0] > 0:
-                cost += residual_of(shape, work, loops, residual, trial)
+            cost = trend_of(tables, work, trial, counted, prices, least, limit + process.slack[0], asked)
+            if cost == np.inf:
+                continue
+            write_row(tables, work, trial)
+            if asked:
+                cost += residual_of(counted, process, trial)
             if cost <= limit:
                 chains.rows[c] = trial
                 chains.predicted[c] = cost
@@ -223,16 +225,6 @@ def climb(
                 cost = chains.predicted[c]
                 chains.rows[c], chains.predicted[c] = chains.rows[c + 1], chains.predicted[c + 1]
                 chains.rows[c + 1], chains.predicted[c + 1] = trial, cost
-
-
-_CHAINS = 8
-_SHELF = 32
-_HOT, _COLD = 0.5, 0.003  # log cost
-_LIFE = 12_000  # candidates after which the other island begins anew; each time twice as many
-_ARRIVALS = _CHAINS // 2  # newcomers and elites that may displace a chain of the warmer half
-_KINDS = np.array(
-    [4, 2, 2, 1], np.int64
-)  # chances of moving a factor, exchanging two, swapping loops, a bypass
 
 
 class Known:
@@ -259,23 +251,21 @@ class Island:
 
     Args:
         even: asks the critic's foresight (the trend, all samples alike) instead of the whole critic.
-        heated: whether chains take steps uphill; else all are as cold as the coldest.
     """
 
-    def __init__(self, critic: Critic, known: Known, even: bool, heated: bool) -> None:
-        space = critic.make.space
+    def __init__(self, critic: Critic, known: Known, even: bool) -> None:
+        space = critic.count.space
         self.critic, self.known, self.even = critic, known, even
         self.walked = 0  # candidates so far
-        D = space.tables.base_factor.shape[1]
-        self._work, self._loops = workspace(space.tables), fresh_loops(critic.make.shape, D)
-        heats = np.geomspace(_COLD, _HOT if heated else _COLD, _CHAINS)
+        self._work, self._least = workspace(space.tables), np.full(space.tables.keep.shape[1], -1.0)
+        heats = np.geomspace(_COLD, _HOT, _CHAINS)
         self.chains = Chains(np.zeros((_CHAINS, space.axes), np.int64), np.full(_CHAINS, np.inf), heats)
         self.shelf = self._empty()
         self._judged = -1  # version of the critic that the predicted are from
 
     def _empty(self) -> Shelf:
         return Shelf(
-            np.zeros((_SHELF, self.critic.make.space.axes), np.int64),
+            np.zeros((_SHELF, self.critic.count.space.axes), np.int64),
             np.full(_SHELF, np.inf),
             np.zeros(_SHELF, np.int64),
             np.zeros(1, np.int64),
@@ -307,6 +297,7 @@ class Island:
         """All judged by what the critic knows now; the best of newcomers and elites displace warm chains."""
         population, predicted = self.population, self.predicted
         if self._judged != self.critic.version:
+            self._least[:] = -1.0
             self.chains.predicted[:] = self._assessed(self.chains.rows)
             population, predicted = population.copy(), self._assessed(population)
             self._judged = self.critic.version
@@ -330,32 +321,36 @@ class Island:
     ) -> None:
         """About ``candidates`` steps of all chains together. ``donors``: rows to exchange with, beside the shelf's."""
         steps = -(-candidates // _CHAINS)
-        make = self.critic.make
         climb(
-            make.space.tables,
-            make.shape,
-            self.critic.foresight(self.even),
-            self.critic.residual(not self.even),
-            self._work,
-            self._loops,
+            *self._asked(),
             self.chains,
             self.shelf,
             self.known.table,
             np.ascontiguousarray(donors),
             owner,
-            _KINDS,
             exchange,
             steps,
             int(rng.integers(0, 1 << 62)),
         )
         self.walked += steps * _CHAINS
+        self.critic.count.judged += steps * _CHAINS
 
     def _assessed(self, rows: Rows) -> Float64[ndarray, "m"]:
-        predicted, make = np.zeros(len(rows)), self.critic.make
-        foresight, residual = self.critic.foresight(self.even), self.critic.residual(not self.even)
-        rows = np.ascontiguousarray(rows)
-        assess(make.space.tables, make.shape, foresight, residual, self._work, self._loops, rows, predicted)
+        predicted = np.zeros(len(rows))
+        assess(*self._asked(), np.ascontiguousarray(rows), predicted)
+        self.critic.count.judged += len(rows)
         return predicted
+
+    def _asked(self) -> tuple[Tables, Counted, Prices, Process, Work, Float64[ndarray, "P"]]:
+        critic, even = self.critic, self.even
+        return (
+            critic.count.space.tables,
+            critic.counted(even),
+            critic.prices(even),
+            critic.process(not even),
+            self._work,
+            self._least,
+        )
 
 
 class Rehearsal:
@@ -368,7 +363,6 @@ class Rehearsal:
     Args:
         fresh: makes rows to begin with.
         known: rows that were proposed already.
-        heated: whether chains take steps uphill.
     """
 
     def __init__(
@@ -378,15 +372,14 @@ class Rehearsal:
         fresh: Callable[[int], Rows],
         known: Known,
         exchange: float,
-        heated: bool = True,
     ) -> None:
         self.critic, self.rng, self.fresh, self.known = critic, rng, fresh, known
-        self.exchange, self._heated = exchange, heated
+        self.exchange = exchange
         self.home, self.away = self._island(False), self._island(True)
         self._life = _LIFE
 
     def _island(self, even: bool) -> Island:
-        return Island(self.critic, self.known, even, self._heated)
+        return Island(self.critic, self.known, even)
 
     def rehearse(
         self, newcomers: Rows, elites: Rows, owner: Int64[ndarray, "axes"], at_home: int, elsewhere: int

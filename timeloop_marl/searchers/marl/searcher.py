@@ -21,7 +21,7 @@ from ..learner import LearnerSearcher, Rows
 from . import credit
 from .agent import Learning
 from .candidates import Candidates, joined, traced, whole
-from .clustering import SIGNALS, SIGNALS_OF_TEAM, Groups, clusters, fixed_groups, strengths
+from .clustering import INTERACTION, Groups, clusters, fixed_groups, strengths
 from .critic import Critic
 from .knowledge import Knowledge, LayerKnowledge, knowledge_of
 from .options import MarlOptions
@@ -31,19 +31,17 @@ from .trend import LESSER
 from .warm_start import first_candidates, warm_start
 from .warming import warm_critic, warm_team
 
+_CONDITIONING = "pairs"  # within an agent: none, chain, pairs
 _FIRST_CLUSTERING = 64  # samples
 _EARLY = 512  # samples; then batches grow twofold, for speed
 _REMEMBERED = 4096  # newest samples that clusters are computed from
 _RECENT = 64  # log costs that ranks are taken among
-_IMAGINED = 1024  # rows whose predicted cost shows the critic's interactions
 _TOURNAMENT = 2
 _SETTLED = 16  # samples from which on prices are good enough to rehearse elsewhere
 _NEWCOMERS = 2  # proposals of the agents that join a rehearsal after each lesson, per sample
 _LESSON = (16, 64)  # fewest and most samples that the agents learn from at once: a sixteenth of all
 _SCOUTED = 8  # one of so many samples goes to the best of the other island
-_JUDGED = 24  # imagined candidates whose deviation is asked for
 _HANDED_ON = 8  # best rows of an epoch that later ones may start from
-_LADDER = (0.0, 1.0, 0.5, 2.0, 1.0, 3.0, 0.5, 1.5)  # optimism by place in the batch, relative to the option
 
 
 def _blended(table: Float64[ndarray, "m metrics"]) -> Float64[ndarray, "m"]:
@@ -64,11 +62,10 @@ class MarlSearcher(LearnerSearcher):
         self._workers = Workers(options.n_jobs, options.backend)
         self._how = Learning(options.rate, options.clip, options.entropy, options.epochs)
         self._groups: Groups = fixed_groups(
-            space, options.clusters, options.agents, options.groups, np.random.default_rng(seed)
+            space, options.clusters, 0, options.groups, np.random.default_rng(seed)
         )
-        self.critic = (
-            Critic(space, objective.metrics, options.points, options.trend) if options.critic else None
-        )
+        self.critic = Critic(space, objective.metrics, options.points) if options.critic else None
+        self.knowledge = "none" if self.critic is None else "traffic"
         self._told, self._next_clustering = 0, _FIRST_CLUSTERING
         self._rows: Rows = np.zeros((0, space.axes), np.int64)
         self._logs: Float64[ndarray, "n"] = np.zeros(0)
@@ -87,7 +84,7 @@ class MarlSearcher(LearnerSearcher):
     def warm_up(self) -> None:
         """Compile what the first batches would: of the agents, of the critic, of the clustering."""
         super().warm_up()
-        warm_team(self.space, self.options.conditioning)
+        warm_team(self.space, _CONDITIONING)
         if self.critic is not None:
             warm_critic(self.space)
 
@@ -104,7 +101,7 @@ class MarlSearcher(LearnerSearcher):
         if self._asked is not None:
             raise UsageError("knowledge is taken over before the first candidate is proposed, not later")
         parts, own = self.options.inherit, warm_start(self.space, knowledge, self.rng)
-        if "clusters" in parts and own.groups is not None and self.options.clusters in SIGNALS_OF_TEAM:
+        if "clusters" in parts and own.groups is not None and self.options.clusters == INTERACTION:
             self._groups = own.groups
             self._diary.grouped(0, self._groups, None)
             self._begin()
@@ -128,7 +125,7 @@ class MarlSearcher(LearnerSearcher):
     def _begin(self) -> None:
         """An epoch: agents that know nothing, no elites, no recollections; clusters and what was proposed stay."""
         options = self.options
-        self.team = Team(self.space, self._groups, options.conditioning, options.spatial, self._workers)
+        self.team = Team(self.space, self._groups, _CONDITIONING, options.spatial, self._workers)
         self._elites: Rows = np.zeros((0, self.space.axes), np.int64)
         self._elite_logs: Float64[ndarray, "elites"] = np.zeros(0)
         self._recent: Float64[ndarray, "recent"] = np.zeros(0)
@@ -140,9 +137,7 @@ class MarlSearcher(LearnerSearcher):
         self._rehearsal: Rehearsal | None = None
         if self.critic is not None:
             self.critic.forget()
-            self._rehearsal = Rehearsal(
-                self.critic, self.rng, self._sampled, self._known, options.exchange, options.climbing
-            )
+            self._rehearsal = Rehearsal(self.critic, self.rng, self._sampled, self._known, options.exchange)
 
     def _sampled(self, n: int) -> Rows:
         """Random feasible rows. (A method: what is put aside between rounds of a network has to be picklable.)"""
@@ -186,8 +181,9 @@ class MarlSearcher(LearnerSearcher):
         if len(chosen.rows) < n:
             chosen = joined([chosen, whole(self.fresh_random(n - len(chosen.rows)))])
         self._asked = chosen
-        if self._rehearsal is not None:
+        if self.critic is not None:
             self._known.add(chosen.rows)
+            self.judged = self.critic.count.judged
         return chosen.rows
 
     def _screened(self, n: int) -> Candidates:
@@ -205,10 +201,8 @@ class MarlSearcher(LearnerSearcher):
         scouts = n // _SCOUTED if away else 0
         found = self._taken(self._traced(rehearsal.away.population[:scouts]), np.arange(scouts))
         pool = self._traced(rehearsal.home.population)
-        index = self._unseen_index(pool)[: max(n, _JUDGED)]
-        pool, mean = pool[index], rehearsal.home.predicted[index]
-        deviation = critic.deviations(pool.rows) if self.options.optimism > 0 else np.zeros(len(mean))
-        return joined([found, self._taken(pool, self._picked(mean, deviation, n - len(found)))])
+        index = self._unseen_index(pool)[: n - len(found)]
+        return joined([found, self._taken(pool[index], np.arange(len(index)))])
 
     def _traced(self, rows: Rows) -> Candidates:
         return traced(rows, self._elites, self._elite_logs)
@@ -216,19 +210,6 @@ class MarlSearcher(LearnerSearcher):
     def _pool_factor(self) -> float:
         """Candidates per sample: more while samples are few, when predictions are cheap and choices matter most."""
         return self.options.pool * float(np.clip(self.options.points / max(self._told, 1), 0.375, 24.0))
-
-    def _picked(
-        self, mean: Float64[ndarray, "k"], deviation: Float64[ndarray, "k"], n: int
-    ) -> Int64[ndarray, "n"]:
-        """The n lowest bounds, each place of the batch with an optimism of its own, so that they do not crowd."""
-        picked: list[int] = []
-        bound_mean = mean.copy()
-        for place in range(min(n, len(mean))):
-            optimism = self.options.optimism * _LADDER[place % len(_LADDER)]
-            best = int(np.argmin(bound_mean - optimism * deviation))
-            picked.append(best)
-            bound_mean[best] = np.inf
-        return np.array(picked, np.int64)
 
     def _taken(self, pool: Candidates, index: Int64[ndarray, "k"]) -> Candidates:
         chosen = pool[index[index < len(pool.rows)]]
@@ -239,8 +220,6 @@ class MarlSearcher(LearnerSearcher):
     def _pool(self, count: int) -> Candidates:
         """Whole rows, block moves and local moves in the shares of the options; only whole rows without elites."""
         shares = np.array([self.options.full, self.options.moves, 1 - self.options.full - self.options.moves])
-        if self.options.handover and self._told >= self.options.handover:
-            shares = 0.5 * shares + np.array([0.0, 0.0, 0.5])
         if not len(self._elites) or not len(self.team):
             shares = np.array([1.0, 0.0, 0.0])
         kind = self.rng.choice(3, size=count, p=shares / shares.sum())
@@ -263,9 +242,7 @@ class MarlSearcher(LearnerSearcher):
     def _acted(self, parents: Candidates) -> Candidates:
         """Block moves: a few agents decide anew."""
         n, agents = len(parents.rows), len(self.team)
-        number = np.minimum(
-            1 + self.rng.poisson(self.options.acting, n), 1 if self.options.shares else agents
-        )
+        number = np.minimum(1 + self.rng.poisson(self.options.acting, n), agents)
         turn = np.argsort(self.rng.random((n, agents)), axis=1, kind="stable").argsort(axis=1, kind="stable")
         rows = self.team.redraw(
             parents.rows, turn < number[:, None], self.options.redraw, self.rng, self.options.explore_moves
@@ -283,12 +260,12 @@ class MarlSearcher(LearnerSearcher):
     def _repaired(self, rows: Rows) -> Rows:
         return self.space.repair(rows, self.rng)[0]
 
-    def _unseen(self, pool: Candidates, others: Rows | None = None) -> Candidates:
-        """Without rows proposed before, repetitions, and ``others``."""
-        return pool[self._unseen_index(pool, others)]
+    def _unseen(self, pool: Candidates) -> Candidates:
+        """Without rows proposed before and repetitions."""
+        return pool[self._unseen_index(pool)]
 
-    def _unseen_index(self, pool: Candidates, others: Rows | None = None) -> Int64[ndarray, "k"]:
-        known = set() if others is None else set(self.space.keys(others))
+    def _unseen_index(self, pool: Candidates) -> Int64[ndarray, "k"]:
+        known: set[bytes] = set()
         index = []
         for i, key in enumerate(self.space.keys(pool.rows)):
             if key not in known and key not in self._seen:
@@ -335,26 +312,14 @@ class MarlSearcher(LearnerSearcher):
             self._restart()
 
     def _teach(self, asked: Candidates, logs: Float64[ndarray, "m"]) -> None:
-        judge = credit.ranked if self.options.rank else credit.standardised
         is_move = ~np.isnan(asked.before)
         moved = np.zeros(len(logs))
         moved[is_move] = credit.gains(logs[is_move], asked.before[is_move])
         advantage = credit.shared_out(
-            judge(logs, self._recent),
-            moved,
-            is_move,
-            self.team.changed(asked.rows, asked.origin),
-            self.options.credit,
+            credit.ranked(logs, self._recent), moved, is_move, self.team.changed(asked.rows, asked.origin)
         )
-        if self.options.shares:
-            advantage = credit.dealt(advantage)
-        rows = asked.rows
-        if self.options.imitation > 0 and len(self._elites):
-            rows = np.concatenate([rows, self._elites])
-            shape = (len(self._elites), len(self.team))
-            advantage = np.concatenate([advantage, np.full(shape, self.options.imitation)])
-        self.team.learn(rows, advantage, self._how)
-        self._diary.learnt(self._told, self.team, advantage[: len(logs)])
+        self.team.learn(asked.rows, advantage, self._how)
+        self._diary.learnt(self._told, self.team, advantage)
 
     def _update_elites(self, rows: Rows, logs: Float64[ndarray, "m"]) -> None:
         every, all_logs = np.concatenate([self._elites, rows]), np.concatenate([self._elite_logs, logs])
@@ -364,24 +329,13 @@ class MarlSearcher(LearnerSearcher):
 
     def _regroup(self) -> None:
         """New clusters whenever the samples have doubled."""
-        options = self.options
-        if options.clusters not in SIGNALS_OF_TEAM or self._told < self._next_clustering:
+        if self.options.clusters != INTERACTION or self._told < self._next_clustering:
             return
-        self._next_clustering = 2 * self._told if options.recluster else np.iinfo(np.int64).max
-        strength = self._strengths()
-        if strength is not None:
-            self._groups = clusters(strength, options.agents)
-            self.team.regroup(self._groups)
-            self._diary.grouped(self._told, self._groups, strength)
-
-    def _strengths(self) -> Float64[ndarray, "axes axes"] | None:
+        self._next_clustering = 2 * self._told
         finite = np.isfinite(self._logs)
         if self.space.axes < 2 or not finite.any():
-            return None
-        if self.options.clusters in SIGNALS:
-            rows, logs = self._rows[finite], self._logs[finite]
-            return strengths(self.options.clusters, rows, logs, self.space.cardinalities)
-        if self.critic is None or not self.critic.ready:
-            return None
-        rows = self.space.sample(_IMAGINED, self.rng)
-        return strengths("interaction", rows, self.critic.predict(rows, False)[0], self.space.cardinalities)
+            return
+        strength = strengths(INTERACTION, self._rows[finite], self._logs[finite], self.space.cardinalities)
+        self._groups = clusters(strength, 0)
+        self.team.regroup(self._groups)
+        self._diary.grouped(self._told, self._groups, strength)

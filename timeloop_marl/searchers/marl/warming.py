@@ -34,7 +34,7 @@ def warm_critic(space: LearnersMapspace) -> None:
     """Features, prices, the process, its predictions and the rehearsals on it."""
     rng = np.random.default_rng(0)
     rows, costs = space.sample(_ROWS, rng), 1.0 + rng.random(_ROWS)
-    critic = Critic(space, ["edp"], 16, True)
+    critic = Critic(space, ["edp"], 16)
     critic.learn(rows, costs, costs, costs)
     critic.predict(rows)
     known = Known()
