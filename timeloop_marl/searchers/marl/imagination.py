@@ -9,7 +9,7 @@ from jaxtyping import Float64, Int64, UInt64
 from numpy import ndarray
 
 from ...mapspace.learners.tables import workspace
-from ..learner import Rows
+from ..base import Rows
 from .chains import Chains, Shelf, assess, climb, enter, fingerprints, put_all
 from .critic import Critic
 from .words import fresh_loops

@@ -16,13 +16,12 @@ from numpy import ndarray
 from ...mapspace.axes import LearnersMapspace
 from ...mapspace.literal import LiteralSpace
 from ...objective import Objective
-from ..checks import at_least, share
-from ..learner import LearnerSearcher, Rows
+from ..base import LearnerSearcher, Rows, at_least, one_of, share
+from ..registry import searcher
 from . import credit
 from .agent import CONDITIONING, Learning
 from .clustering import SIGNALS, clusters, strengths
 from .grouping import fixed_groups
-from .options import one_of
 from .parallel import BACKENDS, Workers
 from .penalty import Rewards
 from .team import Team
@@ -63,6 +62,9 @@ class PaperOptions:
         one_of("backend", self.backend, BACKENDS)
 
 
+@searcher(
+    "marl-paper", "the published method as its abstract describes it: penalised, unrepaired", PaperOptions
+)
 class PaperSearcher(LearnerSearcher):
     """Independent REINFORCE agents (Williams 1992) with one reward for all and a running mean as baseline."""
 

@@ -17,7 +17,8 @@ from ...compiling import is_cached
 from ...errors import UsageError
 from ...mapspace.axes import LearnersMapspace
 from ...objective import Objective
-from ..learner import LearnerSearcher, Rows
+from ..base import LearnerSearcher, Rows
+from ..registry import searcher
 from . import credit
 from .agent import Learning
 from .candidates import Candidates, joined, traced, whole
@@ -58,8 +59,11 @@ def _blended(table: Float64[ndarray, "m metrics"]) -> Float64[ndarray, "m"]:
     return np.where(np.isfinite(table).all(axis=1), np.exp(logs), np.inf)
 
 
+@searcher("marl", "clustered agents, credit by agent, and a critic that screens", MarlOptions)
 class MarlSearcher(LearnerSearcher):
     """Rounds of: the team proposes many candidates, the critic picks a batch, its costs teach team and critic."""
+
+    knowledge = "traffic"
 
     def __init__(
         self, space: LearnersMapspace, objective: Objective, seed: int, options: MarlOptions
@@ -74,6 +78,7 @@ class MarlSearcher(LearnerSearcher):
         self.critic = (
             Critic(space, objective.metrics, options.points, options.trend) if options.critic else None
         )
+        self.knowledge = "traffic" if options.critic else "none"
         self._told, self._next_clustering = 0, _FIRST_CLUSTERING
         self._rows: Rows = np.zeros((0, space.axes), np.int64)
         self._logs: Float64[ndarray, "n"] = np.zeros(0)
@@ -126,7 +131,7 @@ class MarlSearcher(LearnerSearcher):
         """Groups, entropy and credit of the agents over time (``diary``)."""
         return self._diary.account()
 
-    def knowledge(self, name: str = "") -> LayerKnowledge | None:
+    def learnt(self, name: str = "") -> LayerKnowledge | None:
         """What the team has learnt so far, for other layers; ``None`` if it has seen nothing valid."""
         return knowledge_of(self.space, self._rows, self._logs, self._energies, self.team, name)
 
