@@ -64,7 +64,7 @@ def chain(machine: str, network: str, seed: int, parts: str, samples: int) -> li
         learnt = []
         for i in wave:
             searcher, run = one(layers[i], seed, samples, parts, known)
-            learnt.append(searcher.knowledge(layers[i].name))
+            learnt.append(searcher.learnt(layers[i].name))
             tag = {"machine": machine, "network": network, "seed": seed, "parts": parts, "budget": samples}
             runs.append({**tag, **run, "wave": number, "place": len(runs) + 1})
         known = known + Knowledge(tuple(entry for entry in learnt if entry is not None))

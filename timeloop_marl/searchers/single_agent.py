@@ -15,13 +15,12 @@ from numpy import ndarray
 
 from ..mapspace.axes import LearnersMapspace, LiteralSpace
 from ..objective import Objective
-from .checks import at_least, share
-from .learner import LearnerSearcher, Rows
+from .base import LearnerSearcher, Rows, at_least, one_of, share
 from .marl.agent import CONDITIONING, Learning
 from .marl.credit import Rewards, ranked
-from .marl.options import one_of
 from .marl.team import Team, Workers
 from .marl.warming import warm_team
+from .registry import searcher
 
 FORMS = ("repaired", "penalised")
 _RECENT = 64
@@ -52,6 +51,7 @@ class SingleAgentOptions:
         one_of("conditioning", self.conditioning, CONDITIONING)
 
 
+@searcher("single-agent", "one policy over all axes, the baseline of the team", SingleAgentOptions)
 class SingleAgentSearcher(LearnerSearcher):
     """Draws whole rows, learns from every batch; the repaired form never proposes a mapping twice."""
 

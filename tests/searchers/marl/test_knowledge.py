@@ -60,7 +60,7 @@ def searched(
 
 
 def learnt(design: Spec, samples: int = 96, name: str = "a") -> LayerKnowledge:
-    found = searched(design, samples).knowledge(name)
+    found = searched(design, samples).learnt(name)
     assert found is not None
     return found
 
@@ -120,7 +120,7 @@ def test_what_differs_starts_fresh_and_every_row_is_feasible(name: str, known: K
     if own.groups is not None:
         assert sorted(a for group in own.groups for a in group) == list(range(space.axes))
     made = searched(design, 40, known)
-    assert made.knowledge() is not None
+    assert made.learnt() is not None
 
 
 def test_prices_are_those_of_the_same_machine_only(known: Knowledge) -> None:
@@ -283,7 +283,7 @@ def test_damaged_numbers_are_refused(known: Knowledge) -> None:
 
 def test_other_searchers_say_that_they_do_not_learn_from_others(known: Knowledge) -> None:
     other = make_searcher("genetic", GEMM, 1, parse_objective("edp", 3))
-    with pytest.raises(UsageError, match="searcher marl only"):
+    with pytest.raises(UsageError, match="does not learn from other layers"):
         begin_with(other, known, None)
 
 

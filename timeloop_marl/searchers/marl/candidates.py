@@ -9,7 +9,7 @@ from jaxtyping import Float64, Int64
 from numpy import ndarray
 
 from ...compiling import kernel
-from ..learner import Rows
+from ..base import Rows
 
 _NEAR = 0.5  # share of choices that a row may differ in from the elite that it is compared with
 

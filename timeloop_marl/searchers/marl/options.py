@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...errors import UsageError
-from ..checks import at_least, share
+from ..base import at_least, one_of, share
 from .clustering import GROUPINGS, INTERACTION
 from .team import BACKENDS
 
@@ -63,9 +63,3 @@ class MarlOptions:
             one_of("inherit", part, HERITABLE)
         if self.n_jobs == 0:
             raise UsageError("option n_jobs must not be 0: 1 = this thread, -1 = all cores")
-
-
-def one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    """Raise ``UsageError`` if ``value`` is not one of ``known``."""
-    if value not in known:
-        raise UsageError(f"option {name}: unknown value {value!r}; one of {', '.join(known)}")

@@ -15,13 +15,12 @@ from numpy import ndarray
 
 from ...mapspace.axes import LearnersMapspace, LiteralSpace
 from ...objective import Objective
-from ..checks import at_least, share
-from ..learner import LearnerSearcher, Rows
+from ..base import LearnerSearcher, Rows, at_least, one_of, share
+from ..registry import searcher
 from . import credit
 from .agent import CONDITIONING, Learning
 from .clustering import SIGNALS, clusters, fixed_groups, strengths
 from .credit import Rewards
-from .options import one_of
 from .team import BACKENDS, Team, Workers
 from .warming import warm_team
 
@@ -60,6 +59,9 @@ class PaperOptions:
         one_of("backend", self.backend, BACKENDS)
 
 
+@searcher(
+    "marl-paper", "the published method as its abstract describes it: penalised, unrepaired", PaperOptions
+)
 class PaperSearcher(LearnerSearcher):
     """Independent REINFORCE agents (Williams 1992) with one reward for all and a running mean as baseline."""
 

@@ -20,7 +20,7 @@ from ...mapspace.learners.drawing import draw
 from ...mapspace.learners.moves import move_row
 from ...mapspace.learners.repair import place_row, write_row
 from ...mapspace.learners.tables import Tables, Work, workspace
-from ..learner import Rows
+from ..base import Rows
 from .critic import Critic
 from .features import Counted, Prices, Process, fingerprint, residual_of, trend_of
 

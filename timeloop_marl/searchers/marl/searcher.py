@@ -17,7 +17,8 @@ from ...compiling import is_cached
 from ...errors import UsageError
 from ...mapspace.axes import LearnersMapspace
 from ...objective import Objective
-from ..learner import LearnerSearcher, Rows
+from ..base import LearnerSearcher, Rows
+from ..registry import searcher
 from . import credit
 from .agent import Learning
 from .candidates import Candidates, joined, traced, whole
@@ -51,8 +52,11 @@ def _blended(table: Float64[ndarray, "m metrics"]) -> Float64[ndarray, "m"]:
     return np.where(np.isfinite(table).all(axis=1), np.exp(logs), np.inf)
 
 
+@searcher("marl", "clustered agents, credit by agent, and a critic that screens", MarlOptions)
 class MarlSearcher(LearnerSearcher):
     """Rounds of: the team proposes many candidates, the critic picks a batch, its costs teach team and critic."""
+
+    knowledge = "traffic"
 
     def __init__(
         self, space: LearnersMapspace, objective: Objective, seed: int, options: MarlOptions
@@ -89,6 +93,11 @@ class MarlSearcher(LearnerSearcher):
             warm_critic(self.space)
 
     @property
+    def judged(self) -> int:
+        """Candidates that the critic judged by their words so far, beside the samples."""
+        return 0 if self.critic is None else self.critic.count.judged
+
+    @property
     def compiled(self) -> bool:
         """Whether drawing, repairing and, with the critic, rehearsing need no compiling."""
         return super().compiled and (self.critic is None or is_cached(climb))
@@ -118,7 +127,7 @@ class MarlSearcher(LearnerSearcher):
         """Groups, entropy and credit of the agents over time (``diary``)."""
         return self._diary.account()
 
-    def knowledge(self, name: str = "") -> LayerKnowledge | None:
+    def learnt(self, name: str = "") -> LayerKnowledge | None:
         """What the team has learnt so far, for other layers; ``None`` if it has seen nothing valid."""
         return knowledge_of(self.space, self._rows, self._logs, self._energies, self.team, name)
 
@@ -183,7 +192,6 @@ class MarlSearcher(LearnerSearcher):
         self._asked = chosen
         if self.critic is not None:
             self._known.add(chosen.rows)
-            self.judged = self.critic.count.judged
         return chosen.rows
 
     def _screened(self, n: int) -> Candidates:
