@@ -27,9 +27,8 @@ from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.searchers.marl.clustering import fixed_groups
-from timeloop_marl.searchers.marl.options import MarlOptions
 from timeloop_marl.searchers.marl.rehearsal import Island, Known
-from timeloop_marl.searchers.marl.searcher import MarlSearcher
+from timeloop_marl.searchers.marl.searcher import MarlOptions, MarlSearcher
 
 PAIRS = ("deep_hierarchy/resnet18/conv5_3x3", "three_level/resnet18/conv2_3x3")
 GROUPINGS = ("each", "interaction", "dimension", "level", "random", "joint")

@@ -28,8 +28,7 @@ from timeloop_marl.networks.waves import waves
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.search_loop import Budget, search
 from timeloop_marl.searchers.marl.knowledge import Knowledge
-from timeloop_marl.searchers.marl.options import HERITABLE, MarlOptions
-from timeloop_marl.searchers.marl.searcher import MarlSearcher
+from timeloop_marl.searchers.marl.searcher import HERITABLE, MarlOptions, MarlSearcher
 from timeloop_marl.specs.spec import ModelOptions
 
 ROOT = Path(__file__).parent.parent

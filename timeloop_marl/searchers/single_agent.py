@@ -18,8 +18,7 @@ from ..objective import Objective
 from .base import LearnerSearcher, Rows, at_least, one_of, share
 from .marl.agent import CONDITIONING, Learning
 from .marl.credit import Rewards, ranked
-from .marl.team import Team, Workers
-from .marl.warming import warm_team
+from .marl.team import Team, Workers, warm_team
 from .registry import searcher
 
 FORMS = ("repaired", "penalised")

@@ -30,8 +30,7 @@ from timeloop_marl.searchers.marl.knowledge import (
     nest_of,
     to_bytes,
 )
-from timeloop_marl.searchers.marl.options import MarlOptions
-from timeloop_marl.searchers.marl.searcher import MarlSearcher
+from timeloop_marl.searchers.marl.searcher import MarlOptions, MarlSearcher
 from timeloop_marl.searchers.marl.warm_start import Fitter, translation, warm_start
 from timeloop_marl.searchers.registry import make_searcher
 from timeloop_marl.specs.constraints import LoopConstraint

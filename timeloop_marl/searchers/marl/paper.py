@@ -21,8 +21,7 @@ from . import credit
 from .agent import CONDITIONING, Learning
 from .clustering import SIGNALS, clusters, fixed_groups, strengths
 from .credit import Rewards
-from .team import BACKENDS, Team, Workers
-from .warming import warm_team
+from .team import BACKENDS, Team, Workers, warm_team
 
 _REMEMBERED = 8192
 _CONTROLS = ("dimension", "level", "joint", "random")  # groups that need no analysis, to compare with

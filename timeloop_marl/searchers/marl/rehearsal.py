@@ -25,6 +25,7 @@ from .critic import Critic
 from .features import Counted, Prices, Process, fingerprint, residual_of, trend_of
 
 _CHAINS = 8
+_WARM = 12  # rows that are thrown away, to compile kernels on
 _SHELF = 32
 _HOT, _COLD = 0.5, 0.003  # log cost
 _LIFE = 12_000  # candidates after which the other island begins anew; each time twice as many
@@ -398,3 +399,16 @@ class Rehearsal:
             self.home.begin(np.concatenate([elites, newcomers]))
         self.home.settle(newcomers, elites[:_ARRIVALS])
         self.home.live(at_home, elites, owner, self.exchange, self.rng)
+
+
+def warm_critic(space: LearnersMapspace) -> None:
+    """Compile (or load from the cache) features, prices, the process, its predictions and the rehearsals on it."""
+    rng = np.random.default_rng(0)
+    rows, costs = space.sample(_WARM, rng), 1.0 + rng.random(_WARM)
+    critic = Critic(space, ["edp"], 16)
+    critic.learn(rows, costs, costs, costs)
+    critic.predict(rows)
+    known = Known()
+    rehearsal = Rehearsal(critic, rng, lambda n: space.sample(n, rng), known, 0.5)
+    rehearsal.rehearse(rows[:2], rows, np.zeros(space.axes, np.int64), 1, 1)
+    known.add(rows)

@@ -7,30 +7,141 @@ parameters, agents that learn in parallel. docs/marl.md lists what is added here
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
-from ...compiling import is_cached
+from ...compiling import is_cached, kernel
 from ...errors import UsageError
 from ...mapspace.axes import LearnersMapspace
 from ...objective import Objective
-from ..base import LearnerSearcher, Rows
+from ..base import LearnerSearcher, Rows, at_least, one_of, share
 from ..registry import searcher
 from . import credit
 from .agent import Learning
-from .candidates import Candidates, joined, traced, whole
-from .clustering import INTERACTION, Groups, clusters, fixed_groups, strengths
+from .clustering import GROUPINGS, INTERACTION, Groups, clusters, fixed_groups, strengths
 from .critic import Critic
 from .knowledge import Knowledge, LayerKnowledge, knowledge_of
-from .options import MarlOptions
-from .rehearsal import Known, Rehearsal, climb
-from .team import Diary, Team, Workers
+from .rehearsal import Known, Rehearsal, climb, warm_critic
+from .team import BACKENDS, Diary, Team, Workers, warm_team
 from .trend import LESSER
 from .warm_start import first_candidates, warm_start
-from .warming import warm_critic, warm_team
+
+HERITABLE = ("elites", "critic", "policies", "clusters")
+
+
+@dataclass(frozen=True)
+class MarlOptions:
+    """Options of ``MarlSearcher``. Shares and chances 0 .. 1; ``restart`` in samples (0 = never)."""
+
+    batch: int = 8  # doubled after 512 samples
+    # Who decides what
+    clusters: str = "interaction"  # one of grouping.GROUPINGS
+    groups: str = ""  # for clusters=given: axis names, comma within a group, semicolon between groups
+    # How it proposes
+    full: float = 0.15  # share of candidates from all policies together
+    moves: float = 0.35  # share of block moves: a few agents act on an elite; the rest are local moves
+    acting: float = 1.5  # mean number of agents that act in a block move, beside the first
+    redraw: float = 0.5  # chance that an acting agent's axis is drawn anew
+    explore: float = 0.02
+    explore_moves: float = 0.15
+    spatial: float = 1.0  # logits added to slots in arrays at the start
+    # How it learns
+    learn: bool = True
+    rate: float = 0.1
+    entropy: float = 0.01
+    clip: float = 0.2
+    epochs: int = 2
+    elites: int = 32
+    restart: int = 200  # samples without improvement that end an epoch; the longer the later
+    # Critic
+    critic: bool = True
+    points: int = 400  # samples that the critic remembers
+    pool: int = 64  # candidates rehearsed per sample; up to 24 times as many at the start, three eighths late
+    away: float = 0.5  # share of rehearsals on an island that begins anew elsewhere
+    exchange: float = (
+        0.2  # share of rehearsed candidates by agents taking over joint choices; the rest local moves
+    )
+    # What it takes over from other layers, if it is given their knowledge
+    inherit: str = "elites,critic,policies,clusters"
+    # How it runs
+    n_jobs: int = 1
+    backend: str = "threading"
+
+    def __post_init__(self) -> None:
+        at_least(1, batch=self.batch, epochs=self.epochs, elites=self.elites, pool=self.pool)
+        at_least(16, points=self.points)
+        at_least(0, acting=self.acting, restart=self.restart, spatial=self.spatial, rate=self.rate)
+        at_least(0, entropy=self.entropy, clip=self.clip)
+        share(full=self.full, moves=self.moves, redraw=self.redraw, both=self.full + self.moves)
+        share(explore=self.explore, explore_moves=self.explore_moves, away=self.away, exchange=self.exchange)
+        one_of("clusters", self.clusters, (INTERACTION, *GROUPINGS))
+        one_of("backend", self.backend, BACKENDS)
+        for part in filter(None, self.inherit.split(",")):
+            one_of("inherit", part, HERITABLE)
+        if self.n_jobs == 0:
+            raise UsageError("option n_jobs must not be 0: 1 = this thread, -1 = all cores")
+
+
+_NEAR = 0.5  # share of choices that a row may differ in from the elite that it is compared with
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Repaired rows and where they come from: the row they were moved from (itself if none) and its log cost (nan)."""
+
+    rows: Rows
+    origin: Rows
+    before: Float64[ndarray, "n"]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Int64[ndarray, "k"]) -> Candidates:
+        return Candidates(self.rows[index], self.origin[index], self.before[index])
+
+
+def whole(rows: Rows) -> Candidates:
+    """Rows that were not moved from others."""
+    return Candidates(rows, rows, np.full(len(rows), np.nan))
+
+
+def joined(parts: list[Candidates]) -> Candidates:
+    """All candidates, in the order of the parts."""
+    return Candidates(
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.origin for part in parts]),
+        np.concatenate([part.before for part in parts]),
+    )
+
+
+def traced(rows: Rows, elites: Rows, logs: Float64[ndarray, "elites"]) -> Candidates:
+    """Rows as moves from the elite that they differ least from (the better of equals); whole ones if all are far."""
+    if not len(rows) or not len(elites):
+        return whole(rows)
+    nearest, different = np.zeros((2, len(rows)), np.int64)
+    _compare(np.ascontiguousarray(rows), np.ascontiguousarray(elites), nearest, different)
+    near = different <= _NEAR * rows.shape[1]
+    return Candidates(
+        rows, np.where(near[:, None], elites[nearest], rows), np.where(near, logs[nearest], np.nan)
+    )
+
+
+@kernel
+def _compare(rows: ndarray, elites: ndarray, nearest: ndarray, different: ndarray) -> None:
+    """Which elite every row differs least from (the first of equals), and in how many choices."""
+    for i in range(rows.shape[0]):
+        different[i] = rows.shape[1] + 1
+        for e in range(elites.shape[0]):
+            count = 0
+            for a in range(rows.shape[1]):
+                count += rows[i, a] != elites[e, a]
+            if count < different[i]:
+                different[i], nearest[i] = count, e
+
 
 _CONDITIONING = "pairs"  # within an agent: none, chain, pairs
 _FIRST_CLUSTERING = 64  # samples
@@ -91,6 +202,8 @@ class MarlSearcher(LearnerSearcher):
         warm_team(self.space, _CONDITIONING)
         if self.critic is not None:
             warm_critic(self.space)
+            rows = self.space.sample(2, np.random.default_rng(0))
+            traced(rows, rows, np.zeros(2))
 
     @property
     def judged(self) -> int:

@@ -13,6 +13,7 @@ from ... import parallel
 from ...mapspace.axes import LearnersMapspace
 from ...mapspace.learners.tables import TEMPORAL, AxisKind
 from .agent import Agent, Learning
+from .clustering import SIGNALS, by_dimension, strengths
 
 Result = TypeVar("Result")
 BACKENDS = ("threading", "loky")
@@ -42,6 +43,7 @@ def _called(task: tuple[Callable[..., Result], tuple[object, ...]]) -> Result:
 
 
 Rows = Int64[ndarray, "n axes"]
+_WARM = 12  # rows that are thrown away, to compile kernels on
 
 
 class Team:
@@ -240,3 +242,18 @@ class Diary:
 
 def _rounded(values: Sequence[float]) -> list[float]:
     return [round(value, 6) for value in values]
+
+
+def warm_team(space: LearnersMapspace, conditioning: str) -> None:
+    """Compile (or load from the cache) drawing, drawing anew, learning, and every signal of the clustering."""
+    if not space.axes:
+        return
+    rng = np.random.default_rng(0)
+    team = Team(space, space.groups(by_dimension), conditioning, 1.0, Workers(1, "threading"))
+    team.draw(2, rng, 0.1)
+    rows = space.sample(_WARM, rng)
+    everyone = np.ones((_WARM, len(team)), np.bool_)
+    team.redraw(rows, everyone, 0.5, rng, 0.1)
+    team.learn(rows, everyone.astype(np.float64), Learning(0.1, 0.2, 0.01, 1))
+    for signal in SIGNALS:
+        strengths(signal, rows, rng.random(_WARM), space.cardinalities)
