@@ -21,7 +21,7 @@ from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.search_loop import Budget, search
 from timeloop_marl.search_result import SearchResult
-from timeloop_marl.searchers.registry import SEARCHERS, make_searcher
+from timeloop_marl.searchers.registry import all_searchers, make_searcher
 
 SPEC = three_level(gemm(16, 24, 40))
 EDP = parse_objective("edp", 3)
@@ -77,7 +77,7 @@ def course(result: SearchResult) -> list[object]:
     return [(step.samples, step.cost) for step in result.trajectory] + [result.best[0].candidate]
 
 
-OURS = [name for name in SEARCHERS if not name.startswith(("sb3-", "optuna-", "cma-", "timeloop-"))]
+OURS = [name for name in all_searchers() if not name.startswith(("sb3-", "optuna-", "cma-", "timeloop-"))]
 TIMELOOPS = ["timeloop-random", "timeloop-random-pruned", "timeloop-hybrid"]
 LIBRARIES = ["cma-es", "optuna-tpe"]
 

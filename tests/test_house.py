@@ -127,6 +127,7 @@ ROOMS = {
     "timeloop_marl.commands": "front",
     "timeloop_marl.api": "front",
     "timeloop_marl.streams": "front",
+    "timeloop_marl.testing": "front",
     "timeloop_marl.evaluation": "running",
     "timeloop_marl.recorded": "running",
     "timeloop_marl.knowledge_file": "running",
@@ -140,8 +141,6 @@ ROOMS = {
     "timeloop_marl": "front",
 }
 TORCH_ROOMS = (
-    "timeloop_marl.searchers.marl",
-    "timeloop_marl.searchers.single_agent",
     "timeloop_marl.searchers.library",
     "timeloop_marl.converters.torch_model",
 )

@@ -14,7 +14,7 @@ from .errors import UsageError
 from .evaluation import EvaluatorChoice, fitting_choice, judged, timeloop_evaluator
 from .evaluators.native import NativeEvaluator
 from .knowledge_file import Source as KnowledgeSource
-from .knowledge_file import begin_with, learnt_by, load_knowledge
+from .knowledge_file import begin_with, load_knowledge
 from .mapping import Mapping as LoopNest
 from .mapspace.diagnosis import require_feasible
 from .objective import parse_objective
@@ -174,7 +174,7 @@ def search(
     begun = begin_with(searcher, knowledge, output)
     found, judge = recorded_search(spec, settings, searcher, objective, conditions, top=top, identity=begun)
     figures = judged(spec, choice, judge, [best.mapping for best in found.best])
-    learnt = learnt_by(searcher, spec.problem.name)
+    learnt = searcher.learnt(spec.problem.name)
     known = Knowledge(() if learnt is None else (learnt,)) + load_knowledge(knowledge or Knowledge())
     result = Result(spec, settings, found, figures.statistics, figures.name, figures.texts, original, known)
     if output is not None:

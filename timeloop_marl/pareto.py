@@ -30,9 +30,8 @@ from .report.results import write_mapping
 from .run_folder import RunFolder
 from .search_result import Found, Progress, SearchResult
 from .searchers.base import Searcher
-from .searchers.figures import UNITS, Figures, figure_names
+from .searchers.fronts import UNITS, Figures, ScalarisedSearcher, figure_names, weightings
 from .searchers.registry import make_searcher
-from .searchers.scalarised import ScalarisedSearcher, weightings
 from .settings import Settings
 from .specs.spec import Spec
 
@@ -202,16 +201,21 @@ class _Keeper(Searcher):
     def __init__(self, spec: Spec, searcher: Searcher, names: Sequence[str]) -> None:
         self._searcher = searcher
         self.space, self.batch, self.precheck = searcher.space, searcher.batch, searcher.precheck
-        self.copyable = searcher.copyable
+        self.copyable, self.knowledge = searcher.copyable, searcher.knowledge
         self._figures = Figures(spec, searcher.space, names)
         self._samples = 0
         self.archive = Archive(len(names), 1 + searcher.space.axes)
 
-    def ask(self, n: int) -> Int64[ndarray, "m axes"]:
+    @property
+    def judged(self) -> int:
+        """By the searcher."""
+        return self._searcher.judged
+
+    def _propose(self, n: int) -> Int64[ndarray, "m axes"]:
         """What the searcher proposes."""
         return self._searcher.ask(n)
 
-    def tell(self, candidates: Int64[ndarray, "m axes"], outcome: Outcome) -> None:
+    def _observe(self, candidates: Int64[ndarray, "m axes"], outcome: Outcome) -> None:
         """Keep what is on the front, and tell the searcher."""
         numbers = np.arange(self._samples + 1, self._samples + len(candidates) + 1)
         self._samples += len(candidates)

@@ -24,7 +24,7 @@ from ..report.html.page import all_pictures
 from ..report.map_text import map_text
 from ..report.results import write_mapping
 from ..run_folder import RunFolder
-from ..searchers.registry import SEARCHERS
+from ..searchers.registry import all_searchers
 from ..settings import Settings, read_settings
 from ..versions import versions
 from .backend import device_of, report_verification, say, verify_found
@@ -69,8 +69,8 @@ def run(options: argparse.Namespace) -> int:
 def _searchers(given: str | None) -> list[str]:
     names = [name.strip() for name in (given or Settings.searcher).split(",") if name.strip()]
     for name in names:
-        if name not in SEARCHERS or name.startswith("timeloop-"):
-            ours = ", ".join(entry for entry in SEARCHERS if not entry.startswith("timeloop-"))
+        if name not in all_searchers() or name.startswith("timeloop-"):
+            ours = ", ".join(entry for entry in all_searchers() if not entry.startswith("timeloop-"))
             raise UsageError(f"--searchers: unknown searcher {name!r}; known: {ours} (Timeloop's run anyway)")
     if not names:
         raise UsageError("--searchers names no searcher")

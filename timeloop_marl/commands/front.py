@@ -11,7 +11,7 @@ from ..interruption import exit_status
 from ..pareto import FRONT_SEARCHER, Front, search_front
 from ..run_folder import RunFolder
 from ..search_result import StopReason
-from ..searchers.figures import UNITS, figure_names
+from ..searchers.fronts import UNITS, figure_names
 from ..settings import SECTION, Settings
 from ..specs.document import Document
 from ..specs.spec import Spec

@@ -18,8 +18,8 @@ from ..report.orojenesis import mapping_line
 from ..report.stats import stats_text
 from ..report.tensella import tensella_text
 from ..searchers.timeloop.events import Event, ValidMapping
-from ..searchers.timeloop.mapper import run_mapper as search
 from ..searchers.timeloop.searcher import BestMapping, TimeloopSearcher
+from ..searchers.timeloop.searcher import run_mapper as search
 from ..specs.document import Document
 from ..specs.spec import ModelOptions, Spec
 from .diagnostics import diagnostics_block

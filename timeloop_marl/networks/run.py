@@ -25,7 +25,7 @@ from ..run_folder import INPUTS, TRACE, RunFolder
 from ..search_result import StopReason
 from ..searchers.base import warm_up
 from ..searchers.marl.knowledge import Knowledge
-from ..searchers.registry import make_searcher
+from ..searchers.registry import all_searchers, inherits, make_searcher
 from ..settings import Settings
 from ..specs.spec import ModelOptions
 from ..specs.writing import document, yaml_text
@@ -44,7 +44,6 @@ from .transfer import Transfer
 from .watching import NetworkBoard, NetworkLog, network_snapshot
 
 CSV = "layers.csv"
-INHERITS = "marl"
 PER_LAYER = 500
 """Samples per distinct layer where no budget is given."""
 
@@ -142,9 +141,11 @@ class _Run:
 
     def teach(self, transfer: bool, knowledge: Source | None) -> None:
         """Let layers learn from each other, and from a file."""
-        if knowledge is not None and not (transfer and self.settings.searcher == INHERITS):
-            raise UsageError(f"knowledge goes with searcher {INHERITS}, and with transfer")
-        if transfer and self.settings.searcher == INHERITS:
+        transfer = transfer and inherits(self.settings.searcher)
+        if knowledge is not None and not transfer:
+            able = ", ".join(name for name in all_searchers() if inherits(name))
+            raise UsageError(f"knowledge goes with searcher {able}, and with transfer")
+        if transfer:
             given = Knowledge() if knowledge is None else load_knowledge(knowledge)
             self._transfer = Transfer(self.layers, [self.root / f for f in self.folders], self.name, given)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluation import EvaluatorChoice, make_evaluator
-from ..knowledge_file import begin_with, learnt_by, save_knowledge
+from ..knowledge_file import begin_with, save_knowledge
 from ..live.agents import mean_entropy
 from ..objective import Objective, parse_objective
 from ..run_folder import RunFolder
@@ -141,7 +141,7 @@ def _identity(task: LayerTask, objective: Objective, evaluator: str) -> dict[str
 
 def _learnt(task: LayerTask, folder: RunFolder, session: Session) -> LayerKnowledge | None:
     """What the searcher has to teach, also written down for a resumed run."""
-    learnt = learnt_by(session.searcher, task.name) if task.transfer else None
+    learnt = session.searcher.learnt(task.name) if task.transfer else None
     if learnt is not None:
         save_knowledge(Knowledge((learnt,)), folder.path / LEARNT)
     return learnt

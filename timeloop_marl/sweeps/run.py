@@ -20,7 +20,6 @@ from ..live.log import LOG, EventLog
 from ..live.view import View, all_of, live_view
 from ..mapspace.diagnosis import require_feasible
 from ..networks.rounds import NetworkProgress
-from ..networks.run import INHERITS
 from ..networks.sources import sort_sources
 from ..nondominated import non_dominated
 from ..objective import parse_objective
@@ -31,7 +30,7 @@ from ..report.plots import save_figure
 from ..run_folder import RunFolder
 from ..run_identity import spec_fingerprint
 from ..searchers.base import warm_up
-from ..searchers.registry import make_searcher
+from ..searchers.registry import inherits, make_searcher
 from ..settings import Settings
 from ..specs.reading import load
 from ..specs.spec import ModelOptions, Spec
@@ -133,7 +132,7 @@ class _Conditions:
     @property
     def teaching(self) -> bool:
         """Whether points learn from each other."""
-        return self.share and self.transfer and self.settings.searcher == INHERITS
+        return self.share and self.transfer and inherits(self.settings.searcher)
 
 
 class _Sweep:

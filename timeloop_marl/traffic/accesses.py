@@ -20,26 +20,32 @@ def fill_accesses(geometry: Geometry, work: Workspace) -> None:
     steps = list_temporal_loops(geometry, work)
     work.counters[0] = 1.0
     work.counters[1] = float(steps)
+    for p in range(geometry.spaces):
+        fill_space(geometry, work, p, steps)
+
+
+@kernel
+def fill_space(geometry: Geometry, work: Workspace, p: int, steps: int) -> None:
+    """Entries and link transfers of one data space at all levels, once the temporal loops are listed."""
     for s in range(geometry.levels):
         spatial = work.block_first[s] != work.block_end[s]
-        for p in range(geometry.spaces):
-            work.entries[s, p] = 0
-            work.links[s, p] = 0.0
-            if not geometry.coded or (spatial and geometry.explicit_blocks):
-                fill_explicit(geometry, work, s, p)
-                continue
-            words = steps if s == 0 and not spatial else fetch_words(geometry, work, s, p, spatial)
-            if words < 0:
-                fill_linked(geometry, work, s, p)
-            elif spatial:
-                fill_block(geometry, work, s, p, words)
-            else:
-                work.entries[s, p] = 1
-                work.multicast[s, p, 0] = 1
-                work.scatter[s, p, 0] = 1
-                work.accesses[s, p, 0] = float(words)
-                work.hops[s, p, 0] = 0.0
-                work.unicast[s, p, 0] = 0.0
+        work.entries[s, p] = 0
+        work.links[s, p] = 0.0
+        if not geometry.coded or (spatial and geometry.explicit_blocks):
+            fill_explicit(geometry, work, s, p)
+            continue
+        words = steps if s == 0 and not spatial else fetch_words(geometry, work, s, p, spatial)
+        if words < 0:
+            fill_linked(geometry, work, s, p)
+        elif spatial:
+            fill_block(geometry, work, s, p, words)
+        else:
+            work.entries[s, p] = 1
+            work.multicast[s, p, 0] = 1
+            work.scatter[s, p, 0] = 1
+            work.accesses[s, p, 0] = float(words)
+            work.hops[s, p, 0] = 0.0
+            work.unicast[s, p, 0] = 0.0
 
 
 @kernel

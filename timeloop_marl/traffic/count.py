@@ -6,11 +6,17 @@ from jaxtyping import Bool, Int8, Int64
 from numpy import ndarray
 
 from ..compiling import kernel
-from .accesses import fill_accesses
+from .accesses import fill_accesses, fill_space, list_temporal_loops
+from .levels import (bypass, distribute)
+from .bypass import (bypass_space, distribute_space)
+from .collapse import (NOWHERE, share_out_space)
+from .levels import (STEPS, count_computes, mark_present, share_out)
 from .geometry import Geometry
-from .levels import NOWHERE, STEPS, bypass, count_computes, count_traffic, distribute, mark_present, share_out
-from .nest import build_nest, measure_spread, measure_tiles, spread_levels
 from .workspace import Workspace
+from .nest import build_nest
+from .nest import (measure_spread, measure_tiles, spread_levels)
+from .words import count_space
+from .levels import count_traffic
 
 COUNTED = -1
 NO_TILE_LEFT, LONE_RESIDUAL, COMPLEX_SIGNATURE, FEW_READS, KEPT_NOWHERE = 0, 1, 2, 3, 4
@@ -56,6 +62,49 @@ def count_words(
     measure_tiles(geometry, factors, row, work)
     move_perfect(geometry, factors[row], factors[row], order[row], split[row], work)
     return settle_words(geometry, work, False)
+
+
+@kernel
+def begin_words(
+    geometry: Geometry,
+    factors: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    split: Int8[ndarray, "m T"],
+    keep: Bool[ndarray, "m S P"],
+    row: int,
+    work: Workspace,
+) -> bool:
+    """``count_words`` up to where data spaces part: ``move_space`` and ``settle_space`` of each of them do the rest.
+
+    For callers that may know enough after some of them. False where there is nothing to count.
+    """
+    work.status[0] = 0
+    if mark_present(geometry, keep[row], work) != 0:
+        return False
+    measure_spread(geometry, factors, order, split, row, work)
+    spread_levels(geometry, work)
+    measure_tiles(geometry, factors, row, work)
+    build_nest(geometry, factors[row], factors[row], order[row], split[row], work)
+    work.counters[0] = 1.0
+    work.counts[STEPS] = list_temporal_loops(geometry, work)
+    work.counters[1] = float(work.counts[STEPS])
+    return True
+
+
+@kernel
+def move_space(geometry: Geometry, work: Workspace, p: int) -> None:
+    """Sections 4, 5 and 7 of one data space: what every level would be handed if it held it."""
+    fill_space(geometry, work, p, work.counts[STEPS])
+    share_out_space(geometry, work, p)
+
+
+@kernel
+def settle_space(geometry: Geometry, work: Workspace, p: int) -> bool:
+    """Sections 8 to 10 of one data space; false where the real program gives up."""
+    if not distribute_space(geometry, work, p):
+        return False
+    bypass_space(geometry, work, p)
+    return count_space(geometry, work, p)
 
 
 @kernel

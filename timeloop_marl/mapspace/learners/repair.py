@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...compiling import kernel
-from .decoding import clear, fits_choice, parallelism, place_near, put, take, tile_words
+from .decoding import clear, fits_choice, note_roomy, parallelism, place_near, put, take, tile_words
 from .drawing import draw, shuffle
 from .tables import TEMPORAL, Tables, Work
 
@@ -240,6 +240,7 @@ def _demands_met(tables: Tables, work: Work) -> bool:
 def _meet_lower_limits(tables: Tables, work: Work) -> bool:
     geometry = tables.geometry[0]
     ok = True
+    work.roomy[:] = False
     if tables.min_parallelism > 0.0:
         ok = _raise_parallelism(tables, work)
     lower = tables.min_parallelism > 0.0
@@ -265,6 +266,8 @@ def place_row(tables: Tables, work: Work, row: np.ndarray, first: int) -> bool:
         ok = _settle_keeps(tables, work, row, attempt)
         _arrange(tables, work, attempt, first)
         _wishes(tables, work, row, attempt)
+        if tables.demand.shape[0] == 0 and (attempt == 0 or tables.min_parallelism == 0.0):
+            note_roomy(tables, work)
         ok = _place_all(tables, work, attempt) and ok
         ok = _meet_lower_limits(tables, work) and ok
         if ok:

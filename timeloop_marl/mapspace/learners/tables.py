@@ -89,10 +89,12 @@ class Work(NamedTuple):
     side: Int64[ndarray, "T D"]
     used: Int64[ndarray, "T 3"]
     extent: Int64[ndarray, "S D"]
+    before: Int64[ndarray, "S D"]  # extents to be had again
     keep: Int64[ndarray, "S P"]
     chosen: Int64[ndarray, "I"]  # index into the item's slots, -1 = not placed
     wish: Int64[ndarray, "I"]  # index into the item's slots that the genome asks for
     order: Int64[ndarray, "I"]
+    roomy: Bool[ndarray, "S"]  # the level holds its tile wherever the items still to be placed may go
     state: ndarray  # uint64 (1,)
 
 
@@ -106,9 +108,11 @@ def workspace(tables: Tables) -> Work:
         side=np.zeros((T, D), np.int64),
         used=np.ones((T, 3), np.int64),
         extent=np.ones((S, D), np.int64),
+        before=np.ones((S, D), np.int64),
         keep=np.zeros((S, P), np.int64),
         chosen=np.zeros(items, np.int64),
         wish=np.zeros(items, np.int64),
         order=np.zeros(items, np.int64),
+        roomy=np.zeros(S, np.bool_),
         state=np.zeros(1, np.uint64),
     )

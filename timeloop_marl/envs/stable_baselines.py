@@ -10,7 +10,7 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
-from ...envs.task import Episodes, MappingTask
+from .task import Episodes, MappingTask
 
 
 class MappingVecEnv(VecEnv):
