@@ -37,7 +37,6 @@ TEAM = {
     "agents in the rehearsals": "marl:exchange=0.5",
     "groups learnt once": "marl:recluster=false",
     "independent choices within an agent": "marl:conditioning=none",
-    "small networks instead of tables": "marl:conditioning=network",
     "2 agents": "marl:agents=2",
     "8 agents": "marl:agents=8",
     "one agent per choice": "marl:clusters=each",
@@ -54,7 +53,6 @@ JOINT = {
     "one joint agent, neither critic nor self-imitation": "marl:clusters=joint,critic=false,imitation=0",
     "single-agent policy gradient, repaired": "single-agent",
     "single-agent policy gradient, penalised": "single-agent:form=penalised",
-    "single-agent policy gradient, repaired, small network": "single-agent:conditioning=network",
 }
 
 

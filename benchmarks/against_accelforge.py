@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import timeloop_marl as tm
+from timeloop_marl.cost.outcome import Statistics
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import Mapping, MappingBatch
-from timeloop_marl.model.outcome import Statistics
 from timeloop_marl.specs.spec import Spec
 from timeloop_marl.verification import draw_mappings
 

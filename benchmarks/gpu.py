@@ -22,16 +22,22 @@ from ptx_memory import Heap, parameters
 
 from timeloop_marl.api.draws import best_of_draws
 from timeloop_marl.device.assembly import Resources, ptx_of, resources_of
-from timeloop_marl.device.evaluation import DONE, evaluation_kernel
-from timeloop_marl.device.model import COLUMNS, RESULTS, THREADS, DeviceModel
-from timeloop_marl.device.scratch import scratch_type
+from timeloop_marl.device.evaluation import (
+    COLUMNS,
+    DONE,
+    RESULTS,
+    THREADS,
+    DeviceModel,
+    evaluation_kernel,
+    scratch_type,
+)
 from timeloop_marl.device.target import device_name, what_is_missing
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.model.record import boxed
 from timeloop_marl.specs import load
 from timeloop_marl.specs.spec import Spec
+from timeloop_marl.traffic.record import boxed
 
 ROOT = Path(__file__).resolve().parent.parent
 WARP = 32
@@ -112,7 +118,7 @@ def measure(machine: str, spec: Spec, options: argparse.Namespace) -> None:
     native, space = NativeEvaluator(spec), LearnersMapspace(spec)
     some = space.decode(space.consecutive(1, 0, min(options.batch, 1 << 16)))
     rows = some.take(np.resize(np.arange(len(some)), options.batch))
-    model = DeviceModel(native.tables)
+    model = DeviceModel(native.geometry, native.rates)
     batch = model.put(native._check(rows))
     model.run(batch)
     cuda.synchronize()
@@ -171,10 +177,11 @@ def counted(spec: Spec, rows: int) -> tuple[Work, Resources | None, int, float]:
     batch = native._check(space.decode(space.consecutive(1, 0, rows)))
     outcome, status = native._empty(rows), np.zeros(rows, np.int8)
     given = [
-        boxed(native.tables), *(np.asfortranarray(getattr(batch, name)) for name in COLUMNS), False,
+        boxed(native.geometry), boxed(native.rates),
+        *(np.asfortranarray(getattr(batch, name)) for name in COLUMNS), False,
         *(getattr(outcome, name) for name in RESULTS), np.zeros((rows, 1), np.int64), 0, status,
     ]  # fmt: skip
-    ptx = ptx_of(evaluation_kernel(scratch_type(native.tables)), tuple(given))
+    ptx = ptx_of(evaluation_kernel(scratch_type(native.geometry)), tuple(given))
     machine, heap = Machine(ptx), Heap()
     words = parameters(machine, heap, given)
     rubbish = random.Random(1).randbytes(1021)

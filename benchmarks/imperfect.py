@@ -25,12 +25,12 @@ from throughput import GOLDEN, PAIRS, best_time, files
 from timeloop_marl.compiling import plain
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.model.nest import build_nest
-from timeloop_marl.model.record import views
-from timeloop_marl.model.walk import prepare_walk, walk_classes
 from timeloop_marl.rows import row_mapping
 from timeloop_marl.specs import load
 from timeloop_marl.specs.spec import Spec
+from timeloop_marl.traffic.imperfect.walk import prepare_walk, walk_classes
+from timeloop_marl.traffic.nest import build_nest
+from timeloop_marl.traffic.record import views
 from timeloop_marl.verification import drawn
 
 COPIES = 32
@@ -94,11 +94,11 @@ def count(every: int) -> None:
     for _, spec, batch in rows:
         evaluator = NativeEvaluator(spec)
         scratch = evaluator._take()
-        tables, work, space = views(evaluator._tables), views(scratch[0]), views(scratch[1])
-        build(tables, batch.factors[0], batch.residuals[0], batch.order[0], batch.split[0], work)
-        prepare(tables, work, space)
+        geometry, work, space = views(evaluator.geometry), views(scratch[0]), views(scratch[1])
+        build(geometry, batch.factors[0], batch.residuals[0], batch.order[0], batch.split[0], work)
+        prepare(geometry, work, space)
         profile.enable()
-        assert count_all(tables, work, space)
+        assert count_all(geometry, work, space)
         profile.disable()
     calls = {name: found[0] for (_, _, name), found in pstats.Stats(profile).stats.items()}
     names = {

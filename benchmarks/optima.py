@@ -21,11 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from timeloop_marl.api.optimum import Start, check, mapping_of, optimum
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.optimal.certificate import certificate, check, mapping_of
-from timeloop_marl.optimal.leaves import Best
-from timeloop_marl.optimal.proof import Limits, Start, find_optimum
+from timeloop_marl.optimal.leaves import Incumbent
 from timeloop_marl.specs.reading import load
 from timeloop_marl.specs.spec import Spec
 
@@ -110,17 +109,17 @@ def read_record(pair: str, objective: str) -> Record | None:
     return json.loads(file.read_text()) if file.exists() else None
 
 
-def known_best(spec: Spec, record: Mapping[str, Any]) -> Best:
+def known_best(spec: Spec, record: Mapping[str, Any]) -> Incumbent:
     """The recorded mapping, evaluated anew."""
     mapping = mapping_of(record["mapping"])
     outcome = NativeEvaluator(spec)(MappingBatch.of([mapping]))
-    return Best(record["cost"], mapping, int(outcome.cycles[0]), float(outcome.energy_pj[0]))
+    return Incumbent(record["cost"], mapping, int(outcome.cycles[0]), float(outcome.energy_pj[0]))
 
 
-def better_start(spec: Spec, given: argparse.Namespace, known: Best | None) -> Best | None:
+def better_start(spec: Spec, given: argparse.Namespace, known: Incumbent | None) -> Incumbent | None:
     """A short search by the default searcher, if it finds more than is recorded."""
     searched = Start("marl", given.samples, 1)
-    found = find_optimum(spec, given.objective, limits=Limits(1e-9), start=searched).frontier.best
+    found = optimum(spec, objective=given.objective, seconds=1e-9, start=searched).frontier.best
     if found is None or (known is not None and known.cost <= found.cost):
         return known
     return found
@@ -132,9 +131,9 @@ def solve(pair: str, given: argparse.Namespace) -> Record:
     known = known_best(spec, old) if old is not None and "mapping" in old else None
     if given.samples:
         known = better_start(spec, given, known)
-    optimum = find_optimum(spec, given.objective, limits=Limits(given.seconds), jobs=given.jobs, known=known)
-    record = {"pair": pair, **certificate(optimum, given.jobs)}
-    course = optimum.frontier.course
+    proof = optimum(spec, objective=given.objective, seconds=given.seconds, jobs=given.jobs, known=known)
+    record = {"pair": pair, **proof.certificate()}
+    course = proof.frontier.course
     record["course"] = [[round(m.seconds, 2), m.cost, m.bound] for m in thinned(course)]
     if old is not None and old["status"] == "open" and record["status"] == "open":
         record["bound"] = max(record["bound"], old["bound"])
@@ -181,7 +180,7 @@ def checked(pair: str, given: argparse.Namespace) -> list[str]:
     if given.prove and not wrong and record["status"] == "optimal":
         # The recorded mapping prunes, so only what could be better is looked at again.
         best = known_best(spec, record)
-        again = find_optimum(spec, given.objective, jobs=given.jobs, known=best)
+        again = optimum(spec, objective=given.objective, jobs=given.jobs, known=best)
         if not again.proven or again.frontier.cost != record["cost"]:
             wrong.append(f"a new proof ends at {again.frontier.cost!r}")
     return wrong

@@ -19,9 +19,9 @@ import numpy as np
 from pairs import read
 from tables import head, row
 
+from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.model.outcome import Outcome
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.searchers.registry import make_searcher
 

@@ -26,10 +26,9 @@ from tables import Lines, head, row
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.objective import parse_objective
-from timeloop_marl.searchers.marl.grouping import fixed_groups
-from timeloop_marl.searchers.marl.imagination import Island, Known
-from timeloop_marl.searchers.marl.options import MarlOptions
-from timeloop_marl.searchers.marl.searcher import MarlSearcher
+from timeloop_marl.searchers.marl.clustering import fixed_groups
+from timeloop_marl.searchers.marl.rehearsal import Island, Known
+from timeloop_marl.searchers.marl.searcher import MarlOptions, MarlSearcher
 
 PAIRS = ("deep_hierarchy/resnet18/conv5_3x3", "three_level/resnet18/conv2_3x3")
 GROUPINGS = ("each", "interaction", "dimension", "level", "random", "joint")
@@ -68,10 +67,10 @@ def reached(
     """The lowest predicted log cost of one island."""
     critic, rng = searcher.critic, np.random.default_rng(seed)
     assert critic is not None
-    island = Island(critic, Known(), even=True, heated=True)
+    island = Island(critic, Known(), even=True)
     island.begin(searcher.space.sample(8, rng))
     island.live(candidates, searcher.space.sample(0, rng), owner, exchange, rng)
-    return float(island.heights[0])
+    return float(island.predicted[0])
 
 
 def heights_of(pair: str, given: argparse.Namespace) -> Heights:
@@ -84,8 +83,8 @@ def heights_of(pair: str, given: argparse.Namespace) -> Heights:
         found[name] = np.array(
             [reached(searcher, owner, share, given.candidates, seed) for seed in range(given.seeds)]
         )
-    lowest = min(heights.min() for heights in found.values())
-    return {name: heights - lowest for name, heights in found.items()}
+    lowest = min(predicted.min() for predicted in found.values())
+    return {name: predicted - lowest for name, predicted in found.items()}
 
 
 def difference(mine: Float64[ndarray, "runs"], base: Float64[ndarray, "runs"]) -> str:
@@ -109,10 +108,15 @@ def table(by_pair: dict[str, Heights]) -> Lines:
             "less local moves",
         ]
     )
-    for name, heights in every.items():
-        close = f"{(heights < CLOSE).sum()} of {len(heights)}"
+    for name, predicted in every.items():
+        close = f"{(predicted < CLOSE).sum()} of {len(predicted)}"
         yield row(
-            [name, f"{heights.mean():.4f}", close, *(difference(heights, every[b]) for b in ("each", LOCAL))]
+            [
+                name,
+                f"{predicted.mean():.4f}",
+                close,
+                *(difference(predicted, every[b]) for b in ("each", LOCAL)),
+            ]
         )
 
 

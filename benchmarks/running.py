@@ -16,12 +16,12 @@ from numpy import ndarray
 from pairs import read
 
 from timeloop_marl.comparison.runs import Limit, run_timeloop
+from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.model.outcome import Outcome
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.run.loop import Budget, search
 from timeloop_marl.searchers.base import Searcher, Space
-from timeloop_marl.searchers.registry import SEARCHERS, make_searcher
+from timeloop_marl.searchers.registry import all_searchers, make_searcher
 
 TUNED = Path(__file__).parent / "tuned.json"
 TIMELOOP = "timeloop-"
@@ -59,7 +59,7 @@ def options_of(text: str) -> tuple[str, dict[str, str]]:
 def identity(task: Task) -> str:
     """Equal for tasks whose searches are equal but for their length: pair, objective, seed, all options."""
     name, options = options_of(task.searcher)
-    chosen = {key: str(value) for key, value in {**SEARCHERS[name].options, **options}.items()}
+    chosen = {key: str(value) for key, value in {**all_searchers()[name].options, **options}.items()}
     return json.dumps([task.pair, task.objective, task.seeded.seed, name, dict(sorted(chosen.items()))])
 
 
@@ -71,7 +71,7 @@ class Watched(Searcher):
         self.repeated, self.seconds = 0, 0.0
         self._seen: set[bytes] = set()
 
-    def ask(self, n: int) -> Int64[ndarray, "m axes"]:
+    def _propose(self, n: int) -> Int64[ndarray, "m axes"]:
         start = time.process_time()
         rows = self.inner.ask(n)
         self.seconds += time.process_time() - start
@@ -81,7 +81,7 @@ class Watched(Searcher):
                 self._seen.add(key)
         return rows
 
-    def tell(self, candidates: Int64[ndarray, "m axes"], outcome: Outcome) -> None:
+    def _observe(self, candidates: Int64[ndarray, "m axes"], outcome: Outcome) -> None:
         start = time.process_time()
         self.inner.tell(candidates, outcome)
         self.seconds += time.process_time() - start

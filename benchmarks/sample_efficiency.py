@@ -26,7 +26,7 @@ from tables import everything, summary
 
 from timeloop_marl.errors import UsageError
 from timeloop_marl.objective import parse_objective
-from timeloop_marl.searchers.registry import SEARCHERS, make_searcher
+from timeloop_marl.searchers.registry import all_searchers, make_searcher
 
 
 def tasks_of(given: argparse.Namespace) -> list[Task]:
@@ -51,8 +51,8 @@ def unusable(names: set[str], example: Task) -> set[str]:
     found = set()
     for text in sorted(names):
         name, options = options_of(text)
-        if name not in SEARCHERS:
-            raise UsageError(f"unknown searcher: {name!r}. Known: {', '.join(SEARCHERS)}")
+        if name not in all_searchers():
+            raise UsageError(f"unknown searcher: {name!r}. Known: {', '.join(all_searchers())}")
         try:
             make_searcher(name, spec, 1, objective, options)
         except UsageError as error:

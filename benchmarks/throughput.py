@@ -28,22 +28,18 @@ from pathlib import Path
 import numpy as np
 
 from timeloop_marl.compiling import kernel
+from timeloop_marl.cost.checks import survey
+from timeloop_marl.cost.pricing import count_cycles, network_energy, storage_energy
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.vectors import made
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.timeloop import TimeloopMapspace
-from timeloop_marl.model.accesses import fill_accesses
-from timeloop_marl.model.bypass import bypass, distribute
-from timeloop_marl.model.collapse import count_computes, share_out
-from timeloop_marl.model.energy import storage_energy
-from timeloop_marl.model.latency import count_cycles
-from timeloop_marl.model.nest import build_nest
-from timeloop_marl.model.network import network_energy
-from timeloop_marl.model.record import boxed
-from timeloop_marl.model.survey import survey
-from timeloop_marl.model.traffic import count_traffic
 from timeloop_marl.specs import load
 from timeloop_marl.specs.spec import Spec
+from timeloop_marl.traffic.accesses import fill_accesses
+from timeloop_marl.traffic.levels import bypass, count_computes, count_traffic, distribute, share_out
+from timeloop_marl.traffic.nest import build_nest
+from timeloop_marl.traffic.record import boxed
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"
@@ -193,7 +189,7 @@ def vector_row(name: str, spec: Spec, mappings: int, repetitions: int) -> str:
     start = time.process_time()
     ours = NativeEvaluator(spec, vectors=True)
     general = NativeEvaluator(spec, vectors=False)
-    model = made(ours._tables, keep=False)
+    model = made(ours.geometry, ours.rates, keep=False)
     compiling = time.process_time() - start
     if model is None:
         return f"{name:<30} no form over vectors"
@@ -232,7 +228,8 @@ def vectors(cases: list[tuple[str, list[Path]]], mappings: int, repetitions: int
 
 @kernel
 def run_stages(
-    table_box: object,
+    geometry_box: object,
+    rates_box: object,
     factors: object,
     residuals: object,
     order: object,
@@ -242,31 +239,31 @@ def run_stages(
     stages: int,
 ) -> int:
     """Run the first ``stages`` stages of every mapping."""
-    tables, work = table_box[0], work_box[0]
+    geometry, rates, work = geometry_box[0], rates_box[0], work_box[0]
     total = 0
     for i in range(factors.shape[0]):
         if stages > 1:
-            total += survey(tables, factors, residuals, order, split, keep, i, work, False)
+            total += survey(geometry, factors, residuals, order, split, keep, i, work, False)
         if stages > 2:
-            build_nest(tables, factors[i], residuals[i], order[i], split[i], work)
+            build_nest(geometry, factors[i], residuals[i], order[i], split[i], work)
         if stages > 3:
-            fill_accesses(tables, work)
+            fill_accesses(geometry, work)
         if stages > 4:
             count_computes(work, False)
-            share_out(tables, work)
+            share_out(geometry, work)
         if stages > 5:
-            distribute(tables, work)
-            bypass(tables, work)
+            distribute(geometry, work)
+            bypass(geometry, work)
         if stages > 6:
-            count_traffic(tables, work)
+            count_traffic(geometry, work)
         if stages > 7:
-            total += count_cycles(tables, work)
+            total += count_cycles(geometry, rates, work)
         if stages > 8:
-            for s in range(tables.levels):
-                storage_energy(tables, work, s, 1)
+            for s in range(geometry.levels):
+                storage_energy(geometry, rates, work, s, 1)
         if stages > 9:
-            for n in range(tables.networks):
-                network_energy(tables, work, n)
+            for n in range(rates.networks):
+                network_energy(geometry, rates, work, n)
     return total
 
 
@@ -279,7 +276,7 @@ def stage_times(pair: str, mappings: int, repetitions: int) -> list[float]:
     arrays = (batch.factors, batch.residuals, batch.order, batch.split, batch.keep)
 
     def run(stages: int) -> object:
-        return run_stages(boxed(evaluator._tables), *arrays, boxed(work), stages)
+        return run_stages(boxed(evaluator.geometry), boxed(evaluator.rates), *arrays, boxed(work), stages)
 
     return [
         1e9 * best_time(partial(run, stages), repetitions) / len(batch)

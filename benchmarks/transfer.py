@@ -27,8 +27,7 @@ from timeloop_marl.networks.transfer import waves
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.run.loop import Budget, search
 from timeloop_marl.searchers.marl.knowledge import Knowledge
-from timeloop_marl.searchers.marl.options import HERITABLE, MarlOptions
-from timeloop_marl.searchers.marl.searcher import MarlSearcher
+from timeloop_marl.searchers.marl.searcher import HERITABLE, MarlOptions, MarlSearcher
 from timeloop_marl.specs.spec import ModelOptions
 
 ROOT = Path(__file__).parent.parent
@@ -63,7 +62,7 @@ def chain(machine: str, network: str, seed: int, parts: str, samples: int) -> li
         learnt = []
         for i in wave:
             searcher, run = one(layers[i], seed, samples, parts, known)
-            learnt.append(searcher.knowledge(layers[i].name))
+            learnt.append(searcher.learnt(layers[i].name))
             tag = {"machine": machine, "network": network, "seed": seed, "parts": parts, "budget": samples}
             runs.append({**tag, **run, "wave": number, "place": len(runs) + 1})
         known = known + Knowledge(tuple(entry for entry in learnt if entry is not None))

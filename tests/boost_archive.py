@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from timeloop_marl.model.outcome import LevelStatistics, NetworkStatistics, Statistics
+from timeloop_marl.cost.outcome import LevelStatistics, NetworkStatistics, Statistics
 from timeloop_marl.specs.spec import Spec
 
 

@@ -19,12 +19,12 @@ from programs import drop_in, quick_drop_in, script
 
 from timeloop_marl.api.search import search
 from timeloop_marl.cli import main
+from timeloop_marl.cost.outcome import Statistics
 from timeloop_marl.errors import BackendError, UsageError
 from timeloop_marl.evaluators.cache import OutcomeCache
 from timeloop_marl.evaluators.choice import EvaluatorChoice, default_cache, make_evaluator, timeloop_identity
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.timeloop import OnCrash, TimeloopEvaluator
-from timeloop_marl.model.outcome import Statistics
 from timeloop_marl.run.trace import read_trace
 from timeloop_marl.specs import load
 from timeloop_marl.specs.spec import Spec

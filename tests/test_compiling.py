@@ -83,7 +83,7 @@ PROBE = """
 import numba.core.caching as caching
 {prelude}
 from timeloop_marl.compiling import is_cached
-from timeloop_marl.model.intake import find_fault
+from timeloop_marl.traffic.nest import find_fault
 import numpy as np
 before = is_cached(find_fault)
 ones = np.ones(3, np.int64)
@@ -125,10 +125,10 @@ for locator in caching.CacheImpl._locator_classes:
 
 
 def bare_package(folder: Path) -> Path:
-    """A package of our name with the room ``model`` and nothing but how kernels are compiled."""
+    """A package of our name with the room ``traffic`` and nothing but how kernels are compiled."""
     package = folder / "timeloop_marl"
-    (package / "model").mkdir(parents=True)
-    for name in ("__init__.py", "model/__init__.py"):
+    (package / "traffic").mkdir(parents=True)
+    for name in ("__init__.py", "traffic/__init__.py"):
         (package / name).write_text("")
     (package / "compiling.py").write_text((PACKAGE / "compiling.py").read_text())
     return package
@@ -137,16 +137,16 @@ def bare_package(folder: Path) -> Path:
 def test_a_changed_callee_is_compiled_again(tmp_path):
     """A copy of the package with one kernel changed between two processes that share a cache."""
     package = bare_package(tmp_path)
-    (package / "model" / "caller.py").write_text(
+    (package / "traffic" / "caller.py").write_text(
         "from ..compiling import kernel\nfrom .callee import change\n\n"
         "@kernel\ndef run(x):\n    return change(x) + 1\n"
     )
     results = []
     for body in ("2 * x", "30 * x"):
-        (package / "model" / "callee.py").write_text(
+        (package / "traffic" / "callee.py").write_text(
             f"from ..compiling import kernel\n\n@kernel\ndef change(x):\n    return {body}\n"
         )
-        code = "from timeloop_marl.model.caller import run; print(run(1))"
+        code = "from timeloop_marl.traffic.caller import run; print(run(1))"
         results.append(run_script(code, tmp_path, PYTHONDONTWRITEBYTECODE="1"))
     assert results == ["3", "31"]
 
@@ -156,12 +156,12 @@ def test_an_index_of_another_version_is_no_obstacle(tmp_path):
     package = bare_package(tmp_path)
     results = []
     for record in ("Former", "Present"):
-        (package / "model" / "kernels.py").write_text(
+        (package / "traffic" / "kernels.py").write_text(
             "from typing import NamedTuple\nfrom ..compiling import kernel\n\n"
             f"class {record}(NamedTuple):\n    x: int\n\n"
             f"@kernel\ndef run(record):\n    return record.x + 1\n\nrecord = {record}(2)\n"
         )
-        code = "from timeloop_marl.model.kernels import record, run; print(run(record))"
+        code = "from timeloop_marl.traffic.kernels import record, run; print(run(record))"
         results.append(run_script(code, tmp_path, PYTHONDONTWRITEBYTECODE="1"))
     assert results == ["3", "3"]
 

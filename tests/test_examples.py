@@ -24,7 +24,16 @@ SCRIPTS = {
 
 
 def test_every_script_is_run() -> None:
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == set(SCRIPTS)
+    assert {path.stem for path in EXAMPLES.glob("[!t]*.py")} == set(SCRIPTS)
+
+
+def test_own_searcher_keeps_the_contract(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", EXAMPLES / "test_own_searcher.py"],
+        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"[1-9]\d passed", done.stdout), done.stdout
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

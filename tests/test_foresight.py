@@ -11,15 +11,15 @@ import pytest
 from fakes import FakeEvaluator
 from machines import gemm, three_level
 
+from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.errors import BackendError
 from timeloop_marl.evaluators.base import Evaluator
 from timeloop_marl.evaluators.wrappers import AheadEvaluator, row_keys
 from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.model.outcome import Outcome
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.run.loop import Budget, equal, foresight, search
 from timeloop_marl.run.result import SearchResult
-from timeloop_marl.searchers.registry import SEARCHERS, make_searcher
+from timeloop_marl.searchers.registry import all_searchers, make_searcher
 
 SPEC = three_level(gemm(16, 24, 40))
 EDP = parse_objective("edp", 3)
@@ -75,7 +75,7 @@ def course(result: SearchResult) -> list[object]:
     return [(step.samples, step.cost) for step in result.trajectory] + [result.best[0].candidate]
 
 
-OURS = [name for name in SEARCHERS if not name.startswith(("sb3-", "optuna-", "cma-", "timeloop-"))]
+OURS = [name for name in all_searchers() if not name.startswith(("sb3-", "optuna-", "cma-", "timeloop-"))]
 TIMELOOPS = ["timeloop-random", "timeloop-random-pruned", "timeloop-hybrid"]
 LIBRARIES = ["cma-es", "optuna-tpe"]
 

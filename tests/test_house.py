@@ -22,7 +22,8 @@ KERNEL_DECORATORS = {"kernel", "inlined", "allocating", "njit"}
 CORE = {"errors", "specs", "mapping", "outcome"}
 FOUNDATION = CORE | {
     "mapspace",
-    "model",
+    "traffic",
+    "cost",
     "device",
     "evaluators",
     "objective",
@@ -38,20 +39,21 @@ ARROWS: dict[str, set[str]] = {
     "interruption": set(),
     "parallel": {"errors", "interruption", "versions"},
     "specs": {"errors"},
-    "device": CORE | {"compiling", "mapspace", "model"},
+    "device": CORE | {"compiling", "mapspace", "traffic", "cost"},
     "mapping": {"errors", "specs"},
     "outcome": {"errors"},
-    "mapspace": {"errors", "compiling", "specs", "mapping"},
+    "traffic": {"errors", "compiling", "specs", "mapping"},
+    "mapspace": {"errors", "compiling", "specs", "mapping", "traffic"},
     "vectors": {"errors"},
-    "model": CORE | {"compiling", "mapspace", "vectors"},
-    "evaluators": CORE | {"compiling", "mapspace", "model", "device", "parallel", "vectors"},
+    "cost": CORE | {"compiling", "traffic", "vectors"},
+    "evaluators": CORE | {"compiling", "mapspace", "traffic", "cost", "device", "parallel", "vectors"},
     "objective": {"errors", "outcome"},
     "tasks": CORE | {"mapspace", "objective"},
-    "searchers": CORE | {"compiling", "mapspace", "objective", "tasks", "parallel"},
+    "searchers": CORE | {"compiling", "traffic", "mapspace", "objective", "tasks", "parallel"},
     "rows": FOUNDATION,
     "run": FOUNDATION,
     "converters": {"errors", "run"},
-    "optimal": FOUNDATION | {"compiling", "run"},
+    "optimal": CORE | {"compiling", "traffic", "mapspace", "objective"},
     "networks": FOUNDATION | {"run", "converters"},
     "report": FOUNDATION | {"run", "networks"},
     "front": FOUNDATION | {"tasks", "run", "rows", "report", "networks", "converters", "optimal"},
@@ -71,8 +73,9 @@ ROOMS = {
     "timeloop_marl.flattening": "mapping",
     "timeloop_marl.mapspace": "mapspace",
     "timeloop_marl.vectors": "vectors",
-    "timeloop_marl.model": "model",
-    "timeloop_marl.model.outcome": "outcome",
+    "timeloop_marl.traffic": "traffic",
+    "timeloop_marl.cost": "cost",
+    "timeloop_marl.cost.outcome": "outcome",
     "timeloop_marl.device": "device",
     "timeloop_marl.evaluators": "evaluators",
     "timeloop_marl.envs": "tasks",
@@ -84,19 +87,17 @@ ROOMS = {
     "timeloop_marl.converters": "converters",
     "timeloop_marl.rows": "rows",
     "timeloop_marl.report": "report",
+    "timeloop_marl.testing": "front",
     "timeloop_marl.verification": "front",
     "timeloop_marl.comparison": "front",
     "timeloop_marl.__main__": "front",
     "timeloop_marl": "front",
     "timeloop_marl.run": "run",
-    "timeloop_marl.api.search": "front",
     "timeloop_marl.cli": "front",
     "timeloop_marl.networks": "networks",
     "timeloop_marl.api": "front",
 }
 TORCH_ROOMS = (
-    "timeloop_marl.searchers.marl",
-    "timeloop_marl.searchers.single_agent",
     "timeloop_marl.searchers.library",
     "timeloop_marl.converters.torch_model",
 )
@@ -186,8 +187,8 @@ def test_torch_stays_in_its_rooms() -> None:
 
 
 def test_searchers_never_see_costs_being_made() -> None:
-    """Stated on its own because it is the rule the design stands on; ``model.outcome`` is plain data."""
-    assert not {"evaluators", "model", "run"} & ARROWS["searchers"]
+    """Stated on its own because it is the rule the design stands on; ``cost.outcome`` is plain data."""
+    assert not {"evaluators", "cost", "run"} & ARROWS["searchers"]
 
 
 def sources() -> list[Path]:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.searchers.registry import SEARCHERS
+from timeloop_marl.searchers.registry import all_searchers
 from timeloop_marl.specs import load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -214,7 +214,7 @@ def test_mapper_file_names_a_searcher(path: Path) -> None:
     document = read(path)
     settings = document["timeloop_marl"]
     assert set(settings) <= SETTINGS
-    assert set(settings.get("options", {})) <= set(SEARCHERS[settings["searcher"]].options)
+    assert set(settings.get("options", {})) <= set(all_searchers()[settings["searcher"]].options)
     spec = load([*machine_files(ROOT / "arch" / "small_toy"), ROOT / "problems" / SAMPLES[0], path])
     assert not spec.notices
     if "mapper" in document:
@@ -222,4 +222,4 @@ def test_mapper_file_names_a_searcher(path: Path) -> None:
 
 
 def test_every_searcher_has_a_mapper_file() -> None:
-    assert {read(path)["timeloop_marl"]["searcher"] for path in MAPPERS} == set(SEARCHERS)
+    assert {read(path)["timeloop_marl"]["searcher"] for path in MAPPERS} == set(all_searchers())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.errors import UsageError
-from timeloop_marl.model.outcome import Outcome
 from timeloop_marl.objective import parse_objective
 
 

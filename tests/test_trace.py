@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.errors import UsageError
-from timeloop_marl.model.outcome import Outcome
 from timeloop_marl.run.trace import TraceBatch, TraceReader, TraceWriter, read_trace
 
 HEADER = {"axes": 3, "accesses": 2, "searcher": "test"}

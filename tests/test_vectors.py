@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from timeloop_marl.cost.outcome import Statistics
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping_yaml import read_mapping
-from timeloop_marl.model.outcome import Statistics
 from timeloop_marl.specs import read_spec
 from timeloop_marl.specs.document import Document
 

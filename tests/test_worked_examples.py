@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from timeloop_marl.cost.outcome import Failure, Rejection
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import Mapping, TilingLoops
-from timeloop_marl.model.outcome import Failure, Rejection
 from timeloop_marl.specs.architecture import Architecture, ComputeLevel, NetworkAttributes, StorageLevel
 from timeloop_marl.specs.constraints import Switches
 from timeloop_marl.specs.energy import Energies, LevelEnergy

@@ -11,7 +11,8 @@ import pytest
 from timeloop_marl.cli.dropin import run_mapper
 from timeloop_marl.specs import read_spec
 from timeloop_marl.specs.loading import load_document
-from timeloop_marl.specs.writing import document, yaml_text
+from timeloop_marl.specs.writing import document
+from timeloop_marl.specs.yaml_text import yaml_text
 
 OUTPUTS = Path(__file__).resolve().parent / "golden" / "outputs"
 CASES = sorted(path.name for path in OUTPUTS.glob("mapper_*"))

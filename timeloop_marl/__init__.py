@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .api.optimum import OptimumResult, optimum
     from .api.search import Result, evaluate, search
     from .comparison.compare import Comparison
+    from .cost.outcome import Outcome, Rejection, Statistics
     from .errors import TimeloopMarlError
     from .evaluators.base import Evaluator
     from .evaluators.choice import EvaluatorChoice
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .mapping import Mapping, MappingBatch
     from .mapspace.axes import LearnersMapspace
     from .mapspace.timeloop import TimeloopMapspace
-    from .model.outcome import Outcome, Rejection, Statistics
     from .networks.result import NetworkResult, read_network
     from .networks.sweep_result import SweepResult, read_sweep
     from .objective import Objective

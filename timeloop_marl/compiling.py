@@ -28,11 +28,12 @@ Result = TypeVar("Result")
 
 PACKAGE = Path(__file__).parent
 CALLED: dict[str, tuple[str, ...]] = {
-    "model": ("model",),
-    "mapspace": ("mapspace",),
-    "optimal": ("mapspace", "model", "optimal"),
-    "searchers": ("mapspace", "searchers/timeloop", "searchers/marl"),
-    "vectors": ("model", "vectors"),
+    "traffic": ("traffic",),
+    "cost": ("traffic", "cost"),
+    "mapspace": ("traffic", "mapspace"),
+    "optimal": ("traffic", "mapspace", "cost", "optimal"),
+    "searchers": ("traffic", "mapspace", "searchers/timeloop", "searchers/marl"),
+    "vectors": ("traffic", "cost", "vectors"),
 }
 """Room of a kernel to the folders whose code may be merged into it; a kernel outside the package may call all."""
 

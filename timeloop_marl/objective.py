@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from numpy import ndarray
 
+from .cost.outcome import Failure, Outcome
 from .errors import UsageError
-from .model.outcome import Failure, Outcome
 
 METRICS = ("edp", "energy", "delay", "last_level_accesses")
 TOLERANCE = 0.001  # relative difference below which Timeloop looks at the next metric

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .cost.outcome import Rejection, Statistics
 from .errors import BackendError, UsageError
 from .evaluators.cache import mapping_key
 from .evaluators.native import NativeEvaluator
@@ -20,7 +21,6 @@ from .evaluators.timeloop.figures import Measured
 from .mapping import Mapping, MappingBatch, TilingLoops
 from .mapspace.axes import LearnersMapspace
 from .mapspace.timeloop import TimeloopMapspace
-from .model.outcome import Rejection, Statistics
 from .parallel import Workers
 from .rows.figures import Difference, computed, disagreements, figures
 from .specs.architecture import Architecture, ComputeLevel, StorageLevel

@@ -40,10 +40,10 @@ NEED_EXTRAS = {
     "timeloop_marl.parallel.ray_cluster",
     "timeloop_marl.envs.gymnasium",
     "timeloop_marl.envs.pettingzoo",
-    "timeloop_marl.searchers.library.cma",
-    "timeloop_marl.searchers.library.sb3",
-    "timeloop_marl.searchers.library.sb3_env",
-    "timeloop_marl.searchers.library.tpe",
+    "timeloop_marl.envs.stable_baselines",
+    "timeloop_marl.testing",
+    "timeloop_marl.testing.evaluators",
+    "timeloop_marl.testing.searchers",
 }
 HEAVY = ("torch", "numba", "matplotlib", "numpy")
 HELP_SECONDS = 1.0

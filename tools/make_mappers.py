@@ -9,11 +9,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from timeloop_marl.searchers.registry import SEARCHERS
+from timeloop_marl.searchers.registry import all_searchers
 
 ROOT = Path(__file__).resolve().parent.parent
 BUDGETS = {"2k": 2_000, "20k": 20_000, "200k": 200_000}
-OWN = {name: entry.description for name, entry in SEARCHERS.items() if not name.startswith("timeloop-")}
+OWN = {name: entry.description for name, entry in all_searchers().items() if not name.startswith("timeloop-")}
 TIMELOOP = ("random", "random_pruned", "linear_pruned", "hybrid")
 VALID = 10_000
 UNLIMITED = 4_000_000_000  # a count that no run reaches; 0 would mean "at once" for Timeloop's timeout

@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 import scaling
 
+from timeloop_marl.cost.outcome import Statistics
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.model.outcome import Statistics
 
 
 @pytest.mark.parametrize("side", [4, 64])

@@ -16,8 +16,6 @@ from timeloop_marl.cli import main
 from timeloop_marl.comparison import Course, Point, compare_searchers
 from timeloop_marl.comparison.compare import _quartile, differences_in_words
 from timeloop_marl.comparison.runs import (
-    OURS,
-    PROGRAM,
     REPRODUCED,
     Limit,
     falling,
@@ -27,12 +25,13 @@ from timeloop_marl.comparison.runs import (
     run_timeloop,
     unbounded,
 )
+from timeloop_marl.cost.outcome import Statistics
 from timeloop_marl.errors import BackendError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.timeloop import Program, find_program
 from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.model.outcome import Statistics
 from timeloop_marl.objective import parse_objective
+from timeloop_marl.report.charts.courses import OURS, PROGRAM
 from timeloop_marl.verification import draw_mappings
 
 ARCH = Path(__file__).resolve().parents[2] / "arch"

@@ -20,19 +20,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 from ptx_machine import Machine, UnknownInstructionError
 from ptx_memory import Heap, parameters
 
+from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.device.assembly import ptx_of, resources_of
-from timeloop_marl.device.drawing import EDP, drawing_kernel, plain_record
-from timeloop_marl.device.evaluation import DONE, deep_kernel, evaluation_kernel
-from timeloop_marl.device.scratch import deep_type, scratch_type
+from timeloop_marl.device.draws import EDP, drawing_kernel, plain_record
+from timeloop_marl.device.evaluation import DONE, deep_kernel, deep_type, evaluation_kernel, scratch_type
 from timeloop_marl.device.translation import FUSED, check_unfused
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.mapspace.learners.tables import workspace
-from timeloop_marl.model.outcome import Outcome
-from timeloop_marl.model.record import boxed
 from timeloop_marl.specs import load
 from timeloop_marl.specs.spec import Spec
+from timeloop_marl.traffic.record import boxed
 
 pytestmark = [
     pytest.mark.slow,  # the CUDA compiler takes a minute a kernel
@@ -56,7 +55,7 @@ def ptx_for(machine: str) -> str:
     evaluator = NativeEvaluator(spec_of(machine), accesses=True)
     space = LearnersMapspace(spec_of(machine))
     arguments, _ = launch(evaluator, space.decode(space.consecutive(1, 0, 2)))
-    return ptx_of(evaluation_kernel(scratch_type(evaluator.tables)), tuple(arguments))
+    return ptx_of(evaluation_kernel(scratch_type(evaluator.geometry)), tuple(arguments))
 
 
 def launch(evaluator: NativeEvaluator, batch: MappingBatch) -> tuple[list[Any], tuple[Outcome, np.ndarray]]:
@@ -68,7 +67,10 @@ def launch(evaluator: NativeEvaluator, batch: MappingBatch) -> tuple[list[Any], 
     ]
     results = [getattr(outcome, name) for name in FIGURES]
     levels = outcome.accesses.shape[1] if outcome.accesses is not None else 0
-    return [boxed(evaluator.tables), *columns, False, *results, levels, status], (outcome, status)
+    return [boxed(evaluator.geometry), boxed(evaluator.rates), *columns, False, *results, levels, status], (
+        outcome,
+        status,
+    )
 
 
 def mixed_batch(spec: Spec, rows: int) -> MappingBatch:
@@ -105,7 +107,7 @@ def test_the_deep_kernel_compiles_without_fused_arithmetic():
     spec = spec_of("three_level")
     evaluator, space = NativeEvaluator(spec, accesses=True), LearnersMapspace(spec)
     arguments, _ = launch(evaluator, space.decode(space.consecutive(5, 0, 2)))
-    boxes = np.zeros(4, deep_type(evaluator.tables))
+    boxes = np.zeros(4, deep_type(evaluator.geometry))
     ptx = ptx_of(deep_kernel(), (boxes, *arguments))
     check_unfused(ptx)
     assert ptx.count("mul.rn.f64") > 20
@@ -119,10 +121,10 @@ def test_compiled_draws_are_those_of_the_cpu():
     numbers = np.arange(100, 100 + rows)
     costs, counts, left = np.zeros(rows), np.zeros(2, np.int64), np.zeros(rows, np.int64)
     scratch = plain_record(workspace(space.tables))
-    boxes = [boxed(evaluator.tables), plain_record(space.tables)]
+    boxes = [boxed(evaluator.geometry), boxed(evaluator.rates), plain_record(space.tables)]
     given = [*boxes, 7, EDP, numbers, costs, counts, left]
     shape = (space.axes, *space.tables.base_factor.shape, *space.tables.keep.shape)
-    kernel = drawing_kernel(scratch_type(evaluator.tables), scratch.dtype, shape)
+    kernel = drawing_kernel(scratch_type(evaluator.geometry), scratch.dtype, shape)
     ptx = ptx_of(kernel, tuple(given))
     check_unfused(ptx)
     code, heap = Machine(ptx), Heap()
@@ -150,7 +152,7 @@ def test_the_compiler_would_fuse_if_it_were_allowed(monkeypatch):
     evaluator = NativeEvaluator(spec_of("eyeriss_like"), accesses=True)
     space = LearnersMapspace(spec_of("eyeriss_like"))
     arguments, _ = launch(evaluator, space.decode(space.consecutive(1, 0, 2)))
-    ptx = ptx_of(evaluation_kernel(scratch_type(evaluator.tables)), tuple(arguments))
+    ptx = ptx_of(evaluation_kernel(scratch_type(evaluator.geometry)), tuple(arguments))
     assert len(FUSED.findall(ptx)) > 20
 
 
@@ -159,4 +161,4 @@ def test_no_spilled_registers():
     if resources is None:
         pytest.skip("no ptxas that reads this PTX")
     assert resources.spilled == 0 and resources.registers <= 168
-    assert resources.stack >= scratch_type(NativeEvaluator(spec_of("eyeriss_like")).tables).itemsize
+    assert resources.stack >= scratch_type(NativeEvaluator(spec_of("eyeriss_like")).geometry).itemsize

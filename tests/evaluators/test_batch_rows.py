@@ -7,9 +7,9 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
+from timeloop_marl.cost.outcome import Failure
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.model.outcome import Failure
 from timeloop_marl.rows import row_mapping
 from timeloop_marl.specs import load
 

@@ -1,24 +1,20 @@
 from __future__ import annotations
 
 import pickle
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "model"))
 from random_cases import random_mapping, random_spec, random_switches
 
+from timeloop_marl.cost.outcome import Failure, Rejection, Statistics
 from timeloop_marl.errors import MappingError, SpecError, UnsupportedFeatureError, UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.model.layout import workspace
-from timeloop_marl.model.outcome import Failure, Rejection, Statistics
-from timeloop_marl.model.walk_space import walk_space
 from timeloop_marl.specs.problem import DataSpace, Problem, Term
 from timeloop_marl.specs.spec import ModelOptions
+from timeloop_marl.traffic.imperfect.space import walk_space
+from timeloop_marl.traffic.workspace import workspace
 
 
 def cases(count, seed, imperfect=False, **options):
@@ -105,7 +101,7 @@ def test_the_workspace_grows_when_a_mapping_has_many_signatures():
     grown = 0
     for _, spec, switches, mappings in cases(25, 21):
         small = NativeEvaluator(spec, switches=switches, compiled=False)
-        small._spaces.append((workspace(small._tables, 1), walk_space(small._tables)))
+        small._spaces.append((workspace(small.geometry, 1), walk_space(small.geometry)))
         batch = MappingBatch.of(mappings[:3])
         assert columns(small(batch)) == columns(NativeEvaluator(spec, switches=switches)(batch))
         grown += small._take()[0].multicast.shape[2] > 1

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "model"))
 from random_cases import random_mapping, random_spec, random_switches
 
+from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.evaluators import vectors
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.timeloop import TimeloopMapspace
-from timeloop_marl.model.outcome import Outcome
 from timeloop_marl.specs import load
 from timeloop_marl.specs.spec import Spec
 
@@ -129,30 +126,35 @@ def test_made_only_when_it_pays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     spec = spec_of(*QUICK[0])
     monkeypatch.setattr(vectors, "cache_folder", lambda _: tmp_path)
     monkeypatch.setattr(vectors, "PAYS_AFTER", 1000)
-    tables = NativeEvaluator(spec)._tables
-    choice = vectors.VectorChoice(tables, None)
-    assert choice.model(600) is None
+    evaluator = NativeEvaluator(spec)
+    design = evaluator.geometry, evaluator.rates
+    choice = vectors.VectorChoice(*design, None)
+    assert choice.model(10**9) is None  # nothing is known of its rows
+    choice.served(5000, 0)
+    assert choice.model(5000) is None  # invalid rows gain little
+    choice.served(600, 600)
     assert choice.model(10) is None
-    assert choice.model(600) is not None
-    assert vectors.is_kept(tables)
-    assert vectors.VectorChoice(tables, None).model(64) is not None
-    assert vectors.VectorChoice(tables, False).model(10**9) is None
-    assert vectors.VectorChoice(tables, True).model(vectors.LEAST_ROWS - 1) is None
+    assert choice.model(3000) is not None  # an eighth of them valid
+    assert vectors.is_kept(*design)
+    assert vectors.VectorChoice(*design, None).model(64) is not None
+    assert vectors.VectorChoice(*design, False).model(10**9) is None
+    assert vectors.VectorChoice(*design, True).model(vectors.LEAST_ROWS - 1) is None
 
 
 def test_broken_code_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = spec_of(*QUICK[0])
     monkeypatch.setattr(vectors, "cache_folder", lambda _: tmp_path)
-    tables = NativeEvaluator(spec)._tables
-    path = vectors.kept_at(tables)
+    evaluator = NativeEvaluator(spec)
+    design = evaluator.geometry, evaluator.rates
+    path = vectors.kept_at(*design)
     assert path is not None
     path.write_bytes(b"no code")
-    assert vectors.made(tables) is not None
+    assert vectors.made(*design) is not None
     assert path.stat().st_size > 1000
 
 
 def test_the_rules_of_2022_have_no_vectors() -> None:
     spec = spec_of(*QUICK[0])
     evaluator = NativeEvaluator(spec, vectors=True)
-    evaluator._tables.rules_2022 = True
-    assert vectors.made(evaluator._tables) is None
+    evaluator.geometry.rules_2022 = True
+    assert vectors.made(evaluator.geometry, evaluator.rates) is None

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from timeloop_marl.errors import UnsupportedFeatureError
-from timeloop_marl.mapspace.factorization import count_tuples, index_of, loops_of, timeloop_divisors, tuple_of
+from timeloop_marl.mapspace.factorization import (
+    FactorCounts,
+    count_tuples,
+    factor_tables_uber,
+    timeloop_divisors,
+)
+from timeloop_marl.mapspace.kernels import unpack_dim
 
 Limits = dict[int, int]
+Tuple = list[int]
+
+
+def unpacked(bound: int, counts: FactorCounts, levels: int) -> Callable[[int], tuple[Tuple, Tuple, Tuple]]:
+    """An index to the factors as listed, to the loop bounds and to the residuals."""
+    tables = factor_tables_uber((bound,), [counts], levels)
+
+    def one(index: int) -> tuple[Tuple, Tuple, Tuple]:
+        raw, bounds, residuals = (np.ones((levels, 1), np.int64) for _ in range(3))
+        unpack_dim(tables, 0, index, raw, bounds, residuals)
+        return raw[:, 0].tolist(), bounds[:, 0].tolist(), residuals[:, 0].tolist()
+
+    return one
 
 
 def literal(bound: int, levels: int, fixed: Limits, maximum: Limits, minimum: Limits) -> list[list[int]]:
@@ -59,26 +81,17 @@ def test_counts_and_order_equal_the_literal_list(case: tuple[int, int, Limits, L
     counts = count_tuples(bound, levels, fixed, maximum, minimum)
     expected = literal(bound, levels, fixed, maximum, minimum)
     assert counts.size == len(expected)
-    assert [tuple_of(counts, index, levels) for index in range(counts.size)] == expected
-    assert [index_of(counts, factors) for factors in expected] == list(range(len(expected)))
-
-
-@given(cases(), st.lists(st.integers(1, 12), min_size=4, max_size=4))
-def test_foreign_tuples_have_no_index(
-    case: tuple[int, int, Limits, Limits, Limits], factors: list[int]
-) -> None:
-    bound, levels, fixed, maximum, minimum = case
-    counts = count_tuples(bound, levels, fixed, maximum, minimum)
-    inside = factors[:levels] in literal(bound, levels, fixed, maximum, minimum)
-    assert (index_of(counts, factors[:levels]) is not None) == inside
+    listed = unpacked(bound, counts, levels)
+    assert [listed(index)[0] for index in range(counts.size)] == expected
 
 
 @given(cases())
 def test_loops_cover_the_bound_exactly(case: tuple[int, int, Limits, Limits, Limits]) -> None:
     bound, levels, fixed, _, _ = case
     counts = count_tuples(bound, levels, fixed, {}, {})
+    listed = unpacked(bound, counts, levels)
     for index in range(counts.size):
-        bounds, residuals = loops_of(bound, tuple_of(counts, index, levels))
+        _, bounds, residuals = listed(index)
         last = 0
         for n, r in zip(reversed(bounds), reversed(residuals)):
             last = last * n + r - 1
@@ -89,8 +102,9 @@ def test_long_lists_stay_compact() -> None:
     counts = count_tuples(2**10 * 3, 10, {}, {}, {})
     assert counts.size == 92378 * 10
     assert counts.cumulative.nbytes < 100_000
-    factors = tuple_of(counts, 654_321, 10)
-    assert index_of(counts, factors) == 654_321
+    listed = unpacked(2**10 * 3, counts, 10)
+    assert np.prod(listed(654_321)[0]) == 2**10 * 3
+    assert listed(654_321)[0] != listed(654_320)[0]
 
 
 def test_lists_beyond_62_bits_are_refused() -> None:

@@ -9,9 +9,9 @@ import pytest
 from machines import gemm, three_level
 
 from timeloop_marl.mapping import Mapping, TilingLoops
-from timeloop_marl.mapspace.membership import Rule, passes_model_check, violations
+from timeloop_marl.mapspace.membership import Rule, violations
 from timeloop_marl.mapspace.timeloop import TimeloopMapspace
-from timeloop_marl.specs.constraints import Constraints, LoopConstraint
+from timeloop_marl.specs.constraints import LoopConstraint
 from timeloop_marl.specs.spec import Spec
 
 PROBLEM = gemm(4, 2, 6)
@@ -110,28 +110,6 @@ def test_the_innermost_permutation_has_no_effect_as_in_the_mapper() -> None:
     space = TimeloopMapspace(spec)
     batch = space.decode(space.sample(np.random.default_rng(0), 50))
     assert all(Rule.PERMUTATION not in rules(batch[i], spec) for i in range(50))
-
-
-def check(level: int, spatial: bool, **rule: object) -> bool:
-    constraints: Constraints = constrained(level, spatial, **rule).constraints
-    return passes_model_check(GOOD, constraints, LEVELS)
-
-
-def test_model_check_looks_at_fixed_and_maximum_factors_prefix_and_split_only() -> None:
-    assert not check(1, False, fixed={2: 3})
-    assert not check(1, True, maximum={0: 1})
-    assert not check(1, True, split=2)
-    assert check(1, True, split=1)
-    assert check(2, False, minimum={0: 4})
-    assert check(1, True, prefix=(0, 1))
-    assert not check(1, True, prefix=(1, 0))
-
-
-def test_model_check_takes_unit_loops_to_stand_outside() -> None:
-    # K is a unit loop of the spatial level: named first, it meets M, which moves.
-    assert not check(1, True, prefix=(2, 0, 1))
-    assert check(1, True, prefix=(0, 1, 2))
-    assert check(1, True, prefix=(0,))
 
 
 def test_a_fixed_factor_beyond_what_is_left_is_cut_as_in_the_mapper() -> None:

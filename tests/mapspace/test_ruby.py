@@ -8,7 +8,7 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from timeloop_marl.mapspace.ruby import enumerate_tuples
+from timeloop_marl.mapspace.factorization import enumerate_tuples
 
 Tuples = list[tuple[tuple[int, ...], tuple[int, ...]]]
 

@@ -1,4 +1,4 @@
-"""Timeloop's mapspace: sizes, ids, digits, decoding and encoding, filters, shares of threads."""
+"""Timeloop's mapspace: sizes, ids, digits, decoding, filters, shares of threads."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from machines import conv, gemm, level, spec, three_level
 
-from timeloop_marl.errors import MappingError, SpecError, UsageError
-from timeloop_marl.mapspace.encoding import encode
+from timeloop_marl.errors import SpecError, UsageError
 from timeloop_marl.mapspace.membership import violations
 from timeloop_marl.mapspace.timeloop import MapspaceIds, TimeloopMapspace
 from timeloop_marl.specs.constraints import LoopConstraint
@@ -123,45 +122,6 @@ def test_every_decoded_mapping_covers_the_problem_and_obeys_the_constraints(spac
     for i in range(len(rows)):
         rules = {violation.rule.name for violation in violations(batch[i], space.spec)}
         assert rules <= ({"KEPT_NOWHERE"} if buildable[i] else {"KEPT_NOWHERE", "FANOUT"})
-
-
-def test_encode_inverts_decode(space: TimeloopMapspace) -> None:
-    rows = space.sample(np.random.default_rng(4), 300)
-    batch = space.decode(rows)
-    for i, row in enumerate(rows):
-        again = encode(space, batch[i])
-        decoded = space.decode(again[None])[0]
-        assert decoded == batch[i]
-        if space.template == "uber":  # ruby lists hold duplicates: the first is found
-            assert np.array_equal(again, row)
-
-
-def test_encode_finds_pruned_mappings_up_to_unit_loops() -> None:
-    space = TimeloopMapspace(SPECS["free"])
-    generator = np.random.default_rng(5)
-    rows = space.sample(generator, 200)
-    rows[:, 0] = 1
-    for row in rows:
-        row[1 + space.dims :] = generator.integers(0, space.digit_radices(row)[1 + space.dims :])
-    batch = space.decode(rows)
-    for i in range(len(rows)):
-        mapping, again = batch[i], space.decode(encode(space, batch[i])[None])[0]
-        assert mapping.keep == again.keep
-        for one, other in zip(mapping.loops, again.loops):
-            moving = [[d for d in loops.order if loops.factors[d] > 1] for loops in (one, other)]
-            assert one.factors == other.factors and moving[0] == moving[1]
-
-
-def test_encode_names_what_is_not_in_the_space() -> None:
-    space = TimeloopMapspace(constrained())
-    mapping = space.decode(space.sample(np.random.default_rng(6), 1))[0]
-    first = mapping.loops[0]
-    doubled = replace(first, factors=(2, *first.factors[1:]), residuals=(2, *first.residuals[1:]))
-    with pytest.raises(MappingError, match="dimension M"):
-        encode(space, replace(mapping, loops=(doubled, *mapping.loops[1:])))
-    keep = (mapping.keep[0], (True, *mapping.keep[1][1:]), mapping.keep[2])
-    with pytest.raises(MappingError, match="A must be bypassed at BUF"):
-        encode(space, replace(mapping, keep=keep))
 
 
 @given(st.integers(1, 9), st.integers(0, 8))

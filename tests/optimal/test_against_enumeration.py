@@ -6,21 +6,22 @@ import numpy as np
 import pytest
 from small_specs import enumerated, random_case
 
+from timeloop_marl.api.optimum import make_prover
 from timeloop_marl.errors import InfeasibleError
 from timeloop_marl.objective import parse_objective
-from timeloop_marl.optimal.frontier import Frontier, Queue
-from timeloop_marl.optimal.program import SLACK
-from timeloop_marl.optimal.work import Piece, Worker
+from timeloop_marl.optimal.frontier import Frontier, Node, Queue
+from timeloop_marl.optimal.problem import SLACK
+from timeloop_marl.optimal.proof import Prover
 from timeloop_marl.specs.spec import Spec
 
 
 def gone_through(made: Spec, objective: str) -> Frontier:
-    """Every piece, with nothing known at first."""
-    worker = Worker(made, parse_objective(objective, len(made.architecture.storage)))
-    frontier = Frontier(Queue(worker.roots()))
+    """Every node, with nothing known at first."""
+    prover = make_prover(made, parse_objective(objective, len(made.architecture.storage)))
+    frontier = Frontier(Queue(prover.roots()))
     frontier.merge(())
     while not frontier.proven:
-        frontier.merge([worker.do(piece, frontier.cost) for piece in frontier.take(4)])
+        frontier.merge([prover.do(node, frontier.cost) for node in frontier.take(4)])
     return frontier
 
 
@@ -55,27 +56,27 @@ def test_bounds_of_tasks_are_admissible() -> None:
     checked = 0
     for seed in range(12):
         made, objective = random_case(seed)
-        worker = Worker(made, parse_objective(objective, len(made.architecture.storage)))
-        for root in worker.roots()[:4]:
-            for quick in tasks_of(worker, root)[:6]:
-                for piece in worker.do(quick, np.inf).left:
-                    assert piece.bound >= quick.bound
-                    assert cheapest_of(worker, piece) >= piece.bound * (1 - SLACK)
+        prover = make_prover(made, parse_objective(objective, len(made.architecture.storage)))
+        for root in prover.roots()[:4]:
+            for quick in tasks_of(prover, root)[:6]:
+                for node in prover.do(quick, np.inf).left:
+                    assert node.bound >= quick.bound
+                    assert cheapest_of(prover, node) >= node.bound * (1 - SLACK)
                     checked += 1
     assert checked > 50
 
 
-def tasks_of(worker: Worker, root: Piece) -> list[Piece]:
+def tasks_of(prover: Prover, root: Node) -> list[Node]:
     """The tasks of a choice of bypasses, whose own bound is the lowest of theirs."""
-    tasks = worker.do(root, np.inf).left
+    tasks = prover.do(root, np.inf).left
     assert root.bound == pytest.approx(min(task.bound for task in tasks), rel=1e-12)
     return tasks
 
 
-def cheapest_of(worker: Worker, piece: Piece) -> float:
-    """The lowest cost in one piece."""
-    frontier = Frontier(Queue([piece]))
+def cheapest_of(prover: Prover, node: Node) -> float:
+    """The lowest cost in one node."""
+    frontier = Frontier(Queue([node]))
     frontier.merge(())
     while not frontier.proven:
-        frontier.merge([worker.do(part, frontier.cost) for part in frontier.take(4)])
+        frontier.merge([prover.do(part, frontier.cost) for part in frontier.take(4)])
     return frontier.cost

@@ -8,16 +8,20 @@ import pytest
 from machines import conv, gemm, level, spec, three_level
 
 from timeloop_marl import optimum
+from timeloop_marl.api.optimum import STATE, Start, check, mapping_of, true_prices
 from timeloop_marl.cli import main
+from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.errors import UnsupportedFeatureError, UsageError
-from timeloop_marl.optimal.certificate import check, mapping_of
-from timeloop_marl.optimal.frontier import Frontier
-from timeloop_marl.optimal.proof import STATE, Limits, Start, find_optimum
-from timeloop_marl.run.folder import RunFolder
+from timeloop_marl.evaluators.native import NativeEvaluator
+from timeloop_marl.mapping import MappingBatch
+from timeloop_marl.objective import parse_objective
+from timeloop_marl.optimal.frontier import Frontier, Queue
+from timeloop_marl.optimal.proof import Prover, rounds
 from timeloop_marl.run.result import StopReason
 from timeloop_marl.specs.constraints import LoopConstraint
 from timeloop_marl.specs.spec import Spec
-from timeloop_marl.specs.writing import document, yaml_text
+from timeloop_marl.specs.writing import document
+from timeloop_marl.specs.yaml_text import yaml_text
 
 QUICK = Start("random", 20, 1)
 
@@ -44,7 +48,7 @@ def test_bounds_rise_and_costs_fall(small: Spec) -> None:
 
 
 def test_any_number_of_threads_gives_the_same(small: Spec) -> None:
-    one, two = (find_optimum(small, "energy", start=QUICK, jobs=jobs).frontier for jobs in (1, 2))
+    one, two = (optimum(small, objective="energy", start=QUICK, jobs=jobs).frontier for jobs in (1, 2))
     assert one.best == two.best and one.counts == two.counts
 
 
@@ -53,10 +57,9 @@ class KilledError(Exception):
 
 
 def test_a_killed_proof_goes_on(small: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("timeloop_marl.optimal.proof.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("timeloop_marl.proofs.SAVE_SECONDS", 0.0)
     monkeypatch.setattr("timeloop_marl.optimal.proof.ROUND", 1)
-    whole = find_optimum(small, start=QUICK)
-    folder = RunFolder(tmp_path)
+    whole = optimum(small, start=QUICK)
     rounds = 0
 
     def kill(frontier: Frontier) -> None:
@@ -66,33 +69,32 @@ def test_a_killed_proof_goes_on(small: Spec, tmp_path: Path, monkeypatch: pytest
             raise KilledError
 
     with pytest.raises(KilledError):
-        find_optimum(small, start=QUICK, folder=folder, on_round=kill)
+        optimum(small, start=QUICK, output=tmp_path, on_round=kill)
     with pytest.raises(UsageError, match="holds a proof already"):
-        find_optimum(small, start=QUICK, folder=folder)
-    again = find_optimum(small, start=QUICK, folder=folder, resume=True)
+        optimum(small, start=QUICK, output=tmp_path)
+    again = optimum(small, start=QUICK, output=tmp_path, resume=True)
     assert again.frontier.best == whole.frontier.best
     assert again.frontier.counts == whole.frontier.counts
 
 
 def test_another_proof_is_not_resumed(small: Spec, tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
-    find_optimum(small, start=QUICK, folder=folder)
+    optimum(small, start=QUICK, output=tmp_path)
     with pytest.raises(UsageError, match="objective was 'edp'"):
-        find_optimum(small, "energy", start=QUICK, folder=folder, resume=True)
+        optimum(small, objective="energy", start=QUICK, output=tmp_path, resume=True)
     (tmp_path / STATE).write_bytes(b"not a record")
     with pytest.raises(UsageError, match="cannot be read"):
-        find_optimum(small, start=QUICK, folder=folder, resume=True)
+        optimum(small, start=QUICK, output=tmp_path, resume=True)
 
 
 def test_limits_leave_a_gap_that_is_stated(small: Spec) -> None:
     result = optimum(small, start=Start("random", 1, 1), seconds=1e-9)
     assert result.status() == "open" and not result.proven
-    assert result.proof.reason is StopReason.SECONDS
+    assert result.reason is StopReason.SECONDS
     assert 0 <= result.bound < result.cost and result.gap == pytest.approx(1 - result.bound / result.cost)
     loose = optimum(small, start=QUICK, gap=0.9)
     assert loose.gap <= 0.9
     with pytest.raises(UsageError, match="gap"):
-        Limits(gap=1.0)
+        optimum(small, gap=1.0)
 
 
 def test_no_valid_mapping_is_a_proof_too() -> None:
@@ -102,6 +104,26 @@ def test_no_valid_mapping_is_a_proof_too() -> None:
     assert result.proven and result.status() == "infeasible" and not result.found
     with pytest.raises(UsageError, match="there is none"):
         _ = result.mapping
+
+
+def test_prices_and_what_evaluates_are_arguments(small: Spec) -> None:
+    energy = parse_objective("energy", 3)
+    prices, native = true_prices(small, energy), NativeEvaluator(small)
+    names = ("read", "fill", "update", "address", "compute", "leak", "ingress", "hop")
+    dear = dataclasses.replace(prices, **{name: 2 * getattr(prices, name) for name in names})
+
+    def dearly(batch: MappingBatch) -> Outcome:
+        outcome = native(batch)
+        return dataclasses.replace(outcome, energy_pj=2 * outcome.energy_pj)
+
+    found = []
+    for prover in (Prover(small, prices, native, energy), Prover(small, dear, dearly, energy)):
+        frontier = Frontier(Queue(prover.roots()))
+        for _ in rounds(prover, frontier):
+            pass
+        assert frontier.proven and frontier.best is not None
+        found.append(frontier.best)
+    assert found[1].cost == 2 * found[0].cost and found[1].mapping == found[0].mapping
 
 
 def test_imperfect_factors_are_refused() -> None:

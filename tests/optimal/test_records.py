@@ -9,8 +9,7 @@ import pytest
 
 from timeloop_marl import optimum
 from timeloop_marl.api.inputs import load
-from timeloop_marl.optimal.certificate import check
-from timeloop_marl.optimal.proof import Start
+from timeloop_marl.api.optimum import Start, check
 from timeloop_marl.specs.spec import Spec
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -11,11 +11,11 @@ from typing import Any
 from golden_cases import CASES
 from machines import level, spec
 
+from timeloop_marl.cost.components import component_energies
+from timeloop_marl.cost.outcome import Statistics
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import Mapping, TilingLoops
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.model.components import component_energies
-from timeloop_marl.model.outcome import Statistics
 from timeloop_marl.networks.result import Best, LayerResult, NetworkResult, totals
 from timeloop_marl.networks.sweep_result import SweepPoint, SweepResult
 from timeloop_marl.report.html.compare_page import compare_page

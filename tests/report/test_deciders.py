@@ -11,7 +11,7 @@ from machines import conv, three_level
 
 import timeloop_marl as tm
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.mapspace.learners.axis import AxisKind
+from timeloop_marl.mapspace.learners.tables import AxisKind
 from timeloop_marl.report.charts.agents import DecidedLevel, DecidedLoop, Decisions, decider_nest, decisions
 from timeloop_marl.report.drawing import Rect, Text
 from timeloop_marl.report.maps import loop_nest

@@ -10,7 +10,7 @@ import pytest
 
 from timeloop_marl.report.plot_front import front_figure
 from timeloop_marl.report.plots import save_figure
-from timeloop_marl.searchers.figures import UNITS
+from timeloop_marl.searchers.fronts import UNITS
 
 TWO, THREE = ("cycles", "energy"), ("energy", "buffer", "cycles")
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from golden_cases import CASES
 
+from timeloop_marl.cost.components import component_energies
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.model.components import component_energies
 from timeloop_marl.report.charts.courses import Trajectory
 from timeloop_marl.report.drawing import Text, png
 from timeloop_marl.report.drawing.palette import tensor_roles

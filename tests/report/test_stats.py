@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from golden_cases import CASES, mapped_cases
 
+from timeloop_marl.cost.outcome import NetworkStatistics, NetworkTensorStatistics
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.model.outcome import NetworkStatistics, NetworkTensorStatistics
 from timeloop_marl.report.maps import map_text, read_map_text
 from timeloop_marl.report.numbers import OutputStyle
 from timeloop_marl.report.stats import network_block, network_views, stats_text

@@ -21,8 +21,7 @@ from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.run.loop import Budget, TraceFile, search
 from timeloop_marl.run.result import StopReason
-from timeloop_marl.searchers.library.catalog import OFFERS
-from timeloop_marl.searchers.registry import SEARCHERS, make_searcher
+from timeloop_marl.searchers.registry import all_searchers, make_searcher
 from timeloop_marl.specs.reading import load
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -87,29 +86,30 @@ def test_without_the_extras_all_are_listed_and_say_what_to_install() -> None:
     code = hidden("cma", "optuna", "stable_baselines3", "sb3_contrib", "gymnasium") + (
         "sys.path[:0] = sys.argv[1:3]\n"
         "from contract import *\n"
-        "from timeloop_marl.searchers.library.catalog import OFFERS\n"
-        "for offer in OFFERS:\n"
-        "    try: make_searcher(offer.name, SPEC, 1, EDP)\n"
+        "from timeloop_marl.errors import UsageError\n"
+        "from timeloop_marl.searchers.registry import make_searcher\n"
+        f"for name in {tuple(NEEDS)}:\n"
+        "    try: make_searcher(name, SPEC, 1, EDP)\n"
         "    except UsageError as error: print(error)\n"
     )
     here = Path(__file__).parent
     run = [sys.executable, "-c", code, str(here), str(here.parent)]
     done = subprocess.run(run, capture_output=True, text=True, check=True, timeout=120)
     lines = done.stdout.splitlines()
-    assert len(lines) == len(OFFERS) == 5
-    for offer, line in zip(OFFERS, lines):
-        assert offer.name in SEARCHERS
-        assert line.startswith(f"searcher {offer.name} needs ")
-        assert line.endswith(f"pip install 'timeloop-marl[{offer.extra}]'")
+    assert len(lines) == len(NEEDS) == 5
+    for name, line in zip(NEEDS, lines):
+        assert line.startswith(f"searcher {name} needs ")
+        assert line.endswith(f"pip install 'timeloop-marl[{all_searchers()[name].extra}]'")
 
 
 def test_listing_the_searchers_imports_no_library() -> None:
     code = (
-        "import sys, timeloop_marl.searchers.registry\n"
-        "print(sorted({'cma', 'optuna', 'gymnasium'} & set(sys.modules)))"
+        "import sys\n"
+        "from timeloop_marl.searchers.registry import all_searchers\n"
+        "print(len(all_searchers()), sorted({'cma', 'optuna', 'gymnasium', 'torch'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.strip() == f"{len(all_searchers())} []"
 
 
 @pytest.mark.parametrize("name", NEEDS)
@@ -170,12 +170,12 @@ def test_the_threads_end_with_their_searchers(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["sb3-ppo"])
 def test_a_failing_library_is_heard_of(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from timeloop_marl.searchers.library import sb3
+    import stable_baselines3
 
     def broken(**_: object) -> None:
         raise ZeroDivisionError("in the library")
 
-    monkeypatch.setattr(sb3, "PPO", broken)
+    monkeypatch.setattr(stable_baselines3, "PPO", broken)
     with pytest.raises(RuntimeError, match="library's loop ended") as caught:
         make_searcher(name, SPEC, 1, EDP).ask(4)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)

@@ -17,7 +17,7 @@ from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.run.loop import Budget, search
 from timeloop_marl.run.result import StopReason
-from timeloop_marl.searchers.registry import SEARCHERS, make_searcher
+from timeloop_marl.searchers.registry import all_searchers, make_searcher
 from timeloop_marl.specs.reading import load
 
 OURS = ("random", "genetic", "annealing", "cross-entropy")
@@ -112,7 +112,7 @@ def toy_files() -> list[Path]:
     return [arch / "arch_v03.yaml", arch / "ERT.yaml", arch / "ART.yaml", constraints, problem]
 
 
-TIMELOOP = [name for name in SEARCHERS if name.startswith("timeloop-")]
+TIMELOOP = [name for name in all_searchers() if name.startswith("timeloop-")]
 
 
 @pytest.mark.parametrize("metric", ["edp", "energy", "delay"])
@@ -148,10 +148,11 @@ def test_options_arrive_as_strings_from_the_command_line() -> None:
     assert searcher.batch == 16
 
 
-@pytest.mark.parametrize("name", sorted(SEARCHERS))
+@pytest.mark.parametrize("name", all_searchers())
 def test_every_entry_describes_itself(name: str) -> None:
-    assert SEARCHERS[name].description
-    assert "\n" not in SEARCHERS[name].description
+    description = all_searchers()[name].description
+    assert description
+    assert "\n" not in description
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -23,7 +23,8 @@ from timeloop_marl.specs.energy import LevelEnergy
 from timeloop_marl.specs.fingerprint import spec_fingerprint
 from timeloop_marl.specs.loading import STYLES, load_document
 from timeloop_marl.specs.spec import Spec
-from timeloop_marl.specs.writing import document, yaml_text
+from timeloop_marl.specs.writing import document
+from timeloop_marl.specs.yaml_text import yaml_text
 
 OUTPUTS = ROOT / "tests" / "golden" / "outputs"
 VECTORS = ROOT / "tests" / "golden" / "spec"

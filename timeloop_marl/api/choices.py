@@ -8,11 +8,11 @@ from typing import Any
 
 from numpy import ndarray
 
+from ..cost.outcome import Outcome
 from ..evaluators.base import Evaluator
 from ..evaluators.choice import EvaluatorChoice, Judged, fitting_choice, judged, valid
 from ..mapping import Mapping as LoopNest
 from ..mapspace.axes import LearnersMapspace
-from ..model.outcome import Outcome
 from ..objective import Objective, parse_objective
 from ..run.identity import qualified_name
 from ..run.options import Settings

@@ -145,8 +145,10 @@ class _OnDevice(_OnHost):
         super().__init__(spec, aim, seed, keep, threads, batch)
         from ..device.draws import DeviceDraws
 
-        tables = self._evaluator.tables
-        self._draws = DeviceDraws(self.space, tables, METRICS.index(aim.name), seed, keep, batch)
+        model = self._evaluator
+        self._draws = DeviceDraws(
+            self.space, model.geometry, model.rates, METRICS.index(aim.name), seed, keep, batch
+        )
 
     def run(self, first: int, count: int) -> None:
         """Draws ``first`` to ``first + count - 1``."""

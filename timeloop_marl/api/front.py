@@ -15,11 +15,11 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from ..cost.outcome import Outcome, Statistics
 from ..errors import UsageError
 from ..evaluators.choice import Judged
 from ..mapping import Mapping
 from ..mapspace.diagnosis import require_feasible
-from ..model.outcome import Outcome, Statistics
 from ..nondominated import Archive, hypervolume
 from ..objective import Objective, parse_objective
 from ..report.html import REPORT, page_of, render
@@ -32,9 +32,8 @@ from ..run.result import Found, Progress, SearchResult
 from ..run.run import Run
 from ..run.search import run_search
 from ..searchers.base import Searcher
-from ..searchers.figures import UNITS, Figures, figure_names
+from ..searchers.fronts import UNITS, Figures, ScalarisedSearcher, figure_names, weightings
 from ..searchers.registry import make_searcher
-from ..searchers.scalarised import ScalarisedSearcher, weightings
 from ..specs.spec import Spec
 from .choices import AnyEvaluator, Chosen, arguments_of, evaluator_of, settings_of
 from .inputs import Source, load
@@ -224,22 +223,21 @@ class _Keeper(Searcher):
     def __init__(self, spec: Spec, searcher: Searcher, names: Sequence[str]) -> None:
         self._searcher = searcher
         self.space, self.batch, self.precheck = searcher.space, searcher.batch, searcher.precheck
-        self.copyable = searcher.copyable
-        self.knowledge = getattr(searcher, "knowledge", "none")
+        self.copyable, self.knowledge = searcher.copyable, searcher.knowledge
         self._figures = Figures(spec, searcher.space, names)
         self._samples = 0
         self.archive = Archive(len(names), 1 + searcher.space.axes)
 
     @property
     def judged(self) -> int:
-        """Candidates that the searcher judged by its own knowledge."""
-        return int(getattr(self._searcher, "judged", 0))
+        """By the searcher."""
+        return self._searcher.judged
 
-    def ask(self, n: int) -> Int64[ndarray, "m axes"]:
+    def _propose(self, n: int) -> Int64[ndarray, "m axes"]:
         """What the searcher proposes."""
         return self._searcher.ask(n)
 
-    def tell(self, candidates: Int64[ndarray, "m axes"], outcome: Outcome) -> None:
+    def _observe(self, candidates: Int64[ndarray, "m axes"], outcome: Outcome) -> None:
         """Keep what is on the front, and tell the searcher."""
         numbers = np.arange(self._samples + 1, self._samples + len(candidates) + 1)
         self._samples += len(candidates)

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ..cost.outcome import Failure, Outcome
 from ..errors import UsageError
-from ..model.outcome import Failure, Outcome
 from ..networks.layers import LAYERS
 from ..networks.result import FILE as NETWORK
 from ..networks.sweep import POINTS

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..cost.outcome import Rejection, Statistics
 from ..errors import UsageError
 from ..evaluators.choice import EvaluatorChoice, timeloop_evaluator
 from ..evaluators.native import NativeEvaluator
 from ..mapping import Mapping as LoopNest
 from ..mapspace.diagnosis import require_feasible
-from ..model.outcome import Rejection, Statistics
 from ..report.results import write_results
 from ..run.folder import TRACE, RunFolder
 from ..run.knowledge import Source as KnowledgeSource
-from ..run.knowledge import begin_with, learnt_by, load_knowledge
+from ..run.knowledge import begin_with, load_knowledge
 from ..run.options import RunOptions, Settings
 from ..run.result import Progress, SearchResult
 from ..run.run import Run
@@ -166,7 +166,7 @@ def search(
             threads=threads, top=top, identity=begun, on_progress=on_progress, stop=stop,
         )  # fmt: skip
         figures = chosen.judged(spec, judge, [best.mapping for best in found.best])
-        learnt = learnt_by(chosen.searcher, spec.problem.name)
+        learnt = chosen.searcher.learnt(spec.problem.name)
         known = Knowledge(() if learnt is None else (learnt,)) + load_knowledge(knowledge or Knowledge())
         result = Result(
             spec, chosen.settings, found, figures.statistics, figures.name, figures.texts, original, known

@@ -16,7 +16,7 @@ from ..mapspace.diagnosis import require_feasible
 from ..report.charts.courses import OURS, PROGRAM
 from ..run.folder import RunFolder
 from ..run.options import DEFAULT_SAMPLES, Settings, read_settings
-from ..searchers.registry import SEARCHERS
+from ..searchers.registry import all_searchers
 from .screen import console, device_of, print_notices, read_inputs, report_verification, say, verify_found
 
 _KINDS = {OURS: "ours", PROGRAM: "timeloop-mapper"}
@@ -55,8 +55,8 @@ def compare_command(options: argparse.Namespace) -> int:
 def _searchers(given: str | None) -> list[str]:
     names = [name.strip() for name in (given or Settings.searcher).split(",") if name.strip()]
     for name in names:
-        if name not in SEARCHERS or name.startswith("timeloop-"):
-            ours = ", ".join(entry for entry in SEARCHERS if not entry.startswith("timeloop-"))
+        if name not in all_searchers() or name.startswith("timeloop-"):
+            ours = ", ".join(entry for entry in all_searchers() if not entry.startswith("timeloop-"))
             raise UsageError(f"--searchers: unknown searcher {name!r}; known: {ours} (Timeloop's run anyway)")
     if not names:
         raise UsageError("--searchers names no searcher")

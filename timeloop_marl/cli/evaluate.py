@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..api.inputs import expand
+from ..cost.outcome import Rejection
 from ..errors import MappingError, UsageError
 from ..evaluators.choice import fitting_choice, timeloop_evaluator
 from ..evaluators.native import NativeEvaluator
@@ -17,9 +18,9 @@ from ..mapping import Mapping
 from ..mapping_yaml import read_mapping
 from ..mapspace.diagnosis import require_feasible
 from ..mapspace.membership import violations
-from ..model.outcome import Rejection
 from ..report.maps import read_map_text
-from ..report.results import PREFIX, write_mapping
+from ..report.records import PREFIX
+from ..report.results import write_mapping
 from ..report.terminal import result_view
 from ..run.folder import RunFolder
 from ..specs.beyond import SKEW, Beyond

@@ -15,17 +15,17 @@ from rich.table import Table
 
 from ..api.clusters import Clusters, find_clusters
 from ..api.inputs import expand
+from ..cost.outcome import Failure
 from ..evaluators.native import NativeEvaluator
 from ..flattening import check_flattening
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.diagnosis import Severity, diagnose
 from ..mapspace.patterns import level_label
 from ..mapspace.timeloop import TimeloopMapspace
-from ..model.outcome import Failure
 from ..report.plot_clusters import clusters_figure
 from ..report.plots import save_figure
 from ..run.folder import RunFolder
-from ..searchers.registry import SEARCHERS
+from ..searchers.registry import all_searchers
 from ..specs.architecture import StorageLevel
 from ..specs.constraints import LoopConstraint
 from ..specs.spec import Spec
@@ -289,15 +289,18 @@ def _cluster_pairs(found: Clusters) -> Table:
 def searchers_command(options: argparse.Namespace) -> int:
     """Print the registry; searchers with the same options share a line of them."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("searcher", "what it is"):
+    for title in ("searcher", "knows", "what it is"):
         table.add_column(title, overflow="fold")
     groups: dict[tuple[str, ...], list[str]] = {}
-    for entry in SEARCHERS.values():
-        table.add_row(entry.name, entry.description)
+    for entry in all_searchers().values():
+        table.add_row(entry.name, entry.knowledge, entry.description)
         known = tuple(f"{name}={default}" for name, default in entry.options.items())
         groups.setdefault(known, []).append(entry.name)
     screen = console()
     screen.print(table)
+    screen.print(
+        "\nknows: traffic = counts by itself the words that a mapping moves; none = only what it is told"
+    )
     screen.print("\noptions and their defaults, for --option NAME=VALUE")
     for known, names in groups.items():
         screen.print(Padding(f"{', '.join(names)}: {' '.join(known) or 'none'}", (0, 0, 0, 2)))

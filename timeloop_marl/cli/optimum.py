@@ -10,11 +10,10 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from ..api.optimum import OptimumResult, optimum
+from ..api.optimum import OptimumResult, Start, optimum
 from ..errors import UsageError
 from ..interruption import exit_status
 from ..optimal.frontier import Frontier
-from ..optimal.proof import Start
 from ..report.terminal import result_view
 from ..run.folder import RunFolder
 from ..run.options import read_settings
@@ -86,22 +85,22 @@ def _state(frontier: Frontier) -> str:
     best = "nothing valid yet" if frontier.best is None else f"best {frontier.cost:.6g}"
     return (
         f"{frontier.seconds:.0f} s · {best} · bound {frontier.bound:.6g} · gap {frontier.gap:.2%} · "
-        f"{len(frontier.pieces):,} open · {frontier.counts['nodes']:,} bounds"
+        f"{len(frontier.nodes):,} open · {frontier.counts['nodes']:,} bounds"
     )
 
 
 def _finish(folder: RunFolder, result: OptimumResult, options: argparse.Namespace) -> int:
-    frontier = result.proof.frontier
+    frontier = result.frontier
     verdict = {
-        "optimal": f"optimal: no mapping has a lower {result.proof.objective.name}",
+        "optimal": f"optimal: no mapping has a lower {result.objective.name}",
         "infeasible": "proven: no mapping is valid",
-        "open": f"not proven: {result.gap:.2%} of the cost are still open ({result.proof.reason.value})",
+        "open": f"not proven: {result.gap:.2%} of the cost are still open ({result.reason.value})",
     }[result.status()]
     print(
         f"{verdict}; {frontier.seconds:.1f} s, {frontier.counts['nodes']:,} bounds, "
         f"{frontier.counts['evaluated']:,} mappings evaluated"
     )
-    interrupted = result.proof.reason is StopReason.INTERRUPTED
+    interrupted = result.reason is StopReason.INTERRUPTED
     if not result.proven:
         again = f"timeloop-marl optimum --resume -o {shlex.quote(str(folder.path))}"
         print(f"nothing is lost, go on with: {again}", file=sys.stderr)

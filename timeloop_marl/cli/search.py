@@ -21,7 +21,7 @@ from ..run.folder import RunFolder
 from ..run.knowledge import save_knowledge
 from ..run.options import SECTION, Settings, read_settings
 from ..run.result import StopReason
-from ..searchers.figures import UNITS, figure_names
+from ..searchers.fronts import UNITS, figure_names
 from ..specs.document import Document
 from ..specs.spec import Spec
 from .screen import (

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..cost.outcome import LevelStatistics, Statistics
 from ..evaluators.native import NativeEvaluator
 from ..evaluators.timeloop.program import Program
-from ..model.outcome import LevelStatistics, Statistics
 from ..objective import Objective
 from ..report.charts.courses import OURS
 from ..run.units import energy_text, short_count

@@ -32,7 +32,8 @@ from ..searchers.timeloop.events import Event, ThreadEnd, ValidMapping
 from ..searchers.timeloop.searcher import TimeloopSearcher
 from ..specs.mapper import MapperOptions
 from ..specs.spec import Spec
-from ..specs.writing import document, yaml_text
+from ..specs.writing import document
+from ..specs.yaml_text import yaml_text
 
 REPRODUCED = "Timeloop's mapper, reproduced sample for sample on the native model"
 

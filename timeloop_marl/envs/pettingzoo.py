@@ -13,7 +13,7 @@ from pettingzoo import ParallelEnv
 
 from ..errors import UsageError
 from ..mapspace.axes import LearnersMapspace
-from ..mapspace.learners.axis import Axis
+from ..mapspace.learners.tables import Axis
 from .task import MappingTask, scaled
 
 Observation = Float32[ndarray, "features"]

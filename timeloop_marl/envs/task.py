@@ -10,8 +10,7 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from numpy import ndarray
 
 from ..errors import UsageError
-from ..mapspace.axes import LearnersMapspace
-from ..mapspace.literal import LiteralSpace
+from ..mapspace.axes import LearnersMapspace, LiteralSpace
 
 Rows = Int64[ndarray, "m axes"]
 Costs = Callable[[Rows], Float64[ndarray, "m"]]  # +inf = invalid
@@ -92,9 +91,9 @@ def decoder(space: LearnersMapspace, infeasible: str) -> LearnersMapspace:
 
 def context(space: LearnersMapspace) -> Float32[ndarray, "features"]:
     """Layer and machine in numbers within 0 .. 1: log2 of bounds (over 32) and capacities (over 64; 1 = unlimited)."""
-    bounds = np.log2(np.maximum(space.tables.bounds, 1)) / 32
-    limited = space.tables.capacity >= 0
-    capacities = np.where(limited, np.log2(np.maximum(space.tables.capacity, 1)) / 64, 1.0)
+    bounds = np.log2(space.spec.problem.bounds) / 32
+    sizes = [level.effective_size for level in space.spec.architecture.storage]
+    capacities = np.array([1.0 if size is None else np.log2(max(size, 1)) / 64 for size in sizes])
     return np.clip(np.concatenate([bounds, capacities]), 0.0, 1.0).astype(np.float32)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from ..cost.outcome import Outcome, Rejection, Statistics
 from ..mapping import Mapping, MappingBatch
-from ..model.outcome import Outcome, Rejection, Statistics
 
 
 class Evaluator(Protocol):

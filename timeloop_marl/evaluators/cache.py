@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..cost.outcome import Failure, Outcome, Rejection, Statistics
 from ..errors import UsageError
 from ..mapping import Mapping, MappingBatch
-from ..model.outcome import Failure, Outcome, Rejection, Statistics
 from .base import Evaluator
 from .wrappers import joined
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..cost.outcome import Rejection, Statistics
 from ..device.target import DEVICES, chosen_device
 from ..errors import UsageError
 from ..mapping import Mapping as LoopNest
-from ..model.outcome import Rejection, Statistics
 from ..parallel import Engine, Workers, number
 from ..specs.constraints import Constraints
 from ..specs.fingerprint import spec_fingerprint

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..cost.outcome import Outcome
 from ..device.target import chosen_device, device_name
 from ..mapping import MappingBatch
-from ..model.outcome import Outcome
 from ..specs.constraints import Switches
 from ..specs.spec import Spec
 from .native import NativeEvaluator
@@ -39,10 +39,10 @@ class CudaEvaluator(NativeEvaluator):
     ) -> None:
         chosen_device("cuda")
         super().__init__(spec, switches=switches, accesses=accesses, threads=threads, precheck=precheck)
-        from ..device.model import DeviceModel  # only now: it imports the CUDA target
+        from ..device.evaluation import DeviceModel  # only now: it imports the CUDA target
 
         self.left = self.seen = 0
-        self._device = DeviceModel(self._tables, precheck)
+        self._device = DeviceModel(self.geometry, self.rates, precheck)
 
     def __call__(self, mappings: MappingBatch) -> Outcome:
         """Outcomes of all rows, in order.
@@ -66,7 +66,7 @@ class CudaEvaluator(NativeEvaluator):
         super().warm_up()
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickled as its arguments: workers build their own tables and scratch."""
+        """Pickled as its arguments: workers build their own records and scratch."""
         return _rebuilt, (self.spec, self.switches, self.accesses, self.threads, self.precheck)
 
 

@@ -8,24 +8,23 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from ..compiling import is_cached, plain
+from ..cost.checks import check_storage, rejection
+from ..cost.evaluate import evaluate_batch
+from ..cost.noc import evaluated_networks
+from ..cost.outcome import Failure, Outcome, Rejection, Statistics
+from ..cost.rates import paid_for, rates_of
+from ..cost.statistics import Evaluated, collect
 from ..errors import MappingError, UsageError
 from ..mapping import Mapping, MappingBatch
-from ..model.capacity import precheck_storage
-from ..model.collapse import mark_present
-from ..model.evaluate import evaluate_batch
-from ..model.intake import BOUND, DIM, find_fault
-from ..model.layout import Tables, Workspace, workspace
-from ..model.networks import evaluated_networks
-from ..model.outcome import Failure, Outcome, Rejection, Statistics
-from ..model.reasons import rejection
-from ..model.record import boxed, duplicate, views
-from ..model.statistics import Evaluated, collect
-from ..model.tables import compile_tables
-from ..model.tiles import fill_tiles
-from ..model.walk_space import WalkSpace, walk_space
 from ..specs.constraints import Switches
 from ..specs.spec import Spec
-from .vectors import VectorChoice
+from ..traffic.geometry import Geometry, asking, geometry_of
+from ..traffic.imperfect.space import WalkSpace, walk_space
+from ..traffic.levels import mark_present
+from ..traffic.nest import BOUND, DIM, fill_tiles, find_fault
+from ..traffic.record import boxed, views
+from ..traffic.workspace import Workspace, workspace
+from .vectors import LOOK, VectorChoice, VectorModel
 
 LEAST_PART = 64
 """Fewest rows worth handing to a thread."""
@@ -46,8 +45,8 @@ class NativeEvaluator:
         threads: rows are spread over this many threads; results do not depend on it.
         vectors: run batches over vectors of mappings, with code made for this machine and problem: the same results
             in a fraction of the time, after seconds of compiling that are paid once. True makes it with the first
-            batch, false never; by default it is used if it was kept from an earlier run, and made once so many
-            mappings were evaluated that it would have paid.
+            batch, false never; by default it is used if it was kept from an earlier run, and made with the first
+            batch for which, with those before, it pays.
         precheck: apply the mapper's capacity pre-check first (section 11). It differs from the evaluation's own check
             for imperfect mappings only.
 
@@ -75,17 +74,13 @@ class NativeEvaluator:
         self.compiled, self.precheck, self.vectors = compiled, precheck, vectors
         self.name = f"native model (rules {spec.options.rules})"
         self._networks = evaluated_networks(spec)
-        self._tables = compile_tables(spec, self.switches, self._networks)
+        self.geometry = paid_for(geometry_of(spec, self.switches), spec)
+        self.rates = rates_of(spec)
         self._batch = evaluate_batch if compiled else plain(evaluate_batch)
         self._fault = find_fault if compiled else plain(find_fault)
         self._spaces: list[Scratch] = []
         usable = compiled and not precheck and not accesses
-        self._vectors = VectorChoice(self._tables, vectors if usable else False)
-
-    @property
-    def tables(self) -> Tables:
-        """The constants of the Spec as kernels read them."""
-        return self._tables
+        self._vectors = VectorChoice(self.geometry, self.rates, vectors if usable else False)
 
     def __call__(self, mappings: MappingBatch) -> Outcome:
         """Outcomes of all rows, in order.
@@ -113,16 +108,16 @@ class NativeEvaluator:
         batch = MappingBatch.of([mapping])
         self._check(batch)
         outcome = self._empty(1)
-        tables = duplicate(self._tables)
-        tables.hops_needed = True
-        tables.all_figures = True
-        scratch = self._run(tables, batch, outcome, self._take())
+        everything = asking(self.geometry, hops=True, all_figures=True)
+        scratch = self._run(everything, batch, outcome, self._take())
         failure = Failure(int(outcome.failure[0]))
-        tables, work = views(tables), views(scratch[0])
+        geometry, work = views(everything), views(scratch[0])
         if failure is Failure.OK:
-            result: Statistics | Rejection = collect(Evaluated(self.spec, self._networks, tables, work))
+            result: Statistics | Rejection = collect(
+                Evaluated(self.spec, self._networks, geometry, views(self.rates), work)
+            )
         else:
-            result = rejection(self.spec, tables, work, failure)
+            result = rejection(self.spec, geometry, work, failure)
         self._spaces.append(scratch)
         return result
 
@@ -133,9 +128,9 @@ class NativeEvaluator:
         """
         work = self._take()[0]
         keep = np.array(mapping.keep, np.bool_)
-        plain(mark_present)(self._tables, keep, work)
-        plain(fill_tiles)(self._tables, MappingBatch.of([mapping]).factors[0], work)
-        failed = [plain(precheck_storage)(self._tables, work, s) != Failure.OK for s in range(len(keep))]
+        plain(mark_present)(self.geometry, keep, work)
+        plain(fill_tiles)(self.geometry, MappingBatch.of([mapping]).factors[0], work)
+        failed = [plain(check_storage)(self.geometry, work, s, True) != Failure.OK for s in range(len(keep))]
         kept = tuple(
             tuple(held and not fails for held in row) for row, fails in zip(mapping.keep, failed, strict=True)
         )
@@ -161,43 +156,55 @@ class NativeEvaluator:
         )
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickled as its arguments: workers build their own tables and scratch."""
+        """Pickled as its arguments: workers build their own records and scratch."""
         return _rebuilt, (
             self.spec, self.switches, self.accesses, self.compiled, self.threads, self.precheck, self.vectors,
         )  # fmt: skip
 
     def _evaluate(self, mappings: MappingBatch, outcome: Outcome) -> None:
-        model = self._vectors.model(len(mappings))
-        if model is None:
-            self._spaces.append(self._run(self._tables, mappings, outcome, self._take()))
-            return
+        """Over vectors where that pays: asked anew after each part that the general model served."""
+        first = 0
+        while first < len(mappings):
+            model = self._vectors.model(len(mappings) - first)
+            if model is not None:
+                part = slice(first, len(mappings))
+                self._evaluate_vectors(model, mappings.take(part), _part(outcome, part))
+                return
+            part = slice(first, first + LOOK)
+            now, done = mappings.take(part), _part(outcome, part)
+            self._spaces.append(self._run(self.geometry, now, done, self._take()))
+            self._vectors.served(len(now), int((done.failure == 0).sum()))
+            first += len(now)
+
+    def _evaluate_vectors(self, model: VectorModel, mappings: MappingBatch, outcome: Outcome) -> None:
         left = model(mappings, outcome)
         if len(left):
             rest = self._empty(len(left))
-            self._spaces.append(self._run(self._tables, mappings.take(left), rest, self._take()))
+            self._spaces.append(self._run(self.geometry, mappings.take(left), rest, self._take()))
             for name in ("cycles", "energy_pj", "utilization", "failure", "failed_level"):
                 getattr(outcome, name)[left] = getattr(rest, name)
 
-    def _run(self, tables: Tables, mappings: MappingBatch, outcome: Outcome, scratch: Scratch) -> Scratch:
+    def _run(self, geometry: Geometry, mappings: MappingBatch, outcome: Outcome, scratch: Scratch) -> Scratch:
         """Evaluate all rows; returns the scratch, a larger one if a row needed it."""
         accesses = outcome.accesses if outcome.accesses is not None else NO_ACCESSES
         row = 0
         while True:
             row = self._batch(
-                boxed(tables), mappings.factors, mappings.residuals, mappings.order, mappings.split,
-                mappings.keep, boxed(scratch[0]), boxed(scratch[1]), self.precheck, row, outcome.cycles,
+                boxed(geometry), boxed(self.rates),
+                mappings.factors, mappings.residuals, mappings.order, mappings.split, mappings.keep,
+                boxed(scratch[0]), boxed(scratch[1]), self.precheck, row, outcome.cycles,
                 outcome.energy_pj, outcome.utilization, outcome.failure, outcome.failed_level, accesses,
             )  # fmt: skip
             if row == len(mappings):
                 return scratch
-            scratch = (workspace(tables, 4 * scratch[0].multicast.shape[2]), scratch[1])
+            scratch = (workspace(geometry, 4 * scratch[0].multicast.shape[2]), scratch[1])
 
     def _take(self) -> Scratch:
         """Scratch that no thread uses at the moment."""
         try:
             return self._spaces.pop()
         except IndexError:
-            return workspace(self._tables), walk_space(self._tables)
+            return workspace(self.geometry), walk_space(self.geometry)
 
     def _empty(self, rows: int) -> Outcome:
         levels = len(self.spec.architecture.storage)

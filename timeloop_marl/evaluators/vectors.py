@@ -12,38 +12,46 @@ import numpy as np
 from numpy import ndarray
 
 from ..compiling import cache_folder, sources
+from ..cost.evaluate import evaluate_batch
+from ..cost.lanes import CHUNK, RUN_ARGUMENTS, fits, module_text
+from ..cost.outcome import Outcome
+from ..cost.rates import Rates
 from ..mapping import MappingBatch
-from ..model.evaluate import evaluate_batch
-from ..model.lanes import CHUNK, RUN_ARGUMENTS, fits, module_text
-from ..model.layout import Tables
-from ..model.outcome import Outcome
-from ..model.record import boxed
+from ..traffic.geometry import Geometry
+from ..traffic.record import boxed
 from ..vectors.build import Code, available, compiled, machine_name
 from ..vectors.interpret import NotStraightError
 
 LEAST_ROWS = 64
 """Fewest rows of a batch that are handed to vectors."""
 
-PAYS_AFTER = 2_000_000
-"""Rows after which the code is made unasked: by then about as much time was spent as making it takes."""
+PAYS_AFTER = 1_500_000
+"""Valid rows whose evaluation the code makes up for. Tiling levels times dims times data spaces measure the size of a
+design; by it, making takes 15 ms and saves 10 ns a valid row, 0.2 ns an invalid one: rows do not depend on the size."""
+
+INVALID = 0.02
+"""What an invalid row counts, in valid ones."""
+
+LOOK = 8192
+"""Rows of a batch after which the share of valid ones is taken to be known."""
 
 
 class VectorModel:
     """Machine code of the cost model for one machine and problem.
 
     Args:
-        tables: constants of the machine and problem.
+        geometry, rates: of the machine and problem.
         keep: look for the code in the cache, and put it there.
 
     Raises:
         NotStraightError: some part of it has no form over vectors.
     """
 
-    def __init__(self, tables: Tables, keep: bool = True) -> None:
-        path = kept_at(tables) if keep else None
+    def __init__(self, geometry: Geometry, rates: Rates, keep: bool = True) -> None:
+        path = kept_at(geometry, rates) if keep else None
         code = None if path is None else _kept(path)
         if code is None:
-            code = compiled(module_text(tables))
+            code = compiled(module_text(geometry, rates))
             if path is not None:
                 _keep(path, code)
         self._code = Code(code)
@@ -70,14 +78,16 @@ class VectorChoice:
     """Whether vectors are used for a batch.
 
     Args:
-        tables: constants of the machine and problem.
-        wanted: make the code at once (true), never (false), or when it is there or pays (``None``).
+        geometry, rates: of the machine and problem.
+        wanted: make the code at once (true), never (false), or when it is there or pays (``None``): as soon as the rows
+            that the general model served, and those of the batch at hand, make up for making it.
     """
 
-    def __init__(self, tables: Tables, wanted: bool | None) -> None:
-        self._tables, self._wanted = tables, wanted
+    def __init__(self, geometry: Geometry, rates: Rates, wanted: bool | None) -> None:
+        self._design, self._wanted = (geometry, rates), wanted
         self._model: VectorModel | None = None
-        self._rows = 0
+        self._asked = False
+        self._rows, self._worth = 0, 0.0  # rows that the general model served, and what they count
         self._lock = Lock()
 
     def model(self, rows: int) -> VectorModel | None:
@@ -86,26 +96,36 @@ class VectorChoice:
             return None
         with self._lock:
             if self._model is None:
-                first = self._rows == 0
-                self._rows += rows
-                if self._wanted or self._rows >= PAYS_AFTER or (first and is_kept(self._tables)):
-                    self._model = made(self._tables)
+                kept = not self._asked and self._wanted is None and is_kept(*self._design)
+                self._asked = True
+                if self._wanted or kept or self._worth + rows * self._share() >= PAYS_AFTER:
+                    self._model = made(*self._design)
                     self._wanted = self._model is not None
             return self._model
 
+    def served(self, rows: int, valid: int) -> None:
+        """The general model served so many rows of a batch that vectors could have had."""
+        with self._lock:
+            self._rows += rows
+            self._worth += valid + INVALID * (rows - valid)
 
-def is_kept(tables: Tables) -> bool:
-    """Whether the code of these tables lies in the cache."""
-    path = kept_at(tables)
+    def _share(self) -> float:
+        """What a row counts, by those seen so far."""
+        return self._worth / self._rows if self._rows else 0.0
+
+
+def is_kept(geometry: Geometry, rates: Rates) -> bool:
+    """Whether the code for them lies in the cache."""
+    path = kept_at(geometry, rates)
     return path is not None and path.exists()
 
 
-def kept_at(tables: Tables) -> Path | None:
-    """Where the code of these tables lies; ``None`` without a folder that can be written to."""
+def kept_at(geometry: Geometry, rates: Rates) -> Path | None:
+    """Where the code for them lies; ``None`` without a folder that can be written to."""
     folder = cache_folder(evaluate_batch)
     if folder is None:
         return None
-    digest = hashlib.sha256(np.asarray(boxed(tables)).tobytes())
+    digest = hashlib.sha256(np.asarray(boxed(geometry)).tobytes() + np.asarray(boxed(rates)).tobytes())
     digest.update(repr((sources("vectors"), machine_name())).encode())
     return folder / f"vectors-{digest.hexdigest()[:32]}.o"
 
@@ -129,11 +149,11 @@ def _keep(path: Path, code: bytes) -> None:
         part.replace(path)
 
 
-def made(tables: Tables, keep: bool = True) -> VectorModel | None:
-    """The model over vectors, or ``None`` if there is none for these tables."""
-    if not available() or not fits(tables):
+def made(geometry: Geometry, rates: Rates, keep: bool = True) -> VectorModel | None:
+    """The model over vectors, or ``None`` if there is none for them."""
+    if not available() or not fits(geometry, rates):
         return None
     try:
-        return VectorModel(tables, keep)
+        return VectorModel(geometry, rates, keep)
     except NotStraightError:
         return None

@@ -10,8 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
+from ..cost.outcome import Outcome, Rejection, Statistics
 from ..mapping import Mapping, MappingBatch
-from ..model.outcome import Outcome, Rejection, Statistics
 from ..parallel import Workers
 from .base import Evaluator
 

@@ -8,7 +8,7 @@ unit loops have no rank.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -20,10 +20,8 @@ from ..mapping import Mapping, MappingBatch
 from ..specs.spec import Spec
 from .diagnosis import require_feasible
 from .learners import decoding, drawing, moves, repair
-from .learners.axis import Axis, AxisKind
-from .learners.build import Builder
-from .learners.encoding import encode_mapping
-from .learners.tables import workspace
+from .learners.build import Builder, encode_mapping
+from .learners.tables import Axis, AxisKind, workspace
 
 
 class LearnersMapspace:
@@ -53,10 +51,6 @@ class LearnersMapspace:
     def log10_size(self) -> float:
         """Decimal logarithm of the number of rows, feasible and canonical or not."""
         return float(np.log10(self.cardinalities.astype(np.float64)).sum())
-
-    def of_kind(self, kind: AxisKind) -> Int64[ndarray, "k"]:
-        """Columns of one kind."""
-        return np.array([a for a, axis in enumerate(self.columns) if axis.kind is kind], np.int64)
 
     def groups(self, label: Callable[[Axis], object]) -> tuple[tuple[int, ...], ...]:
         """Columns grouped by any property of their axes, e.g. ``lambda axis: axis.dim``."""
@@ -254,6 +248,18 @@ def _seeds(rng: np.random.Generator, m: int) -> ndarray:
     return rng.integers(0, 1 << 63, m, dtype=np.uint64)
 
 
-def describe(columns: Sequence[Axis], row: Int64[ndarray, "axes"]) -> dict[str, str]:
-    """Axis names and the labels of their values, for people."""
-    return {axis.name: axis.labels[int(value)] for axis, value in zip(columns, row)}
+class LiteralSpace(LearnersMapspace):
+    """The same axes; decodes every row.
+
+    Of a row that is not feasible nothing is kept anywhere, so that every evaluator calls it invalid: no evaluator knows
+    the user's constraints, and a mapping that breaks one must not win.
+    """
+
+    def __init__(self, space: LearnersMapspace) -> None:
+        super().__init__(space.spec)
+
+    def decode(self, candidates: Int64[ndarray, "m axes"]) -> MappingBatch:
+        """The mappings that the rows stand for; unusable ones for infeasible rows."""
+        batch = super().decode(candidates)
+        batch.keep[~self.feasible(candidates)] = False
+        return batch

@@ -1,18 +1,25 @@
-"""Index factorisation of template ``uber``: the ordered factor tuples of each dimension (mapspace section 1.1).
+"""Index factorisation: the ordered factor tuples of each dimension (mapspace sections 1.1 and 1.5).
 
-The lists can have millions of entries, so none is built: counts of partial tuples turn an index into its tuple and
-back. Limits act on single factors, so they only lower the counts and the order of what remains is Timeloop's.
+Template ``uber``: the lists can have millions of entries, so none is built: counts of partial tuples turn an index into
+its tuple. Limits act on single factors, so they only lower the counts and the order of what remains is Timeloop's.
+
+Template ``ruby``: tuples of factors and residuals. Timeloop enumerates a huge cartesian product and keeps what fits.
+Here the same lists are walked depth first in the same order: walking a dimension inside-out, the residual of a level
+follows from its factor (``position mod factor``), so a branch ends at the first level that cannot fit.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 from numpy import ndarray
 
+from ..compiling import allocating
 from ..errors import UnsupportedFeatureError
 from ..specs.primes import divisors
 
@@ -127,44 +134,255 @@ def _cumulative(
     return table
 
 
-def tuple_of(counts: FactorCounts, index: int, tiling_levels: int) -> list[int]:
-    """The factor tuple at ``index``, innermost first."""
-    factors = [1] * tiling_levels
-    for level, factor in counts.given.factors.items():
+LONGEST_WRITTEN = 8_000_000
+
+
+@dataclass(frozen=True)
+class _GivenRuby:
+    """Fixed factors and residuals by tiling level, and what is left of the bound."""
+
+    factors: dict[int, int]
+    residuals: dict[int, int]
+    remainder: int
+
+
+@dataclass(frozen=True)
+class FactorList:
+    """One dimension's tuples, written out: ``factors`` and ``residuals`` over T tiling levels, innermost first."""
+
+    factors: Int64[ndarray, "L T"]
+    residuals: Int64[ndarray, "L T"]
+
+
+def _take_given_ruby(bound: int, fixed: Mapping[int, int]) -> _GivenRuby:
+    """Step 1: divide the bound by the fixed factors, keeping what does not divide as residual."""
+    factors: dict[int, int] = {}
+    residuals: dict[int, int] = {}
+    remainder = bound
+    for level in sorted(fixed):
+        factor = min(fixed[level], remainder)
         factors[level] = factor
-    m = counts.start
-    for k in range(len(counts.free) - 1, -1, -1):
-        row = counts.cumulative[k, m]
-        j = int(np.searchsorted(row, index, side="right")) - 1
-        index -= int(row[j])
-        factors[counts.free[k]] = int(counts.divisors[j])
-        m = int(counts.quotient[m, j])
-    return factors
+        residuals[level] = remainder % factor or factor
+        remainder = -(-remainder // factor)
+    return _GivenRuby(factors, residuals, remainder)
 
 
-def index_of(counts: FactorCounts, factors: list[int]) -> int | None:
-    """The index of a factor tuple; ``None`` if it is not in the list."""
-    if any(factors[level] != factor for level, factor in counts.given.factors.items()):
-        return None
-    position = {int(divisor): j for j, divisor in enumerate(counts.divisors)}
-    index, m = 0, counts.start
-    for k in range(len(counts.free) - 1, -1, -1):
-        j = position.get(factors[counts.free[k]], -1)
-        row = counts.cumulative[k, m]
-        if j < 0 or row[j + 1] == row[j]:
-            return None
-        index += int(row[j])
-        m = int(counts.quotient[m, j])
-    return index if m == 0 and counts.size else None
+def _candidates(remainder: int, limits: list[int]) -> list[int]:
+    """Step 2: the candidate factors, ascending."""
+    small = np.arange(1, remainder + 1)
+    found = set(small[remainder % small == 0].tolist())
+    for q in range(1, max(limits, default=0) + 1):
+        goal = q * remainder * -(-remainder // q)
+        divisors = small[goal % small == 0]
+        partners = goal // divisors
+        found.update(divisors[divisors < remainder].tolist())
+        found.update(partners[(partners != divisors) & (partners < remainder)].tolist())
+    return sorted(found)
 
 
-def loops_of(bound: int, factors: list[int]) -> tuple[list[int], list[int]]:
-    """Bounds and residuals of the loops of one dimension from its factor tuple (mapspace section 1.1)."""
-    bounds, residuals, remainder = [], [], bound
-    for factor in factors:
-        loop = min(factor, remainder)
-        left_over = remainder % loop
-        bounds.append(loop)
-        residuals.append(left_over or loop)
-        remainder = -(-remainder // loop)
-    return bounds, residuals
+def enumerate_tuples(
+    bound: int,
+    tiling_levels: int,
+    fixed: Mapping[int, int],
+    remainders: Mapping[int, int],
+    maximum: Mapping[int, int],
+    minimum: Mapping[int, int],
+) -> FactorList:
+    """All tuples of one dimension in Timeloop's order, duplicates included. Maps are keyed by tiling level.
+
+    Raises ``UnsupportedFeatureError`` where a list has more than 8 million entries.
+    """
+    given = _take_given_ruby(bound, fixed)
+    bounded = sorted(level for level in remainders if level not in fixed)
+    # Timeloop's quirk: the bounds are listed outside-in, but handed out inside-out.
+    limits = dict(zip(bounded, [remainders[level] for level in reversed(bounded)]))
+    pool = _candidates(given.remainder, list(limits.values()))
+    free = [level for level in range(tiling_levels) if level not in fixed]
+    if not free:
+        return _all_fixed(given, tiling_levels, maximum, minimum)
+    # Indexed by tiling level: the fixed factor or 0, its residual, and the bound on a free residual or 0.
+    fixed_factor = np.array([given.factors.get(t, 0) for t in range(tiling_levels)], np.int64)
+    fixed_residual = np.array([given.residuals.get(t, 0) for t in range(tiling_levels)], np.int64)
+    limit = np.array([max(limits[t], 1) if t in limits else 0 for t in range(tiling_levels)], np.int64)
+    threshold = math.floor(math.sqrt(bound) + 1.5)
+    parts = [
+        _walk(
+            bound, given.remainder, np.array(pool, np.int64), threshold, large, len(free),
+            fixed_factor, fixed_residual, limit, LONGEST_WRITTEN,
+        )
+        for large in range(len(free))
+    ]  # fmt: skip
+    rows = np.concatenate(parts)
+    if len(rows) >= LONGEST_WRITTEN:
+        raise UnsupportedFeatureError(
+            f"template ruby has more than {LONGEST_WRITTEN} factorisations of bound {bound}",
+            remedy="fix some factors or lower the remainders",
+        )
+    return _limited(rows[:, 0], rows[:, 1], maximum, minimum)
+
+
+def _all_fixed(
+    given: _GivenRuby, tiling_levels: int, maximum: Mapping[int, int], minimum: Mapping[int, int]
+) -> FactorList:
+    count = int(given.remainder == 1)
+    factors = np.array([[given.factors[t] for t in range(tiling_levels)]] * count, np.int64)
+    residuals = np.array([[given.residuals[t] for t in range(tiling_levels)]] * count, np.int64)
+    shape = (count, tiling_levels)
+    return _limited(factors.reshape(shape), residuals.reshape(shape), maximum, minimum)
+
+
+def _limited(
+    factors: Int64[ndarray, "L T"],
+    residuals: Int64[ndarray, "L T"],
+    maximum: Mapping[int, int],
+    minimum: Mapping[int, int],
+) -> FactorList:
+    """Step 7: limits apply to factor and residual."""
+    good = np.ones(len(factors), np.bool_)
+    for level in set(maximum) | set(minimum):
+        for column in (factors[:, level], residuals[:, level]):
+            good &= np.array([within(int(value), level, maximum, minimum) for value in column], np.bool_)
+    return FactorList(factors[good], residuals[good])
+
+
+@allocating
+def _walk(
+    bound: int,
+    remainder: int,
+    pool: Int64[ndarray, "A"],
+    threshold: int,
+    large: int,
+    free_levels: int,
+    fixed_factor: Int64[ndarray, "T"],
+    fixed_residual: Int64[ndarray, "T"],
+    limit: Int64[ndarray, "T"],
+    most: int,
+) -> Int64[ndarray, "L 2 T"]:
+    """Steps 3 to 6 for one ``rec``: depth first, inside-out; free level ``large`` takes the large factors."""
+    levels = fixed_factor.shape[0]
+    rows = np.empty((64, 2, levels), np.int64)
+    count = 0
+    choice = np.full(levels, -1, np.int64)
+    left = np.empty(
+        levels + 1, np.int64
+    )  # last position still to be covered by this level and those outside it
+    spread = np.ones(levels + 1, np.int64)  # product of (factor - 1) over the factors chosen so far
+    residual_sum = np.zeros(levels + 1, np.int64)
+    factor = np.ones(levels, np.int64)
+    residual = np.ones(levels, np.int64)
+    free_index = np.cumsum((fixed_factor == 0).astype(np.int64)) - 1
+    left[0] = bound - 1
+    t = 0
+    while t >= 0:
+        if t == levels:
+            if left[t] == 0 and residual_sum[t] <= remainder + free_levels:
+                if count == rows.shape[0]:
+                    grown = np.empty((2 * count, 2, levels), np.int64)
+                    grown[:count] = rows
+                    rows = grown
+                rows[count, 0] = factor
+                rows[count, 1] = residual
+                count += 1
+                if count >= most:
+                    break
+            t -= 1
+            continue
+        choice[t] += 1
+        fixed = fixed_factor[t] > 0
+        if choice[t] >= (1 if fixed else pool.shape[0]):
+            choice[t] = -1
+            t -= 1
+            continue
+        f = fixed_factor[t] if fixed else pool[choice[t]]
+        if not fixed:
+            if free_index[t] == large:
+                if large > 0 and f < threshold:
+                    continue
+            elif f > threshold:
+                continue
+            spread[t + 1] = spread[t] * (f - 1) if f != 1 else spread[t]
+            if spread[t + 1] > remainder:
+                continue
+        else:
+            spread[t + 1] = spread[t]
+        r = left[t] % f + 1
+        residual_sum[t + 1] = residual_sum[t]
+        if fixed:
+            if r != fixed_residual[t]:
+                continue
+        elif limit[t] > 0:
+            if f > limit[t] or r > limit[t]:
+                continue
+            residual_sum[t + 1] += r
+        elif r != f:
+            continue
+        # Nothing outside this level moves: a residual smaller than the factor would have no full iteration.
+        if left[t] // f == 0 and r != f:
+            continue
+        left[t + 1] = left[t] // f
+        factor[t] = f
+        residual[t] = r
+        t += 1
+    return rows[:count]
+
+
+class FactorTables(NamedTuple):
+    """Factor lists of D dims over T tiling levels: as counts (``uber``) or written out (``ruby``)."""
+
+    bounds: Int64[ndarray, "D"]
+    sizes: Int64[ndarray, "D"]
+    written_out: bool
+    perfect: Bool[ndarray, "D"]  # all fixed factors divide: residuals equal bounds
+    # uber: see FactorCounts; K free levels at most, n divisors at most
+    given: Int64[ndarray, "D T"]  # 0 = free
+    free: Int64[ndarray, "D T"]
+    n_free: Int64[ndarray, "D"]
+    divisors: Int64[ndarray, "D n"]
+    quotient: Int64[ndarray, "D n n"]
+    cumulative: Int64[ndarray, "D K n n+1"]
+    n_divisors: Int64[ndarray, "D"]
+    start: Int64[ndarray, "D"]
+    # ruby: rows of dim d start at offset[d]
+    offset: Int64[ndarray, "D"]
+    list_factors: Int64[ndarray, "L T"]
+    list_residuals: Int64[ndarray, "L T"]
+
+
+def factor_tables_uber(bounds: tuple[int, ...], counts: list[FactorCounts], levels: int) -> FactorTables:
+    """Pack the counted lists of all dims."""
+    dims, most = len(bounds), max(len(c.divisors) for c in counts)
+    given = np.zeros((dims, levels), np.int64)
+    free = np.zeros((dims, levels), np.int64)
+    divisors = np.ones((dims, most), np.int64)
+    quotient = np.full((dims, most, most), -1, np.int64)
+    cumulative = np.zeros((dims, levels, most, most + 1), np.int64)
+    for d, c in enumerate(counts):
+        n = len(c.divisors)
+        for level, factor in c.given.factors.items():
+            given[d, level] = factor
+        free[d, : len(c.free)] = c.free
+        divisors[d, :n] = c.divisors
+        quotient[d, :n, :n] = c.quotient
+        cumulative[d, : len(c.free), :n, : n + 1] = c.cumulative
+    return FactorTables(
+        np.array(bounds, np.int64), np.array([c.size for c in counts], np.int64), False,
+        np.array([not c.given.imperfect for c in counts], np.bool_),
+        given, free, np.array([len(c.free) for c in counts], np.int64), divisors, quotient, cumulative,
+        np.array([len(c.divisors) for c in counts], np.int64), np.array([c.start for c in counts], np.int64),
+        np.zeros(dims, np.int64), np.ones((0, levels), np.int64), np.ones((0, levels), np.int64),
+    )  # fmt: skip
+
+
+def factor_tables_ruby(bounds: tuple[int, ...], lists: list[FactorList], levels: int) -> FactorTables:
+    """Pack the written-out lists of all dims."""
+    dims = len(bounds)
+    sizes = np.array([len(entry.factors) for entry in lists], np.int64)
+    zeros = np.zeros(dims, np.int64)
+    return FactorTables(
+        np.array(bounds, np.int64), sizes, True, np.zeros(dims, np.bool_),
+        np.zeros((dims, levels), np.int64), np.zeros((dims, levels), np.int64), zeros,
+        np.ones((dims, 1), np.int64), np.zeros((dims, 1, 1), np.int64), np.zeros((dims, levels, 1, 2), np.int64),
+        zeros, zeros, np.cumsum(sizes) - sizes,
+        np.concatenate([entry.factors for entry in lists]),
+        np.concatenate([entry.residuals for entry in lists]),
+    )  # fmt: skip

@@ -12,7 +12,10 @@ from jaxtyping import Bool, Int8, Int64
 from numpy import ndarray
 
 from ..compiling import allocating, inlined, kernel
-from .tables import CapacityTables, FactorTables, LevelTables
+from ..traffic.geometry import Geometry, extent, hull_words
+from ..traffic.record import Box
+from .factorization import FactorTables
+from .patterns import LevelTables
 
 
 @inlined
@@ -87,7 +90,7 @@ def level_radices(
         for k in range(2, left + 1):
             radix *= k
         order_radix[t] = radix
-        if tables.spatial[t]:
+        if tables.split_column[t] >= 0:
             split_radix[tables.split_column[t]] = 1 if user_split[t] >= 0 else dims + 1 - units
 
 
@@ -109,10 +112,10 @@ def unpack_orders(
     levels, dims = raw.shape
     prefix, free, suffix = tables.prefix, tables.free, tables.suffix
     n_prefix, n_free, n_suffix = tables.n_prefix, tables.n_free, tables.n_suffix
-    spatial, canonical, user_split = tables.spatial, tables.canonical, tables.user_split
+    column, canonical, user_split = tables.split_column, tables.canonical, tables.user_split
     pruned = row[0] == 1
     for t in range(levels):
-        if only_spatial and not spatial[t]:
+        if only_spatial and column[t] < 0:
             continue
         cut = pruned and not canonical[t] and user_split[t] < 0
         n = 0
@@ -151,10 +154,10 @@ def unpack_orders(
                 order[t, n] = suffix[t, k]
                 n += 1
         split[t] = dims
-        if spatial[t]:
+        if column[t] >= 0:
             split[t] = user_split[t]
             if user_split[t] < 0:
-                digit = row[1 + dims + levels + tables.split_column[t]]
+                digit = row[1 + dims + levels + column[t]]
                 if pruned:
                     for d in range(dims):
                         if raw[t, d] == 1:
@@ -174,6 +177,7 @@ def unpack_bypass(tables: LevelTables, bypass: int, keep: Bool[ndarray, "S P"]) 
 
 @kernel
 def construction_failure(
+    geometry: Geometry,
     tables: LevelTables,
     factors: Int64[ndarray, "T D"],
     order: Int8[ndarray, "T D"],
@@ -184,11 +188,10 @@ def construction_failure(
     -1 = it can; t = tiling level t is too wide; T = parallelism too low; T + 1 = too many temporal loops.
     """
     levels, dims = factors.shape
-    spatial, fanout_x, fanout_y = tables.spatial, tables.fanout_x, tables.fanout_y
     parallelism = 1.0
     loops = 0
     for t in range(levels):
-        if not spatial[t]:
+        if not geometry.tile_spatial[t]:
             for d in range(dims):
                 if factors[t, d] > 1:
                     loops += 1
@@ -199,9 +202,10 @@ def construction_failure(
                 x *= factors[t, order[t, k]]
             else:
                 y *= factors[t, order[t, k]]
-        if x > fanout_x[t] or y > fanout_y[t]:
+        s = geometry.tile_storage[t]
+        if x > geometry.fanout_x[s] or y > geometry.fanout_y[s]:
             return t
-        parallelism *= float(x * y) / float(fanout_x[t] * fanout_y[t])
+        parallelism *= float(x * y) / float(geometry.fanout_x[s] * geometry.fanout_y[s])
     if parallelism < tables.min_parallelism:
         return levels
     if tables.max_temporal_loops > 0 and loops > tables.max_temporal_loops:
@@ -210,32 +214,47 @@ def construction_failure(
 
 
 @allocating
-def tile_volumes(
-    tables: CapacityTables, factors: Int64[ndarray, "T D"], volumes: Int64[ndarray, "S P"]
-) -> None:
+def tile_volumes(geometry: Geometry, factors: Int64[ndarray, "T D"], volumes: Int64[ndarray, "S P"]) -> None:
     """Words of every data space in a tile of every storage level, bypass ignored (cost-model section 2)."""
-    dims = factors.shape[1]
-    inside = np.ones(dims, np.int64)
-    t = 0
-    for s in range(volumes.shape[0]):
-        while t <= tables.boundary[s]:
-            for d in range(dims):
-                inside[d] *= factors[t, d]
-            t += 1
-        for p in range(volumes.shape[1]):
-            volume = 1
-            for r in range(tables.coefficients.shape[1]):
-                extent = 1
-                for d in range(dims):
-                    extent += tables.coefficients[p, r, d] * (inside[d] - 1)
-                volume *= extent
-            volumes[s, p] = volume
+    inside = np.ones(factors.shape[1], np.int64)
+    for t in range(factors.shape[0]):
+        for d in range(factors.shape[1]):
+            inside[d] *= factors[t, d]
+        if not geometry.tile_spatial[t]:
+            for p in range(volumes.shape[1]):
+                volumes[geometry.tile_storage[t], p] = hull_words(geometry, p, inside)
+
+
+@allocating
+def hull_volumes(geometry_box: Box[Geometry], tiles: Int64[ndarray, "n D"]) -> Int64[ndarray, "n P"]:
+    """Words of every data space in tiles given by their steps in each dim."""
+    geometry = geometry_box[0]
+    words = np.empty((tiles.shape[0], geometry.spaces), np.int64)
+    for i in range(tiles.shape[0]):
+        for p in range(geometry.spaces):
+            words[i, p] = hull_words(geometry, p, tiles[i])
+    return words
+
+
+@allocating
+def hull_extents(geometry_box: Box[Geometry], tiles: Int64[ndarray, "n D"]) -> Int64[ndarray, "n R"]:
+    """Extents of all ranks of tiles given by their steps in each dim."""
+    geometry = geometry_box[0]
+    extents = np.empty((tiles.shape[0], geometry.rank_start[geometry.spaces]), np.int64)
+    for i in range(tiles.shape[0]):
+        for r in range(extents.shape[1]):
+            extents[i, r] = extent(geometry, r, tiles[i])
+    return extents
 
 
 @inlined
-def capacity_failure(
-    tables: CapacityTables, volumes: Int64[ndarray, "S P"], keep: Bool[ndarray, "S P"]
-) -> int:
+def room(geometry: Geometry, s: int) -> int:
+    """Words of all instances that share storage level s: those of an M:N read network pool theirs (section 11)."""
+    return geometry.capacity[s] * (geometry.instances[s] if geometry.distributed[s] else 1)
+
+
+@inlined
+def capacity_failure(geometry: Geometry, volumes: Int64[ndarray, "S P"], keep: Bool[ndarray, "S P"]) -> int:
     """First storage level that fails the pre-check, S if a data space is kept nowhere, -1 if none fails."""
     levels, spaces = volumes.shape
     for p in range(spaces):
@@ -245,13 +264,13 @@ def capacity_failure(
         if not kept:
             return levels
     for s in range(levels):
-        if tables.capacity[s] < 0:
+        if geometry.capacity[s] < 0:
             continue
         tile = 0
         for p in range(spaces):
             if keep[s, p]:
                 tile += volumes[s, p]
-        if tile > tables.capacity[s] or tile < tables.smallest[s]:
+        if tile > room(geometry, s) or tile < geometry.least[s]:
             return s
     return -1
 
@@ -279,6 +298,7 @@ def decode_rows(
 
 @allocating
 def construction_failures(
+    geometry_box: Box[Geometry],
     tables: LevelTables,
     factors: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
@@ -287,18 +307,18 @@ def construction_failures(
     """``construction_failure`` of every mapping of a batch."""
     failures = np.empty(factors.shape[0], np.int64)
     for i in range(factors.shape[0]):
-        failures[i] = construction_failure(tables, factors[i], order[i], split[i])
+        failures[i] = construction_failure(geometry_box[0], tables, factors[i], order[i], split[i])
     return failures
 
 
 @allocating
 def capacity_failures(
-    tables: CapacityTables, factors: Int64[ndarray, "m T D"], keep: Bool[ndarray, "m S P"]
+    geometry_box: Box[Geometry], factors: Int64[ndarray, "m T D"], keep: Bool[ndarray, "m S P"]
 ) -> Int64[ndarray, "m"]:
     """``capacity_failure`` of every mapping of a batch."""
     failures = np.empty(factors.shape[0], np.int64)
     volumes = np.empty(keep.shape[1:], np.int64)
     for i in range(factors.shape[0]):
-        tile_volumes(tables, factors[i], volumes)
-        failures[i] = capacity_failure(tables, volumes, keep[i])
+        tile_volumes(geometry_box[0], factors[i], volumes)
+        failures[i] = capacity_failure(geometry_box[0], volumes, keep[i])
     return failures

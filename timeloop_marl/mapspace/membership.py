@@ -1,4 +1,4 @@
-"""Is a mapping allowed? Every violated constraint by name; timeloop-model's narrower check (mapspace section 2)."""
+"""Is a mapping allowed? Every violated constraint by name (mapspace section 2)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,9 @@ from enum import Enum
 
 from ..mapping import Mapping, TilingLoops
 from ..specs.architecture import TilingLevel
-from ..specs.constraints import Constraints, LoopConstraint
+from ..specs.constraints import LoopConstraint
 from ..specs.spec import Spec
-from .arrangement import arrange, non_unit
 from .patterns import Pattern, constraint_of, level_label
-
-MODEL_ERROR = "mapping violates architecture constraints"
-"""What timeloop-model prints, after ``ERROR: ``, before it exits with 1."""
 
 
 class Rule(Enum):
@@ -105,14 +101,44 @@ def _order(
     prefix, suffix = rule.prefix or (), rule.suffix
     free = tuple(d for d in dims if d not in prefix and d not in suffix)
     pattern = Pattern(prefix, free, suffix, canonical=False)
-    x, y = non_unit(loops) if level.spatial else (tuple(d for d in loops.order if loops.factors[d] > 1), ())
-    if arrange(pattern, x + y, (), None) is None:
+    x, y = _non_unit(loops) if level.spatial else (tuple(d for d in loops.order if loops.factors[d] > 1), ())
+    if not _admits(pattern, x + y, (), None):
         yield Violation(
             Rule.PERMUTATION, label, "", _order_text(spec, prefix, suffix), _names(spec, x + y), rule.source
         )
-    elif level.spatial and rule.split is not None and arrange(pattern, x, y, rule.split) is None:
+    elif level.spatial and rule.split is not None and not _admits(pattern, x, y, rule.split):
         found = f"X = {_names(spec, x) or 'none'}, Y = {_names(spec, y) or 'none'}"
         yield Violation(Rule.SPLIT, label, "", f"{rule.split} positions in X", found, rule.source)
+
+
+def _non_unit(loops: TilingLoops) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The dims with a factor above 1, innermost first: those at X positions and those at Y positions."""
+    x = tuple(d for d in loops.order[: loops.split] if loops.factors[d] > 1)
+    y = tuple(d for d in loops.order[max(loops.split, 0) :] if loops.factors[d] > 1)
+    return x, y
+
+
+def _admits(pattern: Pattern, x: tuple[int, ...], y: tuple[int, ...], split: int | None) -> bool:
+    """Whether an order of the pattern has the non-unit dims x, then y, with all x before the split.
+
+    Unit loops count as positions but move nothing: they are put wherever the pattern lets them, so that a mapping
+    written by hand is recognised whatever order its unit loops have.
+    """
+    wanted = x + y
+    fixed = set(pattern.prefix) | set(pattern.suffix)
+    free_x = [d for d in x if d not in fixed]
+    free_y = [d for d in y if d not in fixed]
+    units = [d for d in pattern.free if d not in wanted]
+    for front in range(len(units) + 1):
+        for middle in range(len(units) - front + 1):
+            free = units[:front] + free_x + units[front : front + middle] + free_y + units[front + middle :]
+            order = (*pattern.prefix, *free, *pattern.suffix)
+            last_x = max((order.index(d) for d in x), default=-1)
+            first_y = min((order.index(d) for d in y), default=len(order))
+            at = last_x + 1 if split is None else split
+            if last_x < at <= first_y and tuple(d for d in order if d in wanted) == wanted:
+                return True
+    return False
 
 
 def _names(spec: Spec, dims: tuple[int, ...]) -> str:
@@ -172,26 +198,3 @@ def _totals(mapping: Mapping, spec: Spec) -> Iterator[Violation]:
         yield Violation(Rule.PARALLELISM, "", "", f"at least {least:g}", f"{parallelism:g}", source)
     if 0 < most < loops_used:
         yield Violation(Rule.TEMPORAL_LOOPS, "", "", f"at most {most}", str(loops_used))
-
-
-def passes_model_check(mapping: Mapping, constraints: Constraints, levels: tuple[TilingLevel, ...]) -> bool:
-    """timeloop-model's own check of a mapping (mapspace section 2.5); False = it prints ``MODEL_ERROR``.
-
-    Only fixed and maximum factors, the permutation prefix and the split are looked at. Unit loops are taken to stand
-    outside all others, so a prefix that names a dim of factor 1 before one of a larger factor fails.
-    """
-    return all(
-        _model_level(constraint_of(constraints, level), loops, level.spatial)
-        for level, loops in zip(levels, mapping.loops)
-    )
-
-
-def _model_level(rule: LoopConstraint, loops: TilingLoops, spatial: bool) -> bool:
-    if any(loops.factors[d] != factor for d, factor in rule.fixed.items()):
-        return False
-    if any(loops.factors[d] > most for d, most in rule.maximum.items()):
-        return False
-    if spatial and rule.split is not None and rule.split != loops.split:
-        return False
-    order = [d for d in loops.order if loops.factors[d] > 1]
-    return all(named == found for named, found in zip(rule.prefix or (), order))

@@ -1,9 +1,15 @@
-"""Permutation, split and bypass choices of each level, as the mapspace numbers them (mapspace sections 1.2 to 1.4)."""
+"""Permutation, split and bypass choices of each level, as the mapspace numbers them (mapspace sections 1.2 to 1.4),
+and the same as plain arrays for kernels."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Int64
+from numpy import ndarray
 
 from ..errors import SpecError, UnsupportedFeatureError
 from ..specs.architecture import Architecture, TilingLevel
@@ -106,3 +112,58 @@ def bypass_choices(problem: Problem, architecture: Architecture, constraints: Co
             remedy="keep or bypass some data spaces by constraints",
         )
     return BypassChoices(fixed, free)
+
+
+class LevelTables(NamedTuple):
+    """What may be chosen at each of T tiling levels; ``user_split`` -1 = none."""
+
+    split_column: Int64[ndarray, "T"]  # index among the spatial levels, -1 for temporal ones
+    canonical: Bool[ndarray, "T"]
+    prefix: Int64[ndarray, "T D"]
+    n_prefix: Int64[ndarray, "T"]
+    free: Int64[ndarray, "T D"]
+    n_free: Int64[ndarray, "T"]
+    suffix: Int64[ndarray, "T D"]
+    n_suffix: Int64[ndarray, "T"]
+    user_split: Int64[ndarray, "T"]
+    keep_fixed: Bool[ndarray, "S P"]
+    free_level: Int64[ndarray, "B"]  # bit k of a bypass id: storage level and data space
+    free_space: Int64[ndarray, "B"]
+    min_parallelism: float
+    max_temporal_loops: int
+
+
+def level_tables(
+    architecture: Architecture,
+    constraints: Constraints,
+    patterns: tuple[Pattern, ...],
+    bypass: BypassChoices,
+    dims: int,
+    max_temporal_loops: int,
+) -> LevelTables:
+    """Pack patterns, splits and bypass choices."""
+    levels = architecture.tiling_levels
+    spatial = np.array([level.spatial for level in levels], np.bool_)
+    splits = [constraint_of(constraints, level).split if level.spatial else None for level in levels]
+
+    def packed(rows: list[tuple[int, ...]]) -> Int64[ndarray, "T D"]:
+        table = np.zeros((len(rows), dims), np.int64)
+        for index, row in enumerate(rows):
+            table[index, : len(row)] = row
+        return table
+
+    def lengths(rows: list[tuple[int, ...]]) -> Int64[ndarray, "T"]:
+        return np.array([len(row) for row in rows], np.int64)
+
+    prefix, free, suffix = ([getattr(p, name) for p in patterns] for name in ("prefix", "free", "suffix"))
+    return LevelTables(
+        np.where(spatial, np.cumsum(spatial) - 1, -1).astype(np.int64),
+        np.array([p.canonical for p in patterns], np.bool_),
+        packed(prefix), lengths(prefix), packed(free), lengths(free), packed(suffix), lengths(suffix),
+        np.array([-1 if split is None else split for split in splits], np.int64),
+        np.array(bypass.fixed, np.bool_),
+        np.array([s for s, _ in bypass.free], np.int64),
+        np.array([p for _, p in bypass.free], np.int64),
+        float(constraints.min_parallelism),
+        max_temporal_loops,
+    )  # fmt: skip

@@ -15,7 +15,16 @@ from ..errors import UsageError
 from ..mapping import MappingBatch
 from ..specs.constraints import LoopConstraint
 from ..specs.spec import Spec
-from .factorization import FactorCounts, count_tuples
+from ..traffic.geometry import geometry_of
+from ..traffic.record import boxed
+from .factorization import (
+    FactorCounts,
+    FactorList,
+    count_tuples,
+    enumerate_tuples,
+    factor_tables_ruby,
+    factor_tables_uber,
+)
 from .kernels import (
     capacity_failures,
     construction_failures,
@@ -23,9 +32,7 @@ from .kernels import (
     level_radices,
     unpack_dim,
 )
-from .patterns import bypass_choices, constraint_of, level_label, permutation_patterns
-from .ruby import FactorList, enumerate_tuples
-from .tables import capacity_tables, factor_tables_ruby, factor_tables_uber, level_tables
+from .patterns import bypass_choices, constraint_of, level_label, level_tables, permutation_patterns
 
 LARGEST_SPACE = 2**128
 
@@ -56,6 +63,7 @@ class TimeloopMapspace:
         if self.template not in ("uber", "ruby"):
             raise UsageError(f"unknown mapspace template {self.template!r}: expected uber or ruby")
         self.problem, self.architecture, self.constraints = spec.problem, spec.architecture, spec.constraints
+        self.geometry = geometry_of(spec)
         self.dims = len(self.problem.dims)
         self.tiling_levels = self.architecture.tiling_levels
         self.patterns = permutation_patterns(self.problem, self.architecture, self.constraints, self.template)
@@ -64,7 +72,6 @@ class TimeloopMapspace:
             self.architecture, self.constraints, self.patterns, self.bypass, self.dims,
             spec.mapper.max_temporal_loops_in_a_mapping,
         )  # fmt: skip
-        self.capacity = capacity_tables(self.problem, self.architecture)
         self.counts: tuple[FactorCounts, ...] = ()
         self.lists: tuple[FactorList, ...] = ()
         self._list_factors()
@@ -110,6 +117,17 @@ class TimeloopMapspace:
     def spatial_levels(self) -> tuple[int, ...]:
         """Indices of the spatial tiling levels."""
         return tuple(t for t, level in enumerate(self.tiling_levels) if level.spatial)
+
+    def mesh(self, tiling_level: int) -> tuple[int, int]:
+        """Children of a spatial tiling level in X and in Y."""
+        storage = self.tiling_levels[tiling_level].storage
+        return self.architecture.fanout_x(storage), self.architecture.fanout_y(storage)
+
+    def room(self, storage: int) -> int | None:
+        """Words that the tiles of a storage level may have; ``None`` = unlimited. M:N networks pool all instances."""
+        level = self.architecture.storage[storage]
+        pooled = level.instances if level.network.distributed else 1
+        return None if level.effective_size is None else level.effective_size * pooled
 
     @cached_property
     def sizes(self) -> MapspaceIds:
@@ -242,11 +260,13 @@ class TimeloopMapspace:
 
     def construction_failures(self, batch: MappingBatch) -> Int64[ndarray, "m"]:
         """Fan-out filter: -1 = constructible, t = tiling level t too wide, T = parallelism, T + 1 = too many loops."""
-        return construction_failures(self.choices, batch.factors, batch.order, batch.split)
+        return construction_failures(
+            boxed(self.geometry), self.choices, batch.factors, batch.order, batch.split
+        )
 
     def capacity_failures(self, batch: MappingBatch) -> Int64[ndarray, "m"]:
         """Pre-check: -1 = fits, s = storage level s too full or too empty, S = a data space is kept nowhere."""
-        return capacity_failures(self.capacity, batch.factors, batch.keep)
+        return capacity_failures(boxed(self.geometry), batch.factors, batch.keep)
 
     def constraint(self, tiling_level: int) -> LoopConstraint:
         """The user's loop constraint of a tiling level."""

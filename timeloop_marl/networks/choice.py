@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..cost.components import component_energies
+from ..cost.outcome import Failure, Statistics
 from ..evaluators.choice import EvaluatorChoice, judged, make_evaluator
 from ..mapping import Mapping
-from ..model.components import component_energies
-from ..model.outcome import Failure, Statistics
 from ..objective import parse_objective
 from ..run.folder import SUMMARY, RunFolder
 from ..run.loop import known

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..cost.outcome import Statistics
 from ..errors import UsageError
 from ..mapping import Mapping
-from ..model.outcome import Statistics
 from ..run.folder import RunFolder, read_result
 from ..specs.spec import Spec
 

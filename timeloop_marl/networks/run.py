@@ -21,8 +21,10 @@ from ..run.result import StopReason
 from ..run.run import Run
 from ..run.view import all_of
 from ..searchers.marl.knowledge import Knowledge
+from ..searchers.registry import all_searchers, inherits
 from ..specs.spec import ModelOptions
-from ..specs.writing import document, yaml_text
+from ..specs.writing import document
+from ..specs.yaml_text import yaml_text
 from ..versions import versions
 from .choice import FigureTask, HullTask, Point, best_product, layer_figures, layer_hull
 from .layers import LAYERS, Layer, Sources, layer_folders, problem_fingerprint, read_layers, sort_sources
@@ -32,7 +34,6 @@ from .transfer import Transfer
 from .watching import NetworkBoard, NetworkLog, network_snapshot
 
 CSV = "layers.csv"
-INHERITS = "marl"
 PER_LAYER = 500
 """Samples per distinct layer where no budget is given."""
 
@@ -105,9 +106,11 @@ class _Network:
 
     def teach(self, transfer: bool, knowledge: Source | None) -> None:
         """Let layers learn from each other, and from a file."""
-        if knowledge is not None and not (transfer and self.settings.searcher == INHERITS):
-            raise UsageError(f"knowledge goes with searcher {INHERITS}, and with transfer")
-        if transfer and self.settings.searcher == INHERITS:
+        transfer = transfer and inherits(self.settings.searcher)
+        if knowledge is not None and not transfer:
+            able = ", ".join(name for name in all_searchers() if inherits(name))
+            raise UsageError(f"knowledge goes with searcher {able}, and with transfer")
+        if transfer:
             given = Knowledge() if knowledge is None else load_knowledge(knowledge)
             self._transfer = Transfer(self.layers, [self.root / f for f in self.folders], self.name, given)
 

@@ -26,6 +26,7 @@ from ..run.result import StopReason
 from ..run.run import Run
 from ..run.view import all_of
 from ..searchers.marl.knowledge import Knowledge
+from ..searchers.registry import inherits
 from ..specs.fingerprint import spec_fingerprint
 from ..specs.reading import load
 from ..specs.spec import ModelOptions, Spec
@@ -34,7 +35,7 @@ from .layers import sort_sources
 from .result import FILE as NETWORK_FILE
 from .result import NetworkResult, Pages, read_network
 from .rounds import NetworkProgress
-from .run import INHERITS, search_network
+from .run import search_network
 from .sweep_plan import Plan, PlannedPoint, machine_area, make_plan
 from .sweep_result import CSV, DONE, FAILED, FIGURES, FILE, STOPPED, SweepPoint, SweepResult, as_csv, as_json
 from .transfer import choose_teachers, machine_features, taught_by, teaching_order
@@ -201,7 +202,7 @@ class _Conditions:
     @property
     def teaching(self) -> bool:
         """Whether points learn from each other."""
-        return self.share and self.transfer and self.settings.searcher == INHERITS
+        return self.share and self.transfer and inherits(self.settings.searcher)
 
 
 class _Sweep:

@@ -16,7 +16,7 @@ from ..evaluators.choice import EvaluatorChoice, make_evaluator
 from ..objective import Objective, parse_objective
 from ..run.folder import RunFolder
 from ..run.identity import run_identity
-from ..run.knowledge import begin_with, learnt_by, save_knowledge
+from ..run.knowledge import begin_with, save_knowledge
 from ..run.log import mean_entropy
 from ..run.loop import Budget, Session, TraceFile
 from ..run.options import Settings
@@ -130,7 +130,7 @@ def _run(task: LayerTask, folder: RunFolder, aside: _Aside, objective: Objective
 
 def _learnt(task: LayerTask, folder: RunFolder, session: Session) -> LayerKnowledge | None:
     """What the searcher has to teach, also written down for a resumed run."""
-    learnt = learnt_by(session.searcher, task.name) if task.transfer else None
+    learnt = session.searcher.learnt(task.name) if task.transfer else None
     if learnt is not None:
         save_knowledge(Knowledge((learnt,)), folder.path / LEARNT)
     return learnt

@@ -1,4 +1,4 @@
-"""What the constraints leave open: factors of each tiling level, spatial layouts, orders, bypasses."""
+"""What is open: all tile shapes of a problem, and what the constraints leave of factors, layouts, orders, bypasses."""
 
 from __future__ import annotations
 
@@ -6,19 +6,83 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations, product
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int64
 from numpy import ndarray
 
 from ..errors import UnsupportedFeatureError
 from ..mapspace.learners.build import UNLIMITED, Builder
 from ..mapspace.learners.tables import X, Y
-from ..specs.constraints import LoopConstraint
+from ..specs.primes import divisors, prime_factors
+from ..specs.problem import Problem
 from ..specs.spec import Spec
-from .lattice import Lattice
 
-_FREE = LoopConstraint()
+LARGEST = 4_000_000
+"""Most tile shapes for which tables are made."""
+
+
+class Lattice(NamedTuple):
+    """Tile shapes as vectors of divisor indices. D dims, K most divisors of a bound, Q most distinct primes."""
+
+    divisors: Int64[ndarray, "D"]  # number of divisors of each bound
+    divisor: Int64[ndarray, "D K"]  # ascending
+    quotient: Int64[ndarray, "D K K"]  # index of divisor i / divisor j, -1 if that is none
+    product: Int64[ndarray, "D K K"]  # index of divisor i * divisor j, -1 if that is none
+    prime: Int64[ndarray, "D Q"]  # index of each distinct prime of the bound, 0 beyond the last
+    least_prime: Int64[ndarray, "D"]  # smallest prime factor of the bound, 1 for a bound of 1
+    weight: Int64[ndarray, "D"]  # of a dim's index in the number of a shape
+    size: int
+
+
+def make_lattice(problem: Problem) -> Lattice:
+    """The tile shapes of a problem.
+
+    Raises:
+        UnsupportedFeatureError: there are too many for tables over all of them.
+    """
+    lists = [divisors(bound) for bound in problem.bounds]
+    primes = [sorted(set(prime_factors(bound))) for bound in problem.bounds]
+    D, K = len(lists), max(len(found) for found in lists)
+    Q = max(1, max(len(found) for found in primes))
+    size = int(np.prod([len(found) for found in lists], dtype=object))
+    if size > LARGEST:
+        raise UnsupportedFeatureError(
+            f"the problem has {size:,} tile shapes; a proof needs tables over all of them",
+            path="problem.instance",
+            expected=f"at most {LARGEST:,}",
+            remedy="search instead (timeloop-marl search), or prove a smaller layer",
+        )
+    divisor, prime = np.zeros((D, K), np.int64), np.zeros((D, Q), np.int64)
+    quotient, product = np.full((D, K, K), -1, np.int64), np.full((D, K, K), -1, np.int64)
+    for d, found in enumerate(lists):
+        place = {value: index for index, value in enumerate(found)}
+        divisor[d, : len(found)] = found
+        prime[d, : len(primes[d])] = [place[value] for value in primes[d]]
+        for i, one in enumerate(found):
+            for j, other in enumerate(found):
+                if one % other == 0:
+                    quotient[d, i, j] = place[one // other]
+                product[d, i, j] = place.get(one * other, -1)
+    counts = np.array([len(found) for found in lists], np.int64)
+    return Lattice(
+        divisors=counts,
+        divisor=divisor,
+        quotient=quotient,
+        product=product,
+        prime=prime,
+        least_prime=np.array([found[0] if found else 1 for found in primes], np.int64),
+        weight=np.concatenate([np.cumprod(counts[::-1])[::-1][1:], [1]]).astype(np.int64),
+        size=size,
+    )
+
+
+def shapes(lattice: Lattice) -> Int64[ndarray, "size D"]:
+    """Divisor indices of every shape, in the order of their numbers."""
+    return np.stack(np.unravel_index(np.arange(lattice.size), tuple(lattice.divisors)), axis=1).astype(
+        np.int64
+    )
 
 
 @dataclass(frozen=True)
@@ -34,11 +98,11 @@ class Choices:
 
     def __init__(self, spec: Spec, lattice: Lattice) -> None:
         self.spec, self.lattice = spec, lattice
-        self._builder = Builder(spec)
-        self.levels = spec.architecture.tiling_levels
-        self.D, self.S = len(spec.problem.dims), len(spec.architecture.storage)
-        self.P = len(spec.problem.data_spaces)
-        self.rules = [spec.constraints.loops.get(level, _FREE) for level in self.levels]
+        self._builder = builder = Builder(spec)
+        self.levels, self.rules = builder.levels, builder.rules
+        self.D, self.S, self.P = builder.D, builder.S, builder.P
+        self.least_parallelism = spec.constraints.min_parallelism
+        self.instances = builder.instances()  # of compute, then of each level; 0 where the meshes imply them
         self.temporal = [t for t, level in enumerate(self.levels) if not level.spatial]
         self.spatial: list[int | None] = [None] * self.S
         for t, level in enumerate(self.levels):
@@ -93,11 +157,6 @@ class Choices:
             if mask.any(axis=0).all():
                 yield mask
 
-    @cached_property
-    def free_bypasses(self) -> int:
-        """Number of open keep-or-bypass choices."""
-        return int((self._builder.keep == 2).sum())
-
     def spatial_factors(self, t: int) -> list[tuple[int, ...]]:
         """Factor vectors (divisor indices) of a spatial level that constraints and mesh allow, ascending."""
         lattice, fan = self.lattice, self._builder.fan[t]
@@ -129,7 +188,7 @@ class Choices:
     def _find_layouts(self, t: int, factors: list[int]) -> Iterator[Layout]:
         prefix, suffix = self._builder.permutations[t]
         fan, split, free_sides = (
-            self._builder.fan[t], self._builder.split[t], self._builder._free_sides(t)
+            self._builder.fan[t], self._builder.split[t], self._builder.free_sides(t)
         )  # fmt: skip
         free = self._builder.free_dims(t)
         loops = [d for d in free if factors[d] > 1]
@@ -161,13 +220,3 @@ class Choices:
     def order_rule(self, t: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Innermost and outermost dims of the permutation of a temporal level that are not free."""
         return self._builder.permutations[t]
-
-    @cached_property
-    def least_parallelism(self) -> float:
-        """The user's smallest share of the compute instances."""
-        return self.spec.constraints.min_parallelism
-
-    @cached_property
-    def instances(self) -> list[int]:
-        """Instances of compute (first) and of each storage level; 0 where the meshes imply them."""
-        return self._builder._instances()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
@@ -14,10 +14,61 @@ import numpy as np
 from ..errors import UsageError
 from ..mapping import Mapping as LoopNest
 from ..mapping import MappingBatch
-from .leaves import Best
-from .work import COUNTS, Piece, Report
+from .leaves import Incumbent
+from .problem import SLACK
 
 _BATCH = ("factors", "residuals", "order", "split", "keep")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A part of the mapspace that is not yet searched: nothing in it costs less than ``bound``.
+
+    ``mask``: number of the choice of bypasses. ``inner``: spatial factors of each level as divisor indices; none = all.
+    ``cursor``: where the descent stands.
+    """
+
+    bound: float
+    mask: int
+    inner: tuple[tuple[int, ...], ...] | None = None
+    cursor: tuple[int, ...] = ()
+
+    def is_open(self, cost: float) -> bool:
+        """Whether something in it may cost less."""
+        return self.bound * (1.0 - SLACK) < cost
+
+    def numbers(self) -> list[int]:
+        """Everything but the bound, for a file; ``of`` reads it."""
+        inner = [] if self.inner is None else [i for row in self.inner for i in row]
+        return [self.mask, len(inner), *inner, len(self.cursor), *self.cursor]
+
+    @classmethod
+    def of(cls, bound: float, numbers: Sequence[int], levels: int, dims: int) -> Node:
+        """The node that ``numbers`` came from."""
+        count = numbers[1]
+        flat = numbers[2 : 2 + count]
+        inner = tuple(tuple(flat[s * dims : (s + 1) * dims]) for s in range(levels)) if count else None
+        cursor = tuple(numbers[3 + count : 3 + count + numbers[2 + count]])
+        return cls(bound, numbers[0], inner, cursor)
+
+
+COUNTS = ("tasks", "visits", "nodes", "leaves", "evaluated", "valid")
+"""What a report counts: tasks begun, tiles looked at, bounds computed, leaves found, mappings evaluated,
+valid ones among them."""
+
+
+@dataclass
+class Report:
+    """What came of a node."""
+
+    best: Incumbent | None = None
+    left: list[Node] = field(default_factory=list)
+    tasks: int = 0
+    visits: int = 0
+    nodes: int = 0
+    leaves: int = 0
+    evaluated: int = 0
+    valid: int = 0
 
 
 @dataclass(frozen=True)
@@ -34,47 +85,47 @@ class Moment:
 
 
 class Queue:
-    """Open pieces, lowest bound first, of equal ones the older first: a heap, for there may be a million."""
+    """Open nodes, lowest bound first, of equal ones the older first: a heap, for there may be a million."""
 
-    def __init__(self, pieces: Iterable[Piece] = ()) -> None:
-        self._heap: list[tuple[float, int, Piece]] = []
+    def __init__(self, nodes: Iterable[Node] = ()) -> None:
+        self._heap: list[tuple[float, int, Node]] = []
         self._turn = 0
-        for piece in pieces:
-            self.add(piece)
+        for node in nodes:
+            self.add(node)
 
     def __len__(self) -> int:
         return len(self._heap)
 
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[Node]:
         """In order."""
-        return (piece for _, _, piece in sorted(self._heap))
+        return (node for _, _, node in sorted(self._heap))
 
     @property
     def bound(self) -> float:
         """The lowest, infinite if nothing is left."""
         return self._heap[0][0] if self._heap else np.inf
 
-    def add(self, piece: Piece) -> None:
+    def add(self, node: Node) -> None:
         """One more."""
-        heapq.heappush(self._heap, (piece.bound, self._turn, piece))
+        heapq.heappush(self._heap, (node.bound, self._turn, node))
         self._turn += 1
 
-    def take(self, count: int) -> list[Piece]:
-        """Remove and return the most promising pieces."""
+    def take(self, count: int) -> list[Node]:
+        """Remove and return the most promising nodes."""
         return [heapq.heappop(self._heap)[2] for _ in range(min(count, len(self._heap)))]
 
     def prune(self, cost: float) -> None:
         """Drop what cannot cost less."""
-        self._heap = [entry for entry in self._heap if entry[2].hopeful(cost)]
+        self._heap = [entry for entry in self._heap if entry[2].is_open(cost)]
         heapq.heapify(self._heap)
 
 
 @dataclass
 class Frontier:
-    """The open pieces of a mapspace and all results so far."""
+    """The open nodes of a mapspace and all results so far."""
 
-    pieces: Queue
-    best: Best | None = None
+    nodes: Queue
+    best: Incumbent | None = None
     seconds: float = 0.0
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     course: list[Moment] = field(default_factory=list)
@@ -87,12 +138,12 @@ class Frontier:
     @property
     def bound(self) -> float:
         """No mapping costs less."""
-        return min(self.pieces.bound, self.cost)
+        return min(self.nodes.bound, self.cost)
 
     @property
     def proven(self) -> bool:
         """Nothing is left: the best is the optimum, or there is no valid mapping."""
-        return not self.pieces
+        return not self.nodes
 
     @property
     def gap(self) -> float:
@@ -101,14 +152,14 @@ class Frontier:
             return 0.0
         return (self.cost - self.bound) / self.cost if np.isfinite(self.cost) else 1.0
 
-    def take(self, count: int) -> list[Piece]:
-        """Remove and return the most promising pieces."""
-        return self.pieces.take(count)
+    def take(self, count: int) -> list[Node]:
+        """Remove and return the most promising nodes."""
+        return self.nodes.take(count)
 
     def merge(self, reports: Iterable[Report]) -> None:
         """Add results in order; drop what can no longer be better."""
         before = self.cost
-        new: list[Piece] = []
+        new: list[Node] = []
         for report in reports:
             for name in COUNTS:
                 self.counts[name] += getattr(report, name)
@@ -117,10 +168,10 @@ class Frontier:
             new += report.left
         cost = self.cost
         if cost < before:
-            self.pieces.prune(cost)
-        for piece in new:
-            if piece.hopeful(cost):
-                self.pieces.add(piece)
+            self.nodes.prune(cost)
+        for node in new:
+            if node.is_open(cost):
+                self.nodes.add(node)
 
     def note(self) -> None:
         """Add a point to the gap curve if anything moved."""
@@ -145,15 +196,15 @@ class Frontier:
             if self.best is None
             else [_text(self.best.cost), self.best.cycles, _text(self.best.energy_pj)],
         }
-        pieces = list(self.pieces)
-        width = max((len(piece.numbers()) for piece in pieces), default=0)
-        numbers = np.full((len(pieces), width), -2, np.int32)
-        for row, piece in zip(numbers, pieces):
-            values = piece.numbers()
+        nodes = list(self.nodes)
+        width = max((len(node.numbers()) for node in nodes), default=0)
+        numbers = np.full((len(nodes), width), -2, np.int32)
+        for row, node in zip(numbers, nodes):
+            values = node.numbers()
             row[: len(values)] = values
         arrays: dict[str, Any] = {
             "head": np.frombuffer(json.dumps(head).encode(), np.uint8),
-            "bound": np.array([piece.bound for piece in pieces], np.float64),
+            "bound": np.array([node.bound for node in nodes], np.float64),
             "numbers": numbers,
         }
         if self.best is not None:
@@ -183,9 +234,9 @@ class Frontier:
         best = None
         if batch:
             cost, cycles, energy = head["best"]
-            best = Best(float.fromhex(cost), _mapping(batch), cycles, float.fromhex(energy))
+            best = Incumbent(float.fromhex(cost), _mapping(batch), cycles, float.fromhex(energy))
         return cls(
-            pieces=Queue(Piece.of(float(b), row.tolist(), levels, dims) for b, row in zip(bounds, numbers)),
+            nodes=Queue(Node.of(float(b), row.tolist(), levels, dims) for b, row in zip(bounds, numbers)),
             best=best,
             seconds=head["seconds"],
             counts=head["counts"],

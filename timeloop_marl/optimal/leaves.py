@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,20 +10,21 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
-from ..evaluators.base import Evaluator
+from ..cost.outcome import Outcome
 from ..mapping import Mapping, MappingBatch
 from ..objective import Objective
-from .choices import Choices
-from .lattice import Lattice
-from .orders import Rule, Tensor, classes, covers, representatives
-from .setup import Shelf
+from .choices import Choices, Lattice
+from .orders import OrderRule, Tensor, classes, covers, representatives
+from .problem import TileOrder
+
+Evaluate = Callable[[MappingBatch], Outcome]
 
 LARGEST_BATCH = 1 << 15
 """Mappings evaluated at a time."""
 
 
 @dataclass(frozen=True)
-class Best:
+class Incumbent:
     """The cheapest mapping of some; energy in pJ."""
 
     cost: float
@@ -51,17 +52,17 @@ class Leaves:
     ) -> None:
         self.choices, self.lattice, self.tensors = choices, lattice, tensors
         self.dominance, self.layouts_matter = dominance, layouts_matter
-        self.rules = [Rule(*choices.order_rule(t)) for t in choices.temporal]
+        self.rules = [OrderRule(*choices.order_rule(t)) for t in choices.temporal]
         self._orders = lru_cache(maxsize=None)(self._find_orders)
 
     def batches(
-        self, shelf: Shelf, inner: Int64[ndarray, "S D"], rows: Int64[ndarray, "n 2S+2"]
+        self, tiles: TileOrder, inner: Int64[ndarray, "S D"], rows: Int64[ndarray, "n 2S+2"]
     ) -> Iterator[MappingBatch]:
         """All mappings of some leaves of one task, in batches."""
         waiting: list[MappingBatch] = []
         count = 0
         for row in rows:
-            for batch in self._leaf(shelf, inner, row):
+            for batch in self._leaf(tiles, inner, row):
                 waiting.append(batch)
                 count += len(batch)
                 if count >= LARGEST_BATCH:
@@ -71,7 +72,7 @@ class Leaves:
             yield _joined(waiting)
 
     def _leaf(
-        self, shelf: Shelf, inner: Int64[ndarray, "S D"], row: Int64[ndarray, "2S+2"]
+        self, tiles: TileOrder, inner: Int64[ndarray, "S D"], row: Int64[ndarray, "2S+2"]
     ) -> Iterator[MappingBatch]:
         S, T, D = self.choices.S, len(self.choices.levels), self.choices.D
         factors = np.ones((T, D), np.int64)
@@ -89,12 +90,12 @@ class Leaves:
                 splits[block] = np.array([layout.split for layout in used], np.int8)
                 below = below * factors[block]
             t = self.choices.temporal[s]
-            tile = self.lattice.divisor[np.arange(D), shelf.tiles[row[s], :D]]
+            tile = self.lattice.divisor[np.arange(D), tiles.rows[row[s], :D]]
             factors[t] = tile // below
             below = tile
             mask = int(sum(1 << d for d in range(D) if factors[t, d] > 1))
             orders[t] = self._orders(s, mask, bool(details >> s & 1))[int(row[S + s])]
-        yield from _combined(factors, orders, splits, shelf.route.keep)
+        yield from _combined(factors, orders, splits, tiles.route.keep)
 
     def _find_orders(self, s: int, mask: int, exact: bool) -> list[ndarray]:
         """Orders (all dims, innermost first) of each class of level s."""
@@ -106,7 +107,7 @@ class Leaves:
             found[home].append(self._written(rule, order))
         return [np.array(orders, np.int8).reshape(-1, self.choices.D) for orders in found]
 
-    def _written(self, rule: Rule, order: Sequence[int]) -> tuple[int, ...]:
+    def _written(self, rule: OrderRule, order: Sequence[int]) -> tuple[int, ...]:
         bound = {*rule.prefix, *rule.suffix}
         free = [d for d in order if d not in bound]
         units = [d for d in range(self.choices.D) if d not in bound and d not in order]
@@ -140,14 +141,14 @@ def _joined(batches: list[MappingBatch]) -> MappingBatch:
     return MappingBatch(*(np.concatenate([getattr(batch, name) for batch in batches]) for name in names))
 
 
-def cheapest(evaluator: Evaluator, objective: Objective, batch: MappingBatch) -> tuple[Best | None, int]:
+def cheapest(evaluate: Evaluate, objective: Objective, batch: MappingBatch) -> tuple[Incumbent | None, int]:
     """The first of the cheapest valid mappings, if any is valid, and how many are."""
-    outcome = evaluator(batch)
+    outcome = evaluate(batch)
     costs = objective.costs(outcome)
     best = int(np.argmin(costs))
     valid = int(np.isfinite(costs).sum())
     if valid == 0:
         return None, 0
-    return Best(
+    return Incumbent(
         float(costs[best]), batch[best], int(outcome.cycles[best]), float(outcome.energy_pj[best])
     ), valid

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from ..specs.problem import DataSpace, Problem
+from ..traffic.geometry import Geometry
 
 Free = tuple[int, ...]
 """Per data space the dims (bits) whose loops lie inside its first loop that moves it: they cost it nothing."""
@@ -21,34 +21,31 @@ class Tensor:
     coupled: bool  # some rank has two dims: neighbouring tiles overlap, and the order inside matters more
 
 
-def tensor_of(space: DataSpace) -> Tensor:
-    """The summary of a data space. Terms of one dim in one rank are added; those that cancel do not count."""
-    relevant = alone = 0
-    coupled = False
-    for rank in space.ranks:
-        dims = {term.dim for term in rank if sum(t.coefficient for t in rank if t.dim == term.dim)}
-        for d in dims:
-            relevant |= 1 << d
-            if len(dims) == 1:
-                alone |= 1 << d
-        coupled = coupled or len(dims) > 1
-    return Tensor(relevant, alone, coupled)
-
-
-def tensors_of(problem: Problem) -> tuple[Tensor, ...]:
-    """All data spaces of a problem."""
-    return tuple(tensor_of(space) for space in problem.data_spaces)
+def tensors_of(geometry: Geometry) -> tuple[Tensor, ...]:
+    """All data spaces. Terms of one dim in one rank are added; those that cancel do not count."""
+    found = []
+    for p in range(geometry.spaces):
+        relevant = alone = 0
+        coupled = False
+        for r in range(geometry.rank_start[p], geometry.rank_start[p + 1]):
+            dims = [d for d in range(geometry.dims) if geometry.rank_step[r, d]]
+            bits = sum(1 << d for d in dims)
+            relevant |= bits
+            alone |= bits if len(dims) == 1 else 0
+            coupled = coupled or len(dims) > 1
+        found.append(Tensor(relevant, alone, coupled))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
-class Rule:
+class OrderRule:
     """The user's permutation of a level: innermost dims, outermost dims (both innermost first)."""
 
     prefix: tuple[int, ...] = ()
     suffix: tuple[int, ...] = ()
 
 
-def classes(tensors: tuple[Tensor, ...], rule: Rule, mask: int) -> tuple[Free, ...]:
+def classes(tensors: tuple[Tensor, ...], rule: OrderRule, mask: int) -> tuple[Free, ...]:
     """What the orders of the loops in ``mask`` can leave free, without what others leave free, too."""
     found: set[Free] = set()
 
@@ -79,7 +76,7 @@ def covers(one: Free, other: Free) -> bool:
 
 
 def representatives(
-    tensors: tuple[Tensor, ...], rule: Rule, mask: int, exact: bool, dominance: bool
+    tensors: tuple[Tensor, ...], rule: OrderRule, mask: int, exact: bool, dominance: bool
 ) -> tuple[tuple[Free, tuple[int, ...]], ...]:
     """One order of the loops in ``mask`` for each effect that orders can have, with what it leaves free.
 
@@ -100,7 +97,9 @@ def representatives(
     return tuple(entry for kept in best.values() for entry in kept)
 
 
-def _orders(tensors: tuple[Tensor, ...], rule: Rule, mask: int, exact: bool) -> Iterator[tuple[int, ...]]:
+def _orders(
+    tensors: tuple[Tensor, ...], rule: OrderRule, mask: int, exact: bool
+) -> Iterator[tuple[int, ...]]:
     """Orders up to the loop after which nothing matters; the loops beyond in ascending order where they are free."""
 
     def extend(order: tuple[int, ...], left: int) -> Iterator[tuple[int, ...]]:
@@ -153,7 +152,7 @@ def _moved(tensors: tuple[Tensor, ...], alive: int, d: int) -> int:
     return sum(1 << p for p, t in enumerate(tensors) if alive >> p & 1 and t.relevant >> d & 1)
 
 
-def _ready(rule: Rule, left: int) -> list[int]:
+def _ready(rule: OrderRule, left: int) -> list[int]:
     """Dims that may be the next loop outwards."""
     for d in rule.prefix:
         if left >> d & 1:
@@ -162,7 +161,7 @@ def _ready(rule: Rule, left: int) -> list[int]:
     return free or [next(d for d in rule.suffix if left >> d & 1)]
 
 
-def _rest(rule: Rule, left: int) -> list[int]:
+def _rest(rule: OrderRule, left: int) -> list[int]:
     order = []
     while left:
         d = _ready(rule, left)[0]

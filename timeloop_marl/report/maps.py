@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..cost.outcome import Statistics
 from ..errors import MappingError
 from ..mapping import Mapping, TilingLoops
 from ..mapping_yaml import directives
-from ..model.outcome import Statistics
 from ..specs.architecture import Architecture
 from ..specs.problem import DataSpace, Problem
 from ..specs.spec import Spec

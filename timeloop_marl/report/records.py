@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ..cost.outcome import Statistics
 from ..errors import TimeloopMarlError, UsageError
 from ..evaluators.native import NativeEvaluator
 from ..mapping import Mapping
 from ..mapping_yaml import read_mapping
-from ..model.outcome import Statistics
 from ..networks.result import LayerResult, NetworkResult, read_network
 from ..run.folder import AGENTS, INPUTS, MANIFEST, SUMMARY
 from ..run.units import objective_label

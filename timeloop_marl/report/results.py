@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..cost.components import component_energies
+from ..cost.outcome import Statistics
 from ..mapping import Mapping
-from ..model.components import component_energies
-from ..model.outcome import Statistics
 from ..model_input import model_document
 from ..run.folder import SUMMARY, RunFolder
 from ..run.options import Settings
@@ -18,7 +18,7 @@ from ..run.result import SearchResult, summary
 from ..run.units import edp_text, energy_text
 from ..specs.constraints import Switches
 from ..specs.spec import Spec
-from ..specs.writing import yaml_text
+from ..specs.yaml_text import yaml_text
 from .charts.courses import Trajectory, convergence
 from .charts.nest import nest_tiles
 from .charts.shares import energy_bars

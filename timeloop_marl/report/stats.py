@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ..model.outcome import (
+from ..cost.outcome import (
     LevelStatistics,
     NetworkStatistics,
     NetworkTensorStatistics,

@@ -7,9 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..cost.components import component_energies
+from ..cost.outcome import Statistics
 from ..mapping import Mapping
-from ..model.components import component_energies
-from ..model.outcome import Statistics
 from ..networks.result import LayerResult, NetworkResult, Totals
 from ..networks.sweep_result import DONE, SweepPoint, SweepResult
 from ..run.units import energy_text, energy_unit, share_text, short_count

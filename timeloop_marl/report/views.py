@@ -6,8 +6,8 @@ import math
 import re
 from dataclasses import dataclass, replace
 
+from ..cost.outcome import LevelStatistics, Statistics
 from ..mapping import Mapping
-from ..model.outcome import LevelStatistics, Statistics
 from ..specs.architecture import Architecture, StorageLevel
 from ..specs.spec import Spec
 from .maps import LevelNest, Loop, loop_nest

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..evaluators.timeloop.figures import Measured
-from ..model.outcome import (
+from ..cost.outcome import (
     Failure,
     LevelStatistics,
     NetworkTensorStatistics,
@@ -16,6 +15,7 @@ from ..model.outcome import (
     Statistics,
     TensorStatistics,
 )
+from ..evaluators.timeloop.figures import Measured
 from ..specs.spec import Spec
 
 # Fields that the real program prints with two decimals; all others are compared exactly.

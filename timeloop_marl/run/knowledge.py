@@ -6,9 +6,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..searchers.base import Searcher
-from ..searchers.marl.knowledge import Knowledge, LayerKnowledge
-from ..searchers.marl.knowledge_form import fingerprint, from_bytes, to_bytes
-from ..searchers.marl.searcher import MarlSearcher
+from ..searchers.marl.knowledge import Knowledge, fingerprint, from_bytes, to_bytes
 from .folder import RunFolder
 
 BEFORE = "knowledge.npz"
@@ -58,14 +56,7 @@ def begin_with(searcher: Searcher, source: Source | None, output: str | Path | N
     known = load_knowledge(source if source is not None else kept or "")
     if not known.layers:
         return {}
-    if not isinstance(searcher, MarlSearcher):
-        raise UsageError("knowledge of other layers goes with searcher marl only")
+    searcher.inherit(known)
     if kept is not None and not kept.exists():
         save_knowledge(known, kept)
-    searcher.inherit(known)
     return {"knowledge": fingerprint(known)}
-
-
-def learnt_by(searcher: Searcher, name: str) -> LayerKnowledge | None:
-    """What a searcher has learnt; ``None`` if it is none that teaches, or has seen nothing valid."""
-    return searcher.knowledge(name) if isinstance(searcher, MarlSearcher) else None

@@ -21,12 +21,12 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from ..cost.outcome import Failure, Outcome
 from ..errors import UsageError
 from ..evaluators.base import Evaluator
 from ..evaluators.wrappers import AheadEvaluator
 from ..interruption import watched
 from ..mapping import MappingBatch
-from ..model.outcome import Failure, Outcome
 from ..objective import Objective
 from ..searchers.base import Searcher, Space
 from .result import Progress, SearchResult, StopReason, Tally
@@ -228,12 +228,7 @@ def search(
 
 def known(found: SearchResult, searcher: Searcher) -> SearchResult:
     """The result with what its searcher knows of the cost model, and how many candidates it has judged by that."""
-    knowledge = getattr(searcher, "knowledge", "none")
-    return dataclasses.replace(
-        found,
-        knowledge=knowledge if isinstance(knowledge, str) else "none",
-        judged=int(getattr(searcher, "judged", 0)),
-    )
+    return dataclasses.replace(found, knowledge=searcher.knowledge, judged=searcher.judged)
 
 
 class _Record:

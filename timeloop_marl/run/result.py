@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from ..cost.outcome import Failure, Outcome
 from ..mapping import Mapping
-from ..model.outcome import Failure, Outcome
 from ..objective import Objective
 from ..searchers.base import Space
 from ..specs.spec import Spec

@@ -17,7 +17,8 @@ from ..parallel import Workers
 from ..searchers.base import Searcher, warm_up
 from ..searchers.registry import make_searcher
 from ..specs.spec import Spec
-from ..specs.writing import document, yaml_text
+from ..specs.writing import document
+from ..specs.yaml_text import yaml_text
 from ..versions import versions
 from .folder import INPUTS, MANIFEST, RunFolder
 from .log import LOG, EventLog, TensorBoard

@@ -22,8 +22,8 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
+from ..cost.outcome import Outcome
 from ..errors import UsageError
-from ..model.outcome import Outcome
 
 MAGIC = b"TLMARL\x00\x01"
 SYNC_SECONDS = 5.0

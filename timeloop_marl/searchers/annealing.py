@@ -10,8 +10,8 @@ from numpy import ndarray
 
 from ..mapspace.axes import LearnersMapspace
 from ..objective import Objective
-from .checks import at_least, share
-from .learner import LearnerSearcher, Rows
+from .base import LearnerSearcher, Rows, at_least, share
+from .registry import searcher
 
 _TRIES = 8  # draws of a neighbour that was not evaluated before
 
@@ -39,6 +39,7 @@ class AnnealingOptions:
         share(restart_from_best=self.restart_from_best)
 
 
+@searcher("annealing", "simulated annealing, several chains, restarts", AnnealingOptions)
 class AnnealingSearcher(LearnerSearcher):
     """Each chain proposes one neighbour per round; a worse one is accepted with ``exp(-increase / temperature)``."""
 

@@ -1,4 +1,4 @@
-"""The Searcher interface: proposes candidates, learns from their outcomes, never sees an evaluator."""
+"""What a searcher is: it proposes candidates, learns from their outcomes, and never sees an evaluator."""
 
 from __future__ import annotations
 
@@ -7,12 +7,22 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 from numpy import ndarray
 
+from ..compiling import is_cached
+from ..cost.outcome import Outcome
 from ..errors import UsageError
 from ..mapping import MappingBatch
-from ..model.outcome import Outcome
+from ..mapspace.axes import LearnersMapspace
+from ..mapspace.learners.repair import repair_rows, sample_rows
+from ..objective import Objective
+from .marl.knowledge import Knowledge, LayerKnowledge
+
+Rows = Int64[ndarray, "m axes"]
+KNOWLEDGE = ("none", "traffic")
+REMEMBERED = 2_000_000  # rows; beyond this a repetition is unlikely to matter
+_REDRAWN = 64  # rows drawn at once when the first draw brought too little that is new
 
 
 class Space(Protocol):
@@ -23,7 +33,7 @@ class Space(Protocol):
         """Number of columns of a candidate row."""
         ...
 
-    def decode(self, candidates: Int64[ndarray, "m axes"]) -> MappingBatch:
+    def decode(self, candidates: Rows) -> MappingBatch:
         """The mappings that the candidates stand for."""
         ...
 
@@ -36,24 +46,83 @@ class Searcher(ABC):
     """Strict alternation of ``ask`` and ``tell``; ``tell`` gets the rows of the last ``ask`` in the same order.
 
     A searcher is deterministic: its rows depend on its arguments, the ``n`` of each ``ask`` and the outcomes told.
+    Subclasses write ``_propose`` and ``_observe``; ``ask`` and ``tell`` keep callers to the alternation.
+
+    Attributes:
+        batch: rows per ``ask`` that suit the searcher.
+        copyable: a deep or pickled copy goes on as the original would, and leaves it alone.
+        precheck: it expects the mapper's capacity pre-check to come before the evaluation.
+        knowledge: what it knows beyond what it is told: ``none``, or ``traffic`` (it counts the words that a mapping
+            moves by itself).
     """
 
     space: Space
-    batch: int = 64  # rows per ask that suit the searcher
-    copyable: bool = False  # a deep copy goes on as the original would, and leaves it alone
-    precheck: bool = False  # it expects the mapper's capacity pre-check to come before the evaluation
+    batch: int = 64
+    copyable: bool = False
+    precheck: bool = False
+    knowledge: str = "none"
+    _untold: Rows | None = None
 
     @abstractmethod
-    def ask(self, n: int) -> Int64[ndarray, "m axes"]:
-        """At most n new candidates; no rows = exhausted."""
+    def _propose(self, n: int) -> Rows:
+        """At most n new candidates, n at least 1; no rows = exhausted."""
 
     @abstractmethod
-    def tell(self, candidates: Int64[ndarray, "m axes"], outcome: Outcome) -> None:
-        """Learn from the outcomes of the rows returned by the last ``ask``."""
+    def _observe(self, candidates: Rows, outcome: Outcome) -> None:
+        """Learn from the outcomes of the rows proposed last."""
+
+    def ask(self, n: int) -> Rows:
+        """At most n new candidates; no rows = exhausted, nothing is to be told.
+
+        Raises:
+            UsageError: the rows of the last ``ask`` were not told yet, or n is below 1.
+        """
+        if self._untold is not None:
+            raise UsageError(
+                f"{type(self).__name__}.ask() called twice in a row: tell() it the outcomes of the last "
+                f"{len(self._untold)} rows first"
+            )
+        if n < 1:
+            raise UsageError(f"{type(self).__name__}.ask({n}): ask for at least one candidate")
+        rows = self._propose(n)
+        self._untold = rows.copy() if len(rows) else None
+        return rows
+
+    def tell(self, candidates: Rows, outcome: Outcome) -> None:
+        """Learn from the outcomes of the rows returned by the last ``ask``.
+
+        Raises:
+            UsageError: nothing was asked, or these are other rows; the message has the expected and the actual shape.
+        """
+        if self._untold is None:
+            raise UsageError(
+                f"{type(self).__name__}.tell() called before ask(): ask() for the rows to be told first"
+            )
+        if candidates.shape != self._untold.shape:
+            raise UsageError(
+                f"{type(self).__name__}.tell(): candidates must have shape {self._untold.shape} "
+                f"(rows of the last ask, axes), got {candidates.shape}"
+            )
+        if len(outcome) != len(candidates):
+            raise UsageError(
+                f"{type(self).__name__}.tell(): outcome must have {len(candidates)} rows, one per candidate, "
+                f"got {len(outcome)}"
+            )
+        if not np.array_equal(candidates, self._untold):
+            raise UsageError(
+                f"{type(self).__name__}.tell(): these are not the rows of the last ask(), in its order"
+            )
+        self._untold = None
+        self._observe(candidates, outcome)
 
     def warm_up(self) -> None:
         """Compile what the first batches would, so that it is not counted as search time; changes no outcome."""
         self.space.warm_up()
+
+    @property
+    def judged(self) -> int:
+        """Candidates judged by its ``knowledge`` so far, beside the samples."""
+        return 0
 
     @property
     def compiled(self) -> bool:
@@ -64,6 +133,24 @@ class Searcher(ABC):
         """What a report may show of the searcher's inner life, as plain data; ``None`` if there is nothing."""
         return None
 
+    def learnt(self, name: str = "") -> LayerKnowledge | None:
+        """What was learnt so far, for searches of other layers; ``None`` if there is nothing to hand on.
+
+        Args:
+            name: of the layer, for people.
+        """
+        return None
+
+    def inherit(self, knowledge: Knowledge) -> None:
+        """Begin with what was learnt on other layers.
+
+        Raises:
+            UsageError: this searcher cannot, or the first candidates were proposed already.
+        """
+        raise UsageError(
+            f"{type(self).__name__} does not learn from other layers: leave the knowledge out, or take searcher marl"
+        )
+
 
 def warm_up(searcher: Searcher, progress: Callable[[str], None] | None) -> None:
     """``searcher.warm_up()``; ``progress`` is told in one line what takes the time, before it does."""
@@ -72,38 +159,83 @@ def warm_up(searcher: Searcher, progress: Callable[[str], None] | None) -> None:
     searcher.warm_up()
 
 
-class Turns:
-    """Keeps a searcher's callers to strict alternation and to the rows that were asked."""
+class LearnerSearcher(Searcher):
+    """A searcher over ``LearnersMapspace`` that learns from costs (+inf = invalid): ``_propose`` and ``_learn``.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._asked: Int64[ndarray, "m axes"] | None = None
+    Candidates made by ``fresh`` were never handed out before; when no new ones turn up, the searcher is exhausted.
+    """
 
-    def asked(self, n: int) -> None:
-        """At the start of ``ask``. Raises ``UsageError`` if the last rows were not told yet."""
-        if self._asked is not None:
-            raise UsageError(f"{self.name}.ask() called twice: tell() the last {len(self._asked)} rows first")
-        if n < 1:
-            raise UsageError(f"{self.name}.ask({n}): ask for at least one candidate")
+    copyable = True
 
-    def handed_out(self, rows: Int64[ndarray, "m axes"]) -> Int64[ndarray, "m axes"]:
-        """At the end of ``ask``: remember the rows; none = exhausted, nothing is to be told."""
-        self._asked = rows.copy() if len(rows) else None
-        return rows
+    def __init__(self, space: LearnersMapspace, objective: Objective, seed: int) -> None:
+        self.space: LearnersMapspace = space
+        self.objective = objective
+        self.rng = np.random.Generator(np.random.PCG64(seed))
+        self._seen: set[bytes] = set()
+        self._outcome: Outcome | None = None  # of the rows proposed last, when _learn is called
 
-    def told(self, candidates: Int64[ndarray, "m axes"], outcome: Outcome) -> None:
-        """At the start of ``tell``. Raises ``UsageError`` naming expected and actual shape."""
-        if self._asked is None:
-            raise UsageError(f"{self.name}.tell() called before ask()")
-        if candidates.shape != self._asked.shape:
-            raise UsageError(
-                f"{self.name}.tell(): candidates must have shape {self._asked.shape} (rows of the last ask, axes), "
-                f"got {candidates.shape}"
-            )
-        if len(outcome) != len(candidates):
-            raise UsageError(
-                f"{self.name}.tell(): outcome must have {len(candidates)} rows, one per candidate, got {len(outcome)}"
-            )
-        if not np.array_equal(candidates, self._asked):
-            raise UsageError(f"{self.name}.tell(): these are not the rows of the last ask(), in its order")
-        self._asked = None
+    @abstractmethod
+    def _learn(self, rows: Rows, costs: Float64[ndarray, "m"]) -> None:
+        """Use the costs of the rows proposed last."""
+
+    def _observe(self, candidates: Rows, outcome: Outcome) -> None:
+        self._outcome = outcome
+        self._learn(candidates, self.objective.costs(outcome))
+
+    def warm_up(self) -> None:
+        """Compile what the first batches would, so that it is not counted as search time; changes no outcome."""
+        super().warm_up()
+        rng = np.random.default_rng(0)
+        self.space.moved(self.space.sample(1, rng), rng)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether drawing and repairing candidates need no compiling."""
+        return is_cached(sample_rows) and is_cached(repair_rows)
+
+    def fresh(self, make: Callable[[int], Rows], n: int, tries: int = 3) -> Rows:
+        """At most n rows from ``make`` that were not proposed before, remembered as proposed now."""
+        found: list[Rows] = []
+        missing = n
+        for attempt in range(tries):
+            rows = make(missing if attempt == 0 else max(missing, _REDRAWN))
+            new: list[int] = []
+            for i, key in enumerate(self.space.keys(rows)):
+                if len(new) < missing and self._remember(key):
+                    new.append(i)
+            found.append(rows[new])
+            missing -= len(new)
+            if missing == 0:
+                break
+        return np.concatenate(found) if found else np.zeros((0, self.space.axes), np.int64)
+
+    def fresh_random(self, n: int) -> Rows:
+        """At most n new random feasible rows; fewer only if the mapspace seems to hold no more."""
+        return self.fresh(lambda count: self.space.sample(count, self.rng), n, tries=100)
+
+    def _remember(self, key: bytes) -> bool:
+        if key in self._seen:
+            return False
+        if len(self._seen) < REMEMBERED:
+            self._seen.add(key)
+        return True
+
+
+def at_least(low: float, **options: float) -> None:
+    """Raise ``UsageError`` for the first option below ``low``."""
+    for name, value in options.items():
+        if not value >= low:
+            raise UsageError(f"option {name} must be at least {low:g}, got {value:g}")
+
+
+def share(**options: float) -> None:
+    """Raise ``UsageError`` for the first option outside 0 .. 1."""
+    for name, value in options.items():
+        if not 0 <= value <= 1:
+            raise UsageError(f"option {name} must be between 0 and 1, got {value:g}")
+
+
+def one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    """Raise ``UsageError`` if ``value`` is not one of ``known``."""
+    if value not in known:
+        raise UsageError(f"option {name}: unknown value {value!r}; one of {', '.join(known)}")

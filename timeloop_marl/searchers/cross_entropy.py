@@ -10,8 +10,8 @@ from numpy import ndarray
 
 from ..mapspace.axes import LearnersMapspace
 from ..objective import Objective
-from .checks import at_least, share
-from .learner import LearnerSearcher, Rows
+from .base import LearnerSearcher, Rows, at_least, share
+from .registry import searcher
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class CrossEntropyOptions:
         share(smoothing=self.smoothing, floor=self.floor)
 
 
+@searcher("cross-entropy", "a distribution per axis moved towards the best", CrossEntropyOptions)
 class CrossEntropySearcher(LearnerSearcher):
     """Draw every axis from its own distribution, repair, and move the distributions towards the elites."""
 

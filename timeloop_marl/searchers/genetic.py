@@ -9,10 +9,10 @@ from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
 from ..mapspace.axes import LearnersMapspace
-from ..mapspace.learners.axis import Axis, AxisKind
+from ..mapspace.learners.tables import Axis, AxisKind
 from ..objective import Objective
-from .checks import at_least, share
-from .learner import LearnerSearcher, Rows
+from .base import LearnerSearcher, Rows, at_least, share
+from .registry import searcher
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class GeneticOptions:
         share(crossover=self.crossover)
 
 
+@searcher("genetic", "genetic search with repair, restarts and no duplicates", GeneticOptions)
 class GeneticSearcher(LearnerSearcher):
     """Tournament selection, crossover by dimension, level and data space, local moves, elitism, no duplicates."""
 

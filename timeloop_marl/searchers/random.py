@@ -5,9 +5,11 @@ from __future__ import annotations
 from jaxtyping import Float64
 from numpy import ndarray
 
-from .learner import LearnerSearcher, Rows
+from .base import LearnerSearcher, Rows
+from .registry import searcher
 
 
+@searcher("random", "random feasible mappings, never the same twice")
 class RandomSearcher(LearnerSearcher):
     """Every axis uniform, repaired; the baseline that any learning has to beat."""
 

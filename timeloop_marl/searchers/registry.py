@@ -1,141 +1,117 @@
-"""Searchers by name: their factories, one-line descriptions and validated options."""
+"""Searchers by name. A searcher is one file of this folder: its class, its options, and ``@searcher`` above them.
+
+Nothing is imported until a name is looked up, and a library only when a searcher that needs it is made.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 from ..errors import UsageError
 from ..mapspace.axes import LearnersMapspace
-from ..mapspace.timeloop import TimeloopMapspace
 from ..objective import Objective
-from ..specs.mapper import MapperOptions
 from ..specs.spec import Spec
-from .annealing import AnnealingOptions, AnnealingSearcher
 from .base import Searcher
-from .cross_entropy import CrossEntropyOptions, CrossEntropySearcher
-from .genetic import GeneticOptions, GeneticSearcher
-from .library.catalog import OFFERS
-from .marl.options import MarlOptions
-from .marl.paper import PaperOptions, PaperSearcher
-from .marl.searcher import MarlSearcher
-from .nsga2 import Nsga2Options, Nsga2Searcher
-from .random import RandomSearcher
-from .single_agent import SingleAgentOptions, SingleAgentSearcher
-from .timeloop.searcher import ALGORITHMS, TimeloopSearcher
 
 Option = bool | int | float | str
+Make = Callable[[Spec, Objective, int, Mapping[str, Option]], Searcher]
+_FOLDERS = ("", ".marl", ".library", ".timeloop")  # every module in them may register searchers
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One searcher: what it is, its options with their defaults, and how it is made."""
+    """One searcher: what it is, what it knows, its options with their defaults, and how it is made.
+
+    Attributes:
+        knowledge: as ``Searcher.knowledge``, with the default options.
+        inherits: whether it can begin with what was learnt on other layers.
+        extra: of the package; installs the library that the searcher needs.
+    """
 
     name: str
     description: str
     options: Mapping[str, Option]
-    make: Callable[[Spec, int, Objective, Mapping[str, Option]], Searcher]
+    knowledge: str
+    inherits: bool
+    extra: str
+    module: str
+    make: Make
 
 
-def _learner(make: Callable[[LearnersMapspace, Objective, int, Any], Searcher], kind: type[Any]) -> Any:
-    def factory(spec: Spec, seed: int, objective: Objective, options: Mapping[str, Option]) -> Searcher:
-        return make(LearnersMapspace(spec), objective, seed, kind(**options))
-
-    return factory
+_ENTRIES: dict[str, Entry] = {}
+Made = TypeVar("Made", bound=Callable[..., Any])
 
 
-def _random(spec: Spec, seed: int, objective: Objective, options: Mapping[str, Option]) -> Searcher:
-    return RandomSearcher(LearnersMapspace(spec), objective, seed)
+def searcher(
+    name: str, description: str, options: type[Any] | Mapping[str, Option] | None = None, *, extra: str = ""
+) -> Callable[[Made], Made]:
+    """Register a searcher.
 
+    Above a class: it is made as ``cls(LearnersMapspace(spec), objective, seed)``, followed by an instance of
+    ``options``, a dataclass, if there is one. Above a function: it is called with Spec, objective, seed, and those of
+    ``options`` (names and defaults) that were given.
 
-def _timeloop(algorithm: str) -> Callable[[Spec, int, Objective, Mapping[str, Option]], Searcher]:
-    def factory(spec: Spec, seed: int, objective: Objective, options: Mapping[str, Option]) -> Searcher:
-        # Timeloop's mappers are deterministic: the seed changes nothing, as in the real program.
-        metrics = tuple(objective.metrics)
-        chosen = dataclasses.replace(
-            spec.mapper, algorithm=algorithm, optimization_metrics=metrics, **{**_threads(spec), **options}
+    Args:
+        description: one line.
+        extra: of the package, to install what making the searcher imports.
+
+    Raises:
+        UsageError: another module has registered this name.
+    """
+
+    def register(made: Made) -> Made:
+        module = getattr(made, "func", made).__module__
+        if name in _ENTRIES and _ENTRIES[name].module != module:
+            raise UsageError(f"searcher {name!r} of {module}: {_ENTRIES[name].module} has that name already")
+        defaults = dataclasses.asdict(options()) if isinstance(options, type) else dict(options or {})
+        kind = options if isinstance(options, type) else None
+        _ENTRIES[name] = Entry(
+            name=name,
+            description=description,
+            options=defaults,
+            knowledge=getattr(made, "knowledge", "none"),
+            inherits=getattr(made, "inherit", Searcher.inherit) is not Searcher.inherit,
+            extra=extra,
+            module=module,
+            make=_on_learners_view(made, kind) if isinstance(made, type) else made,
         )
-        ours = dataclasses.replace(spec, mapper=chosen)
-        return TimeloopSearcher(TimeloopMapspace(ours), chosen)
+        return made
 
-    return factory
-
-
-def _threads(spec: Spec) -> dict[str, Any]:
-    # Results must not depend on the machine: without a number in the input, one thread.
-    return {"num_threads": spec.mapper.num_threads or 1}
+    return register
 
 
-_MAPPER_OPTIONS: dict[str, Option] = {
-    name: getattr(MapperOptions(), name)
-    for name in (
-        "num_threads",
-        "search_size",
-        "timeout",
-        "victory_condition",
-        "sync_interval",
-        "penalize_consecutive_bypass_fails",
-        "filter_revisits",
-        "max_permutations_per_if_visit",
-        "max_temporal_loops_in_a_mapping",
-    )
-}
+def _on_learners_view(cls: Callable[..., Searcher], kind: type[Any] | None) -> Make:
+    def make(spec: Spec, objective: Objective, seed: int, given: Mapping[str, Option]) -> Searcher:
+        own = () if kind is None else (kind(**given),)
+        return cls(LearnersMapspace(spec), objective, seed, *own)
 
-_TIMELOOP_DESCRIPTIONS = {
-    "random": "Timeloop's random: factors, order and split drawn independently",
-    "random_pruned": "Timeloop's random_pruned: random factors, a few loop orders each",
-    "linear_pruned": "Timeloop's linear_pruned: everything in sequence, unit loops not permuted",
-    "hybrid": "Timeloop's hybrid: random factors, all loop orders of each",
-    "exhaustive": "Timeloop's exhaustive: everything in sequence",
-}
+    return make
 
 
-def _entries() -> Iterable[Entry]:
-    yield Entry("random", "random feasible mappings, never the same twice", {}, _random)
-    yield _own(
-        "marl", "clustered agents, credit by agent, and a critic that screens", MarlSearcher, MarlOptions
-    )
-    yield _own(
-        "marl-paper",
-        "the published method as its abstract describes it: penalised, unrepaired",
-        PaperSearcher,
-        PaperOptions,
-    )
-    yield _own(
-        "single-agent",
-        "one policy over all axes, the baseline of the team",
-        SingleAgentSearcher,
-        SingleAgentOptions,
-    )
-    yield _own(
-        "genetic", "genetic search with repair, restarts and no duplicates", GeneticSearcher, GeneticOptions
-    )
-    yield _own(
-        "annealing", "simulated annealing, several chains, restarts", AnnealingSearcher, AnnealingOptions
-    )
-    yield _own(
-        "cross-entropy",
-        "a distribution per axis moved towards the best",
-        CrossEntropySearcher,
-        CrossEntropyOptions,
-    )
-    yield _own("nsga2", "a front of cycles and energy (see --pareto)", Nsga2Searcher, Nsga2Options)
-    for offer in OFFERS:
-        yield _own(offer.name, offer.description, offer.make, offer.options)
-    for algorithm in ALGORITHMS:
-        name = "timeloop-" + algorithm.replace("_", "-")
-        yield Entry(name, _TIMELOOP_DESCRIPTIONS[algorithm], _MAPPER_OPTIONS, _timeloop(algorithm))
+def all_searchers() -> Mapping[str, Entry]:
+    """Every searcher, by name."""
+    _find()
+    return dict(sorted(_ENTRIES.items()))
 
 
-def _own(name: str, description: str, make: Any, kind: type[Any]) -> Entry:
-    options: dict[str, Option] = dataclasses.asdict(kind())
-    return Entry(name, description, options, _learner(make, kind))
+@cache
+def _find() -> None:
+    for folder in _FOLDERS:
+        package = importlib.import_module(f"{__package__}{folder}")
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{package.__name__}.{module.name}")
 
 
-SEARCHERS: Mapping[str, Entry] = {entry.name: entry for entry in _entries()}
+def inherits(name: str) -> bool:
+    """Whether this searcher can begin with what was learnt on other layers."""
+    return name in all_searchers() and all_searchers()[name].inherits
 
 
 def make_searcher(
@@ -147,17 +123,25 @@ def make_searcher(
         options: values may be strings, as from the command line.
 
     Raises:
-        UsageError: unknown name or option (with the nearest known one), or a value of the wrong type.
+        UsageError: unknown name or option (with the nearest known one), a value of the wrong type, or a library that
+            is not installed.
         InfeasibleError: the constraints leave no mapping.
     """
-    entry = _lookup(name, SEARCHERS, "searcher")
+    entry: Entry = _lookup(name, all_searchers(), "searcher")
     chosen = {}
     for key, value in (options or {}).items():
         default = _lookup(key.replace("-", "_"), entry.options, f"option of searcher {name}")
         chosen[key.replace("-", "_")] = _converted(key, value, default)
     if seed < 0:
         raise UsageError(f"the seed must not be negative, got {seed}")
-    return entry.make(spec, seed, objective, chosen)
+    try:
+        return entry.make(spec, objective, seed, chosen)
+    except ModuleNotFoundError as error:
+        if not entry.extra:
+            raise
+        raise UsageError(
+            f"searcher {name} needs {error.name}, which is not installed: pip install 'timeloop-marl[{entry.extra}]'"
+        ) from error
 
 
 def _lookup(name: str, known: Mapping[str, Any], what: str) -> Any:
@@ -178,9 +162,8 @@ def _converted(key: str, value: object, default: Option) -> Option:
             return text.lower() in ("true", "1", "yes")
         raise UsageError(f"option {key}: expected true or false, got {text!r}")
     try:
-        number = float(text) if kind is float else int(text)
+        return float(text) if kind is float else int(text)
     except ValueError:
         raise UsageError(
             f"option {key}: expected {'a number' if kind is float else 'an integer'}, got {text!r}"
         ) from None
-    return number

@@ -13,18 +13,13 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
-from ..mapspace.axes import LearnersMapspace
-from ..mapspace.literal import LiteralSpace
+from ..mapspace.axes import LearnersMapspace, LiteralSpace
 from ..objective import Objective
-from .checks import at_least, share
-from .learner import LearnerSearcher, Rows
+from .base import LearnerSearcher, Rows, at_least, one_of, share
 from .marl.agent import CONDITIONING, Learning
-from .marl.credit import ranked
-from .marl.options import one_of
-from .marl.parallel import Workers
-from .marl.penalty import Rewards
-from .marl.team import Team
-from .marl.warming import warm_team
+from .marl.credit import Rewards, ranked
+from .marl.team import Team, Workers, warm_team
+from .registry import searcher
 
 FORMS = ("repaired", "penalised")
 _RECENT = 64
@@ -55,6 +50,7 @@ class SingleAgentOptions:
         one_of("conditioning", self.conditioning, CONDITIONING)
 
 
+@searcher("single-agent", "one policy over all axes, the baseline of the team", SingleAgentOptions)
 class SingleAgentSearcher(LearnerSearcher):
     """Draws whole rows, learns from every batch; the repaired form never proposes a mapping twice."""
 

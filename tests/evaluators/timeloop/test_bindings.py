@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from machines import gemm, three_level
 
+from timeloop_marl.cost.outcome import Failure
 from timeloop_marl.errors import BackendError, UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.timeloop import TimeloopEvaluator
@@ -18,7 +19,6 @@ from timeloop_marl.evaluators.timeloop.bindings import Bindings
 from timeloop_marl.evaluators.wrappers import ParallelEvaluator
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.model.outcome import Failure
 from timeloop_marl.parallel import Workers
 
 SPEC = three_level(gemm(16, 24, 40))

@@ -13,13 +13,13 @@ import pytest
 from machines import gemm, three_level
 from programs import drop_in, script
 
+from timeloop_marl.cost.outcome import Failure
 from timeloop_marl.errors import BackendError, UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.timeloop import OnCrash, TimeloopEvaluator, find_program
 from timeloop_marl.evaluators.timeloop.figures import Measured
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.model.outcome import Failure
 from timeloop_marl.rows.figures import disagreements
 from timeloop_marl.specs.spec import Spec
 

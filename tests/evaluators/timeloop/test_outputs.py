@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from boost_archive import archive_text
 
+from timeloop_marl.cost.outcome import Failure, Statistics
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.timeloop.archive import ArchiveError, read_archive
 from timeloop_marl.evaluators.timeloop.figures import StatsError, measured, read_stats
 from timeloop_marl.evaluators.timeloop.program import Run, read_failure
 from timeloop_marl.mapping_yaml import read_mapping
-from timeloop_marl.model.outcome import Failure, Statistics
 from timeloop_marl.report.numbers import OutputStyle
 from timeloop_marl.report.stats import stats_text
 from timeloop_marl.rows.figures import disagreements

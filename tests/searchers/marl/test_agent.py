@@ -7,9 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from timeloop_marl.searchers.marl import network, policy
-from timeloop_marl.searchers.marl.agent import Agent, Learning
-from timeloop_marl.searchers.marl.network import NetworkAgent
+from timeloop_marl.searchers.marl.agent import Agent, Learning, gradient
 
 COUNTS = np.array([2, 3, 2])
 ROWS = np.array(list(itertools.product(range(2), range(3), range(2))), np.int64)
@@ -17,21 +15,12 @@ ROWS = np.array(list(itertools.product(range(2), range(3), range(2))), np.int64)
 
 def agent(conditioning: str, seed: int = 0) -> Agent:
     rng = np.random.default_rng(seed)
-    if conditioning == "network":
-        return _network(rng)
     made = Agent(np.arange(3), COUNTS, rng.normal(size=(3, 3)), conditioning)
     made.pair[:] = rng.normal(size=made.pair.shape)
     return made
 
 
-def _network(rng: np.random.Generator) -> NetworkAgent:
-    made = NetworkAgent(np.arange(3), COUNTS, rng.normal(size=(3, 3)), "network")
-    for weight in (made.start, made.embed, made.read):
-        weight[:] = rng.normal(size=weight.shape)
-    return made
-
-
-@pytest.mark.parametrize(("conditioning", "pairs"), [("none", 0), ("chain", 2), ("pairs", 3), ("network", 0)])
+@pytest.mark.parametrize(("conditioning", "pairs"), [("none", 0), ("chain", 2), ("pairs", 3)])
 def test_probabilities_sum_to_one(conditioning: str, pairs: int) -> None:
     made = agent(conditioning)
     assert len(made.pair) == pairs
@@ -48,17 +37,15 @@ def test_draws_follow_the_policy_mixed_with_uniform(explore: float) -> None:
     np.testing.assert_allclose(drawn, (1 - explore) * soft + explore / 3, atol=2e-4)
 
 
-@pytest.mark.parametrize("conditioning", ["pairs", "network"])
-def test_drawn_rows_have_the_frequencies_of_their_chances(conditioning: str) -> None:
-    made = agent(conditioning)
+def test_drawn_rows_have_the_frequencies_of_their_chances() -> None:
+    made = agent("pairs")
     rows = made.draw(np.random.default_rng(1).random((40_000, 3)), 0.0)
     share = [(rows == row).all(axis=1).mean() for row in ROWS]
     np.testing.assert_allclose(share, np.exp(made.log_chance(ROWS)), atol=0.01)
 
 
-@pytest.mark.parametrize("conditioning", ["pairs", "network"])
-def test_what_stays_is_not_drawn(conditioning: str) -> None:
-    made = agent(conditioning)
+def test_what_stays_is_not_drawn() -> None:
+    made = agent("pairs")
     stay = np.array([[True, False, True]] * len(ROWS))
     rows = made.draw(np.random.default_rng(1).random((len(ROWS), 3)), 0.1, ROWS, stay)
     np.testing.assert_array_equal(rows[:, [0, 2]], ROWS[:, [0, 2]])
@@ -88,7 +75,7 @@ def test_gradient_by_differences(conditioning: str) -> None:
     advantage = np.array([1.0, -0.5, 0.3, -1.0])
     before = made.log_chance(rows) + np.array([0.05, -0.1, 0.5, 0.6])  # the last two outside the clip range
     d_bias, d_pair = np.zeros_like(made.bias), np.zeros_like(made.pair)
-    policy.gradient(
+    gradient(
         made.bias,
         made.pair,
         made.first,
@@ -115,35 +102,6 @@ def test_gradient_by_differences(conditioning: str) -> None:
             assert slope[at] == pytest.approx((values[0] - values[1]) / 2e-6, abs=1e-6)
 
 
-def test_gradient_of_the_network_by_differences() -> None:
-    made = _network(np.random.default_rng(0))
-    rows, rng = ROWS[[1, 4, 7, 10]], np.random.default_rng(2)
-    advantage = np.array([1.0, -0.5, 0.3, -1.0])
-    before = made.log_chance(rows) + np.array([0.05, -0.1, 0.5, 0.6])  # the last two outside the clip range
-    tables = (made.bias, made.start, made.embed, made.read)
-    slopes = [np.zeros_like(table) for table in tables]
-    network.gradient(*tables, COUNTS, rows, advantage, before, 0.2, 0.0, *slopes)
-    for table, slope in zip(tables, slopes):
-        for _ in range(8):
-            at = tuple(rng.integers(0, size) for size in table.shape)
-            old = table[at]
-            values = []
-            for step in (1e-6, -1e-6):
-                table[at] = old + step
-                ratio = np.exp(made.log_chance(rows) - before)
-                values.append(np.minimum(ratio * advantage, np.clip(ratio, 0.8, 1.2) * advantage).mean())
-            table[at] = old
-            assert slope[at] == pytest.approx((values[0] - values[1]) / 2e-6, abs=1e-6)
-
-
-def test_a_network_begins_with_its_logits_alone() -> None:
-    bias = np.random.default_rng(4).normal(size=(3, 3))
-    made = NetworkAgent(np.arange(3), COUNTS, bias.copy(), "network")
-    table = Agent(np.arange(3), COUNTS, bias.copy(), "none")
-    np.testing.assert_allclose(made.log_chance(ROWS), table.log_chance(ROWS))
-    assert made.parameters > table.parameters
-
-
 def test_entropy_pulls_towards_uniform() -> None:
     made = Agent(np.arange(1), np.array([2]), np.array([[2.0, 0.0]]), "none")
     rows = np.array([[0], [1]])
@@ -153,12 +111,9 @@ def test_entropy_pulls_towards_uniform() -> None:
     assert abs(made.bias[0, 0] - made.bias[0, 1]) < 0.1
 
 
-@pytest.mark.parametrize(("kind", "conditioning"), [(Agent, "pairs"), (NetworkAgent, "network")])
-def test_learning_finds_a_joint_optimum_that_single_axes_cannot_see(
-    kind: type[Agent], conditioning: str
-) -> None:
+def test_learning_finds_a_joint_optimum_that_single_axes_cannot_see() -> None:
     """Reward if and only if axes 0 and 2 agree: no axis alone has a preference."""
-    made = kind(np.arange(3), COUNTS, np.zeros((3, 3)), conditioning)
+    made = Agent(np.arange(3), COUNTS, np.zeros((3, 3)), "pairs")
     rng = np.random.default_rng(3)
     for _ in range(150):
         rows = made.draw(rng.random((16, 3)), 0.02)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from timeloop_marl.searchers.marl.bottlenecks import Bottlenecks
+from timeloop_marl.searchers.marl.trend import Bottlenecks
 
 
 def samples(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -12,8 +12,8 @@ from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.searchers.marl.critic import Critic
-from timeloop_marl.searchers.marl.features import FeatureMaker
-from timeloop_marl.searchers.marl.prices import nonnegative
+from timeloop_marl.searchers.marl.features import WordCounter
+from timeloop_marl.searchers.marl.trend import nonnegative
 from timeloop_marl.specs.reading import load
 
 SPACE = LearnersMapspace(three_level(gemm(4, 6, 8)))  # A[M, K], B[K, N], Z[M, N]; 4 RFs under BUF, DRAM
@@ -35,8 +35,8 @@ def batch(loops: dict[int, dict[int, int]], order: dict[int, tuple[int, ...]]) -
 
 
 def logs(mapping: MappingBatch) -> dict[str, np.ndarray]:
-    found = 2.0 ** FeatureMaker(SPACE).of(mapping).logs[0][: 3 * STORES * SPACES].reshape(3, STORES, SPACES)
-    return dict(zip(("fill", "read", "volume"), found))
+    found = 2.0 ** WordCounter(SPACE).of(mapping).logs[0][: 3 * STORES * SPACES].reshape(3, STORES, SPACES)
+    return dict(zip(("handed", "sent", "volume"), found))
 
 
 def test_levels_are_as_the_tests_assume() -> None:
@@ -52,22 +52,22 @@ def test_words_by_hand() -> None:
     # Tiles at RF: A 2 x 2, B 2 x 1, Z 2 x 1; at BUF: A 2 x 8, B 8 x 2, Z 2 x 2.
     np.testing.assert_allclose(found["volume"][:2], [[4, 2, 2], [16, 16, 4]])
     # A at RF: 4 words, fetched for K=4 and all loops outside (N=3, M=2), two copies side by side (N=2).
-    assert found["fill"][0, A] == pytest.approx(4 * 4 * 6 * 2)
-    assert found["read"][1, A] == pytest.approx(4 * 4 * 6)  # one read serves both copies
+    assert found["handed"][0, A] == pytest.approx(4 * 4 * 6 * 2)
+    assert found["sent"][1, A] == pytest.approx(4 * 4 * 6)  # one read serves both copies
     # A at BUF: 16 words; N=3 just outside does not touch A, M=2 does.
-    assert found["fill"][1, A] == pytest.approx(16 * 2)
+    assert found["handed"][1, A] == pytest.approx(16 * 2)
     # Z at RF: 2 words; K=4 does not touch it; distinct words side by side.
-    assert found["fill"][0, Z] == pytest.approx(2 * 6 * 2)
-    assert found["read"][1, Z] == pytest.approx(2 * 6 * 2)
+    assert found["handed"][0, Z] == pytest.approx(2 * 6 * 2)
+    assert found["sent"][1, Z] == pytest.approx(2 * 6 * 2)
     # B at BUF: 16 words for each N=3, and again for each M=2 outside of it.
-    assert found["fill"][1, B] == pytest.approx(16 * 6)
+    assert found["handed"][1, B] == pytest.approx(16 * 6)
 
 
 def test_words_times_hops_by_hand() -> None:
     """The array has two columns and two rows: N=2 goes to the columns of the first row, half a row from the middle."""
     M, N, K = 0, 1, 2
     mapping = batch({0: {M: 2, K: 2}, 1: {N: 2}, 2: {K: 4}, 3: {N: 3, M: 2}}, {3: (N, M, K)})
-    networks = FeatureMaker(SPACE).of(mapping).words[0, -2 * STORES :] * (4 * 6 * 8)
+    networks = WordCounter(SPACE).of(mapping).words[0, -2 * STORES :] * (4 * 6 * 8)
     hops, routers = networks[:STORES], networks[STORES:]
     # 96 words of A go to both, as far as column 1; 96 of B and 24 of Z to one, half a column away on average.
     np.testing.assert_allclose(hops, [0.0, 96 * (1 + 2 * 0.5) + (96 + 24) * (0.5 + 0.5), 0.0])
@@ -77,13 +77,13 @@ def test_words_times_hops_by_hand() -> None:
 
 def test_steps_are_the_temporal_iterations() -> None:
     mapping = batch({0: {0: 2, 2: 2}, 1: {1: 2}, 2: {2: 4}, 3: {1: 3, 0: 2}}, {})
-    assert FeatureMaker(SPACE).of(mapping).steps[0] == pytest.approx(np.log(2 * 2 * 4 * 3 * 2))
+    assert WordCounter(SPACE).of(mapping).steps[0] == pytest.approx(np.log(2 * 2 * 4 * 3 * 2))
 
 
 def test_bypassed_levels_move_no_words() -> None:
     mapping = batch({0: {0: 4}, 3: {1: 6, 2: 8}}, {})
     mapping.keep[0, 1, 0] = False
-    words = FeatureMaker(SPACE).of(mapping).words[0, 2 * STORES + 1 : -2 * STORES].reshape(2, STORES, SPACES)
+    words = WordCounter(SPACE).of(mapping).words[0, 2 * STORES + 1 : -2 * STORES].reshape(2, STORES, SPACES)
     assert (words[:, 1, 0] == 0).all()
     assert words[1, 2, 0] > 0  # the outermost level serves RF directly
 
@@ -97,23 +97,19 @@ def test_prices_are_recovered_and_never_negative() -> None:
     assert (found >= 0).all()
 
 
-@pytest.mark.parametrize("trend", [False, True])
 @pytest.mark.parametrize("metric", ["edp", "energy", "delay", "last_level_accesses"])
-def test_unseen_mappings_are_ranked(metric: str, trend: bool) -> None:
+def test_unseen_mappings_are_ranked(metric: str) -> None:
     outcome = FakeEvaluator((1,))(SPACE.decode(rows := SPACE.sample(300, np.random.default_rng(1))))
     cycles = outcome.cycles.astype(float)
     costs = {"edp": outcome.energy_pj * cycles, "energy": outcome.energy_pj, "delay": cycles}.get(
         metric, 1.0 + outcome.energy_pj
     )
-    critic = Critic(SPACE, [metric], 400, trend)
+    critic = Critic(SPACE, [metric], 400)
     for start in range(0, 200, 25):
         some = slice(start, start + 25)
         critic.learn(rows[some], costs[some], outcome.energy_pj[some], cycles[some])
-    mean, deviation = critic.predict(rows[200:])
-    assert np.corrcoef(mean, np.log(costs[200:]))[0, 1] > 0.8
-    assert (
-        (deviation > 0) | (np.abs(mean - np.log(costs[200:])) < 0.01)
-    ).all()  # sure only where it is right
+    predicted = critic.predict(rows[200:])
+    assert np.corrcoef(predicted, np.log(costs[200:]))[0, 1] > 0.8
 
 
 def test_memory_is_bounded_and_keeps_the_best() -> None:
@@ -121,7 +117,7 @@ def test_memory_is_bounded_and_keeps_the_best() -> None:
     rows = SPACE.sample(120, rng)
     costs = rng.random(120) + 1.0
     costs[0] = 0.1
-    critic = Critic(SPACE, ["cost"], 40, True)
+    critic = Critic(SPACE, ["cost"], 40)
     for start in range(0, 120, 10):
         some = slice(start, start + 10)
         critic.learn(rows[some], costs[some], costs[some], costs[some])
@@ -130,7 +126,7 @@ def test_memory_is_bounded_and_keeps_the_best() -> None:
 
 
 def test_nothing_valid_is_no_accident() -> None:
-    critic = Critic(SPACE, ["edp"], 40, True)
+    critic = Critic(SPACE, ["edp"], 40)
     critic.learn(SPACE.sample(10, np.random.default_rng(3)), np.full(10, np.inf), np.zeros(10), np.zeros(10))
     assert not critic.ready
 
@@ -139,8 +135,8 @@ def test_compute_holds_nothing() -> None:
     """A data space that RF bypasses is asked of BUF in every iteration, even by loops that do not touch it."""
     mapping = batch({0: {1: 6}, 2: {0: 4, 2: 8}}, {})
     mapping.keep[0, 0, 0] = False  # A[M, K] not at RF, where only N runs
-    found = logs(mapping)
-    assert found["read"][1, 0] == pytest.approx(4 * 6 * 8)
+    words = WordCounter(SPACE).of(mapping).words[0, 2 * STORES + 1 : -2 * STORES].reshape(2, STORES, SPACES)
+    assert words[1, 1, 0] == pytest.approx(1.0)  # per multiply-accumulate
 
 
 def test_windows_that_slide_fetch_only_what_is_new() -> None:
@@ -154,8 +150,8 @@ def test_windows_that_slide_fetch_only_what_is_new() -> None:
     keep = np.ones((1, len(space.spec.architecture.storage), 3), np.bool_)
     mapping = MappingBatch(factors, factors, order, np.full((1, len(levels)), len(dims), np.int8), keep)
     inputs = [s.name for s in space.spec.problem.data_spaces].index("Inputs")
-    fill = 2.0 ** FeatureMaker(space).of(mapping).logs[0][inputs]
-    assert fill == pytest.approx(4 + 3 * 2)  # a window of 4 words, then 2 new ones three times
+    handed = 2.0 ** WordCounter(space).of(mapping).logs[0][inputs]
+    assert handed == pytest.approx(4 + 3 * 2)  # a window of 4 words, then 2 new ones three times
 
 
 @pytest.mark.parametrize("machine", ["eyeriss_like", "three_level", "simba_like", "deep_hierarchy"])
@@ -167,8 +163,7 @@ def test_energy_is_words_times_prices(machine: str) -> None:
     rows = space.sample(600, np.random.default_rng(7))
     outcome = NativeEvaluator(designed)(space.decode(rows))
     rows, energy = rows[valid := outcome.failure == 0], outcome.energy_pj[valid]
-    critic = Critic(space, ["energy"], 1000, True)
+    critic = Critic(space, ["energy"], 1000)
     critic.learn(rows[:400], energy[:400], energy[:400], outcome.cycles[valid][:400].astype(float))
     found = np.abs(critic.foresee(rows[400:]) - np.log(energy[400:]))
-    assert np.median(found) < 0.002
-    assert np.quantile(found, 0.9) < 0.01
+    assert np.quantile(found, 0.9) < 0.001

@@ -20,12 +20,18 @@ from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.run.knowledge import begin_with, load_knowledge, save_knowledge
 from timeloop_marl.run.loop import Budget, search
-from timeloop_marl.searchers.marl.heritage import heritage
-from timeloop_marl.searchers.marl.knowledge import Knowledge, LayerKnowledge
-from timeloop_marl.searchers.marl.knowledge_form import fingerprint, from_bytes, to_bytes
-from timeloop_marl.searchers.marl.nests import Fitter, Loop, Nest, nest_of, translation
-from timeloop_marl.searchers.marl.options import MarlOptions
-from timeloop_marl.searchers.marl.searcher import MarlSearcher
+from timeloop_marl.searchers.marl.knowledge import (
+    Knowledge,
+    LayerKnowledge,
+    Loop,
+    Nest,
+    fingerprint,
+    from_bytes,
+    nest_of,
+    to_bytes,
+)
+from timeloop_marl.searchers.marl.searcher import MarlOptions, MarlSearcher
+from timeloop_marl.searchers.marl.warm_start import Fitter, translation, warm_start
 from timeloop_marl.searchers.registry import make_searcher
 from timeloop_marl.specs.constraints import LoopConstraint
 from timeloop_marl.specs.spec import Spec
@@ -53,7 +59,7 @@ def searched(
 
 
 def learnt(design: Spec, samples: int = 96, name: str = "a") -> LayerKnowledge:
-    found = searched(design, samples).knowledge(name)
+    found = searched(design, samples).learnt(name)
     assert found is not None
     return found
 
@@ -108,19 +114,19 @@ OTHERS = {
 def test_what_differs_starts_fresh_and_every_row_is_feasible(name: str, known: Knowledge) -> None:
     design = OTHERS[name]
     space = LearnersMapspace(design)
-    own = heritage(space, known, np.random.default_rng(0))
+    own = warm_start(space, known, np.random.default_rng(0))
     assert space.feasible(own.rows).all() and np.isfinite(own.logits).all()
     if own.groups is not None:
         assert sorted(a for group in own.groups for a in group) == list(range(space.axes))
     made = searched(design, 40, known)
-    assert made.knowledge() is not None
+    assert made.learnt() is not None
 
 
 def test_prices_are_those_of_the_same_machine_only(known: Knowledge) -> None:
-    same = heritage(LearnersMapspace(three_level(gemm(32, 8, 8))), known, np.random.default_rng(0))
+    same = warm_start(LearnersMapspace(three_level(gemm(32, 8, 8))), known, np.random.default_rng(0))
     assert len(same.energy) == len(known.layers[0].energy) > 0
     for name in ("another name", "fewer levels", "no array"):
-        assert not len(heritage(LearnersMapspace(OTHERS[name]), known, np.random.default_rng(0)).energy)
+        assert not len(warm_start(LearnersMapspace(OTHERS[name]), known, np.random.default_rng(0)).energy)
 
 
 def test_prices_carry_over_to_another_layer() -> None:
@@ -276,7 +282,7 @@ def test_damaged_numbers_are_refused(known: Knowledge) -> None:
 
 def test_other_searchers_say_that_they_do_not_learn_from_others(known: Knowledge) -> None:
     other = make_searcher("genetic", GEMM, 1, parse_objective("edp", 3))
-    with pytest.raises(UsageError, match="searcher marl only"):
+    with pytest.raises(UsageError, match="does not learn from other layers"):
         begin_with(other, known, None)
 
 

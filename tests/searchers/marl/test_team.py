@@ -6,13 +6,11 @@ import numpy as np
 from machines import gemm, three_level
 
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.mapspace.learners.axis import AxisKind
-from timeloop_marl.mapspace.learners.tables import TEMPORAL
+from timeloop_marl.mapspace.learners.tables import TEMPORAL, AxisKind
 from timeloop_marl.searchers.marl import credit
 from timeloop_marl.searchers.marl.agent import Learning
-from timeloop_marl.searchers.marl.grouping import by_dimension
-from timeloop_marl.searchers.marl.parallel import Workers
-from timeloop_marl.searchers.marl.team import Team
+from timeloop_marl.searchers.marl.clustering import by_dimension
+from timeloop_marl.searchers.marl.team import Team, Workers
 
 SPACE = LearnersMapspace(three_level(gemm(16, 24, 40)))
 HOW = Learning(0.1, 0.2, 0.01, 2)
@@ -78,8 +76,8 @@ def test_spatial_slots_are_likelier_at_the_start() -> None:
         rows = team(spatial=bias).draw(400, np.random.default_rng(3), 0.0)
         in_array = [
             SPACE.tables.slot_side[np.array(SPACE.columns[a].slots)][rows[:, a]] != TEMPORAL
-            for a in SPACE.of_kind(AxisKind.FACTOR)
-            if SPACE.columns[a].factor == 2
+            for a, axis in enumerate(SPACE.columns)
+            if axis.kind is AxisKind.FACTOR and axis.factor == 2
         ]
         chosen[bias] = np.mean(in_array)
     # Two of a factor 2's five slots are in the array: 2 / 5, and 2 e^2 / (2 e^2 + 3).
@@ -121,7 +119,5 @@ def test_agents_learn_alike_whether_rows_of_others_are_handed_to_them_or_not() -
 
 def test_moves_credit_the_changed_and_whole_rows_everyone() -> None:
     changed = np.array([[True, False], [False, False]])
-    out = credit.shared_out(
-        np.array([9.0, 0.5]), np.array([0.7, 9.0]), np.array([True, False]), changed, selective=True
-    )
+    out = credit.shared_out(np.array([9.0, 0.5]), np.array([0.7, 9.0]), np.array([True, False]), changed)
     np.testing.assert_array_equal(out, [[0.7, 0.0], [0.5, 0.5]])

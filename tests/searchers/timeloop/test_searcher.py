@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from machines import gemm, level, spec, three_level
 
+from timeloop_marl.cost.outcome import Failure, Outcome
 from timeloop_marl.errors import SpecError, UnsupportedFeatureError, UsageError
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.timeloop import TimeloopMapspace
-from timeloop_marl.model.outcome import Failure, Outcome
 from timeloop_marl.searchers.timeloop import (
     ALGORITHMS,
     Event,

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from ...cost.outcome import Statistics
 from ...errors import MappingError
 from ...evaluators.native import NativeEvaluator
 from ...mapping import Mapping
 from ...mapspace.timeloop import TimeloopMapspace
-from ...model.outcome import Statistics
 from ...report.maps import map_text, map_yaml_text, mapping_line, tensella_text
 from ...report.stats import stats_text
 from ...searchers.timeloop.events import Event, ValidMapping
-from ...searchers.timeloop.mapper import run_mapper as search
 from ...searchers.timeloop.searcher import BestMapping, TimeloopSearcher
+from ...searchers.timeloop.searcher import run_mapper as search
 from ...specs.document import Document
 from ...specs.spec import ModelOptions, Spec
 from .program import Program, read_input, run_program

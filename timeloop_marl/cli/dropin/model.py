@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
+from ...cost.outcome import Rejection, Statistics
 from ...evaluators.native import NativeEvaluator
 from ...mapping import Mapping
 from ...mapping_yaml import FactorProductError, read_mapping
-from ...model.outcome import Rejection, Statistics
 from ...report.maps import map_text, tensella_text
 from ...report.stats import stats_text
 from ...specs.document import Document

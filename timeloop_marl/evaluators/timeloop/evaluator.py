@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ...cost.outcome import Failure, Outcome, Rejection, Statistics
 from ...errors import BackendError, UsageError
 from ...mapping import Mapping, MappingBatch
-from ...model.outcome import Failure, Outcome, Rejection, Statistics
 from ...model_input import machine_sections, mapping_section
 from ...specs.spec import Spec
-from ...specs.writing import yaml_text
+from ...specs.yaml_text import yaml_text
 from . import bindings
 from .archive import Archive, ArchiveError, read_archive
 from .bindings import Bindings

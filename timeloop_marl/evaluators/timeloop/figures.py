@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...model.networks import KIND_NAMES, Network, evaluated_networks
-from ...model.outcome import (
+from ...cost.noc import KIND_NAMES, Network, evaluated_networks
+from ...cost.outcome import (
     ComputeStatistics,
     LevelStatistics,
     NetworkStatistics,

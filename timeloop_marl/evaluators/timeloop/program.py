@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from ...cost.outcome import Failure, Rejection
 from ...errors import BackendError, UsageError
-from ...model.outcome import Failure, Rejection
 from ...specs.spec import Spec
 from .keeper import KEEPER
 

@@ -1,4 +1,4 @@
-"""From a Spec to the axes of the learners' view and the arrays behind them."""
+"""From a Spec to the axes of the learners' view and the arrays behind them; from a loop nest to its row."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
-from ...errors import InfeasibleError
+from ...errors import InfeasibleError, MappingError
+from ...mapping import Mapping, TilingLoops
 from ...specs.constraints import LoopConstraint
 from ...specs.primes import prime_factors
 from ...specs.spec import Spec
-from .axis import Axis, AxisKind
-from .tables import TEMPORAL, Tables, X, Y
+from ...traffic.geometry import geometry_of
+from ...traffic.record import boxed
+from .tables import TEMPORAL, Axis, AxisKind, Tables, X, Y
 
 UNLIMITED = 1 << 62
 _FREE = LoopConstraint()
@@ -107,9 +109,9 @@ class Builder:
             return (prefix.index(d) < split) == (side == X)
         if d in suffix:
             return (self.D - len(suffix) + suffix.index(d) < split) == (side == X)
-        return self._free_sides(t)[side] > 0
+        return self.free_sides(t)[side] > 0
 
-    def _free_sides(self, t: int) -> tuple[int, int, int]:
+    def free_sides(self, t: int) -> tuple[int, int, int]:
         """How many free dims a user's split lets be X, Y."""
         prefix, _ = self.permutations[t]
         count = len(self.free_dims(t))
@@ -258,7 +260,8 @@ class Builder:
             data_space=p,
         )
 
-    def _instances(self) -> list[int]:
+    def instances(self) -> list[int]:
+        """Instances of compute (first) and of each storage level; 0 where the meshes imply them."""
         architecture = self.spec.architecture
         compute = architecture.compute
         meshes = [(compute.instances, compute.mesh_x * compute.mesh_y)]
@@ -277,21 +280,8 @@ class Builder:
                     demand.append((t, d, rule.minimum[d]))
         return maximum, demand
 
-    def _geometry(self) -> tuple[list[int], list[int], list[int], list[int]]:
-        space_rank, rank_term, dims, weights = [0], [0], [], []
-        for space in self.spec.problem.data_spaces:
-            for rank in space.ranks:
-                dims += [term.dim for term in rank]
-                weights += [abs(term.coefficient) for term in rank]
-                rank_term.append(len(dims))
-            space_rank.append(len(rank_term) - 1)
-        return space_rank, rank_term, dims, weights
-
     def _tables(self) -> Tables:
-        storage = self.spec.architecture.storage
         maximum, demand = self._limits()
-        space_rank, rank_term, term_dim, term_weight = self._geometry()
-        sizes = [level.effective_size for level in storage]
         counts = [len(item.slots) for item in self.items]
         position = [[self.position(t, d) for d in range(self.D)] for t in range(self.T)]
         two_sided = [self.fan[t, X] > 1 and self.fan[t, Y] > 1 for t in range(self.T)]
@@ -299,7 +289,7 @@ class Builder:
         for t in range(self.T):
             free[t, list(self.free_dims(t))] = True
         return Tables(
-            storage_of=_ints(level.storage for level in self.levels),
+            geometry=boxed(geometry_of(self.spec)),
             temporal_of=_ints(t for t, level in enumerate(self.levels) if not level.spatial),
             slot_level=_ints(slot.tiling for slot in self.slots),
             slot_side=_ints(slot.side for slot in self.slots),
@@ -316,19 +306,9 @@ class Builder:
             base_side=self.base_side,
             maximum=maximum,
             fan=self.fan,
-            bounds=_ints(self.spec.problem.bounds),
             demand=np.array(demand, np.int64).reshape(-1, 3),
-            instances=_ints(self._instances()),
-            capacity=_ints(-1 if size is None else size for size in sizes),
-            least_fill=np.array(
-                [0.0 if z is None else z * level.min_utilization for z, level in zip(sizes, storage)],
-                np.float64,
-            ),
+            instances=_ints(self.instances()),
             min_parallelism=float(self.spec.constraints.min_parallelism),
-            space_rank=_ints(space_rank),
-            rank_term=_ints(rank_term),
-            term_dim=_ints(term_dim),
-            term_weight=_ints(term_weight),
             keep=self.keep,
             keep_axis=self.keep_axis,
             rank_axis=self.rank_axis,
@@ -342,10 +322,118 @@ class Builder:
                 np.bool_,
             ),
             split=_ints(self.split),
-            free_sides=np.array([self._free_sides(t) for t in range(self.T)], np.int64).reshape(self.T, 3),
+            free_sides=np.array([self.free_sides(t) for t in range(self.T)], np.int64).reshape(self.T, 3),
             cardinality=_ints(axis.cardinality for axis in self.axes),
         )
 
 
 def _ints(values: Iterable[int]) -> Int64[ndarray, "n"]:
     return np.array(list(values), np.int64)
+
+
+def encode_mapping(builder: Builder, mapping: Mapping) -> Int64[ndarray, "axes"]:
+    """The row, not yet canonical. Raises ``MappingError`` naming the level or dimension that does not fit."""
+    _check_shape(builder, mapping)
+    row = np.zeros(len(builder.axes), np.int64)
+    sides = [[_side(builder, t, d, mapping.loops[t]) for d in range(builder.D)] for t in range(builder.T)]
+    for d in range(builder.D):
+        _encode_dim(builder, mapping, d, sides, row)
+    for t in range(builder.T):
+        _encode_order(builder, mapping.loops[t], t, sides[t], row)
+    _encode_keep(builder, mapping, row)
+    return row
+
+
+def _check_shape(builder: Builder, mapping: Mapping) -> None:
+    shape = (len(mapping.loops), len(mapping.keep))
+    if shape != (builder.T, builder.S):
+        raise MappingError(
+            "the mapping belongs to another architecture",
+            value=f"{shape[0]} tiling levels, {shape[1]} storage levels",
+            expected=f"{builder.T} tiling levels, {builder.S} storage levels",
+        )
+
+
+def _side(builder: Builder, t: int, d: int, loops: TilingLoops) -> int:
+    if not builder.levels[t].spatial or loops.factors[d] == 1:
+        return TEMPORAL
+    return X if loops.order.index(d) < loops.split else Y
+
+
+def _encode_dim(
+    builder: Builder, mapping: Mapping, d: int, sides: list[list[int]], row: Int64[ndarray, "axes"]
+) -> None:
+    name = builder.spec.problem.dims[d]
+    open_items = [i for i, item in enumerate(builder.items) if item.dim == d]
+    rem = builder.spec.problem.bounds[d]
+    for t in range(builder.T):
+        factor, residual = mapping.loops[t].factors[d], mapping.loops[t].residuals[d]
+        fixed = builder.rules[t].fixed.get(d)
+        expected = min(fixed, rem) if fixed is not None else factor
+        if factor != expected or residual != (rem % factor or factor):
+            raise MappingError(
+                f"{name}{factor}{f',{residual}' if residual != factor else ''} at {builder.level_name(t)} "
+                "is not in this mapspace",
+                expected=f"{name}{expected}, as fixed there"
+                if factor != expected
+                else "perfect factors, but where a fixed factor does not divide",
+            )
+        rem = -(-rem // factor)
+        rest, left = divmod(fixed if fixed is not None else factor, int(builder.base_factor[t, d]))
+        for i in list(open_items):
+            item = builder.items[i]
+            choice = _choice(builder, item.slots, t, sides[t][d])
+            here = item.fixed_at == (t if fixed is not None else -1)
+            if here and rest % item.value == 0 and rest > 1 and choice >= 0:
+                row[builder.item_axis[i]] = choice
+                rest //= item.value
+                open_items.remove(i)
+        if rest != 1 or left:
+            raise MappingError(
+                f"{name}{factor} at {builder.level_name(t)} is not in this mapspace",
+                expected=f"factors of {name} that the constraints allow there",
+            )
+    if open_items:
+        raise MappingError(f"the factors of {name} do not multiply to {builder.spec.problem.bounds[d]}")
+
+
+def _choice(builder: Builder, slots: tuple[int, ...], t: int, side: int) -> int:
+    # A fixed spatial factor clipped to 1 has no side: any of its slots will do.
+    spatial = builder.levels[t].spatial
+    for choice, index in enumerate(slots):
+        slot = builder.slots[index]
+        if slot.tiling == t and (slot.side == side or (spatial and side == TEMPORAL)):
+            return choice
+    return -1
+
+
+def _encode_order(
+    builder: Builder, loops: TilingLoops, t: int, sides: list[int], row: Int64[ndarray, "axes"]
+) -> None:
+    present = [d for d in loops.order if loops.factors[d] > 1]
+    flat = builder.levels[t].spatial
+    position = [builder.position(t, d) for d in present]
+    # Where declaration order is only a convention (innermost loops, one-sided meshes) any order is the same row.
+    convention = builder.rules[t].prefix is None and not builder.rules[t].suffix
+    if position != sorted(position) and not convention and not (t == 0 and not flat):
+        order = "".join(builder.spec.problem.dims[d] for d in present)
+        raise MappingError(
+            f"loop order {order} (innermost first) at {builder.level_name(t)} breaks the user's permutation",
+            path=builder.rules[t].source,
+        )
+    for side in (TEMPORAL, X, Y):
+        ranked = [d for d in present if sides[d] == side and builder.rank_axis[t, d] >= 0]
+        for rank, d in enumerate(ranked):
+            row[builder.rank_axis[t, d]] = rank
+
+
+def _encode_keep(builder: Builder, mapping: Mapping, row: Int64[ndarray, "axes"]) -> None:
+    for s in range(builder.S):
+        for p in range(builder.P):
+            kept = int(mapping.keep[s][p])
+            if builder.keep_axis[s, p] >= 0:
+                row[builder.keep_axis[s, p]] = kept
+            elif builder.keep[s, p] != kept:
+                level = builder.spec.architecture.storage[s].name
+                space = builder.spec.problem.data_spaces[p].name
+                raise MappingError(f"{level} must {'keep' if not kept else 'bypass'} {space} by constraint")

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...compiling import kernel
+from .decoding import clear, fits_choice, note_roomy, parallelism, place_near, put, take, tile_words
 from .drawing import draw, shuffle
-from .placing import clear, fits_choice, parallelism, place_near, put, take, tile_words
 from .tables import TEMPORAL, Tables, Work
 
 ATTEMPTS = 24
@@ -36,7 +36,8 @@ def _level(tables: Tables, item: int, choice: int) -> int:
 
 @kernel
 def _overflows(tables: Tables, work: Work, s: int) -> bool:
-    return tables.capacity[s] >= 0 and tile_words(tables, work, s) > tables.capacity[s]
+    geometry = tables.geometry[0]
+    return geometry.capacity[s] >= 0 and tile_words(tables, work, s) > geometry.capacity[s]
 
 
 @kernel
@@ -73,6 +74,7 @@ def _settle_keeps(tables: Tables, work: Work, row: np.ndarray, attempt: int) -> 
 
     Every fourth attempt bypasses what it may; beside these, late attempts draw the free choices anew.
     """
+    geometry = tables.geometry[0]
     S, P = work.keep.shape
     lean = attempt % 4 == 3
     for s in range(S):
@@ -81,7 +83,7 @@ def _settle_keeps(tables: Tables, work: Work, row: np.ndarray, attempt: int) -> 
             work.keep[s, p] = kind if kind != _FREE else row[tables.keep_axis[s, p]]
             if kind == _FREE and attempt >= FAITHFUL:
                 work.keep[s, p] = draw(work.state, 2)
-            if lean and kind == _FREE and tables.capacity[s] >= 0:
+            if lean and kind == _FREE and geometry.capacity[s] >= 0:
                 work.keep[s, p] = 0
     ok = True
     for s in range(S):
@@ -187,13 +189,14 @@ def _pull_in(tables: Tables, work: Work, item: int, s: int, words: int) -> None:
 @kernel
 def _raise_fill(tables: Tables, work: Work, s: int) -> bool:
     """Lower limit of a buffer's use: keep more data spaces if none is kept, then larger tiles, then keep more."""
+    geometry = tables.geometry[0]
     P = work.keep.shape[1]
     for final in (False, True):
         start = draw(work.state, P)
         for i in range(P):
             p = (start + i) % P
             words = tile_words(tables, work, s)
-            if words >= tables.least_fill[s]:
+            if words >= geometry.least[s]:
                 return True
             if (final or words == 0) and tables.keep[s, p] == _FREE and work.keep[s, p] == 0:
                 work.keep[s, p] = 1
@@ -201,10 +204,10 @@ def _raise_fill(tables: Tables, work: Work, s: int) -> bool:
                     work.keep[s, p] = 0
         for item in work.order:
             words = tile_words(tables, work, s)
-            if words >= tables.least_fill[s]:
+            if words >= geometry.least[s]:
                 return True
             _pull_in(tables, work, item, s, words)
-    return tile_words(tables, work, s) >= tables.least_fill[s]
+    return tile_words(tables, work, s) >= geometry.least[s]
 
 
 @kernel
@@ -235,19 +238,21 @@ def _demands_met(tables: Tables, work: Work) -> bool:
 
 @kernel
 def _meet_lower_limits(tables: Tables, work: Work) -> bool:
+    geometry = tables.geometry[0]
     ok = True
+    work.roomy[:] = False
     if tables.min_parallelism > 0.0:
         ok = _raise_parallelism(tables, work)
     lower = tables.min_parallelism > 0.0
-    for s in range(tables.least_fill.shape[0]):
-        if tables.capacity[s] >= 0 and tables.least_fill[s] > 0.0:
+    for s in range(work.keep.shape[0]):
+        if geometry.capacity[s] >= 0 and geometry.least[s] > 0.0:
             lower = True
             ok = _raise_fill(tables, work, s) and ok
     if not lower:
         return ok
     # Filling one level may have emptied another, a spatial level, or a level with a smallest factor.
-    for s in range(tables.least_fill.shape[0]):
-        if tables.capacity[s] >= 0 and tile_words(tables, work, s) < tables.least_fill[s]:
+    for s in range(work.keep.shape[0]):
+        if geometry.capacity[s] >= 0 and tile_words(tables, work, s) < geometry.least[s]:
             ok = False
     return ok and parallelism(tables, work) >= tables.min_parallelism and _demands_met(tables, work)
 
@@ -261,6 +266,8 @@ def place_row(tables: Tables, work: Work, row: np.ndarray, first: int) -> bool:
         ok = _settle_keeps(tables, work, row, attempt)
         _arrange(tables, work, attempt, first)
         _wishes(tables, work, row, attempt)
+        if tables.demand.shape[0] == 0 and (attempt == 0 or tables.min_parallelism == 0.0):
+            note_roomy(tables, work)
         ok = _place_all(tables, work, attempt) and ok
         ok = _meet_lower_limits(tables, work) and ok
         if ok:

@@ -1,14 +1,48 @@
-"""The learners' view as plain arrays: what its compiled kernels read."""
+"""The learners' view as plain data: its axes, and the arrays that its compiled kernels read and write."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Int64
 from numpy import ndarray
 
+from ...traffic.geometry import Geometry
+from ...traffic.record import Box
+
 TEMPORAL, X, Y = 0, 1, 2  # sides of a slot
+
+
+class AxisKind(Enum):
+    """What an axis decides."""
+
+    FACTOR = "factor"  # the slot of one prime factor of a dimension
+    ORDER = "order"  # the rank of a dimension among the loops of a tiling level, 0 innermost
+    BYPASS = "bypass"  # whether a storage level keeps a data space
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A column of a candidate row; its values are 0 .. cardinality - 1.
+
+    ``labels`` name the values. ``dim``, ``storage``, ``tiling``, ``data_space`` say what the axis is about, so that
+    axes can be grouped into agents; ``None`` where it has no single one. ``factor`` is the prime factor (or the fixed
+    spatial factor whose side is free), ``slots`` the mapspace's slot numbers behind the values of a factor axis.
+    """
+
+    name: str
+    kind: AxisKind
+    cardinality: int
+    labels: tuple[str, ...]
+    dim: int | None = None
+    storage: int | None = None
+    tiling: int | None = None
+    data_space: int | None = None
+    factor: int = 1
+    slots: tuple[int, ...] = ()
 
 
 class Tables(NamedTuple):
@@ -19,7 +53,7 @@ class Tables(NamedTuple):
     ``item_slots[item_first[i] : item_first[i] + item_count[i]]``; the value of its axis is an index into those.
     """
 
-    storage_of: Int64[ndarray, "T"]
+    geometry: Box[Geometry]
     temporal_of: Int64[ndarray, "S"]  # tiling level that holds the temporal loops of a storage level
     slot_level: Int64[ndarray, "slots"]
     slot_side: Int64[ndarray, "slots"]
@@ -34,16 +68,9 @@ class Tables(NamedTuple):
     base_side: Int64[ndarray, "T D"]
     maximum: Int64[ndarray, "T D"]
     fan: Int64[ndarray, "T 3"]  # capacity of each side of a tiling level; column 0 unused
-    bounds: Int64[ndarray, "D"]
     demand: Int64[ndarray, "demands 3"]  # tiling level, dim, smallest factor there
     instances: Int64[ndarray, "S+1"]  # 0 = compute, s + 1 = storage level s; 0 there = implied by the meshes
-    capacity: Int64[ndarray, "S"]  # words, -1 unlimited
-    least_fill: Float64[ndarray, "S"]  # words
     min_parallelism: float
-    space_rank: Int64[ndarray, "P+1"]
-    rank_term: Int64[ndarray, "ranks+1"]
-    term_dim: Int64[ndarray, "terms"]
-    term_weight: Int64[ndarray, "terms"]  # absolute coefficients
     keep: Int64[ndarray, "S P"]  # 0 bypassed, 1 kept, 2 free
     keep_axis: Int64[ndarray, "S P"]
     rank_axis: Int64[ndarray, "T D"]  # axis that ranks the dim among the loops of the level, -1 none
@@ -62,10 +89,12 @@ class Work(NamedTuple):
     side: Int64[ndarray, "T D"]
     used: Int64[ndarray, "T 3"]
     extent: Int64[ndarray, "S D"]
+    before: Int64[ndarray, "S D"]  # extents to be had again
     keep: Int64[ndarray, "S P"]
     chosen: Int64[ndarray, "I"]  # index into the item's slots, -1 = not placed
     wish: Int64[ndarray, "I"]  # index into the item's slots that the genome asks for
     order: Int64[ndarray, "I"]
+    roomy: Bool[ndarray, "S"]  # the level holds its tile wherever the items still to be placed may go
     state: ndarray  # uint64 (1,)
 
 
@@ -79,9 +108,11 @@ def workspace(tables: Tables) -> Work:
         side=np.zeros((T, D), np.int64),
         used=np.ones((T, 3), np.int64),
         extent=np.ones((S, D), np.int64),
+        before=np.ones((S, D), np.int64),
         keep=np.zeros((S, P), np.int64),
         chosen=np.zeros(items, np.int64),
         wish=np.zeros(items, np.int64),
         order=np.zeros(items, np.int64),
+        roomy=np.zeros(S, np.bool_),
         state=np.zeros(1, np.uint64),
     )

@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import MappingError
 from ...mapping import Mapping
 from ...mapspace.axes import LearnersMapspace
-from ...mapspace.learners.axis import Axis, AxisKind
+from ...mapspace.learners.tables import Axis, AxisKind
 from ...run.units import short_count
 from ...specs.spec import Spec
 from ..drawing import palette

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...model.components import LEAKAGE, NETWORKS, OPERATIONS, ComponentEnergy
+from ...cost.components import LEAKAGE, NETWORKS, OPERATIONS, ComponentEnergy
 from ...run.units import energy_text, share_text
 from ..drawing import palette
 from ..drawing.shapes import Drawing, Rect, Text, text_width, wrapped

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...model.components import ComponentEnergy, component_energies
+from ...cost.components import ComponentEnergy, component_energies
 from ...run.units import ObjectiveLabel, energy_text, objective_label, plain_number, short_count
 from ...specs.spec import Spec
 from ..charts.courses import OURS, PROGRAM, ContestLabels, ContestLine, contest_lines, contest_plot

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...model.components import ComponentEnergy
+from ...cost.components import ComponentEnergy
 from ...networks.result import LayerResult, NetworkResult, Totals
 from ...run.units import edp_text, energy_text, share_text, short_count
 from ..charts.courses import convergence

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...model.components import component_energies
-from ...model.outcome import LevelStatistics, Statistics
+from ...cost.components import component_energies
+from ...cost.outcome import LevelStatistics, Statistics
 from ...run.units import energy_text, share_text, short_count
 from ...specs.spec import Spec
 from ..charts.agents import Decisions, Dependencies, decider_nest, dependency_matrix, entropy_plot

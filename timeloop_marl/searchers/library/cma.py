@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-import warnings
+from dataclasses import dataclass
 from typing import Any
 
-import cma
 import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
+from ...errors import UsageError
 from ...mapspace.axes import LearnersMapspace
 from ...objective import Objective
-from ..learner import Rows
-from .batches import BatchSearcher
-from .globals import GlobalState
-from .options import CmaOptions
+from ..base import Rows, at_least, one_of
+from ..registry import searcher
+from .shared import BatchSearcher, GlobalState, finite_logs
 
-_WORST = 1e4  # instead of the logarithm of an infinite cost: pycma ranks, but wants finite numbers
+ENCODINGS = ("argmax", "rounding")
 
 
+@dataclass(frozen=True)
+class CmaOptions:
+    """Options of ``cma-es``. ``population`` 0 = what pycma takes for the number of variables."""
+
+    population: int = 32
+    sigma: float = 1.0  # first step; variables start near 0 (argmax) or lie in 0 .. 1 (rounding: take 0.3)
+    encoding: str = "argmax"
+    diagonal: bool = True  # separable: variances only
+    growth: float = 2.0  # of the population at a restart
+
+    def __post_init__(self) -> None:
+        at_least(0, population=self.population)
+        one_of("encoding", self.encoding, ENCODINGS)
+        if not self.sigma > 0 or not self.growth >= 1:
+            raise UsageError("sigma must be above 0 and growth at least 1")
+
+
+@searcher("cma-es", "CMA-ES by pycma, on a continuous relaxation", CmaOptions, extra="library")
 class CmaSearcher(BatchSearcher):
     """One variable per axis, rounded (``rounding``), or one per value, the largest wins (``argmax``); then repair.
 
@@ -36,6 +53,8 @@ class CmaSearcher(BatchSearcher):
             self._start()
 
     def _start(self) -> None:
+        import cma
+
         argmax = self.options.encoding == "argmax"
         variables = int(self._firsts[-1]) if argmax else self.learners.axes
         start = self.rng.normal(0, 0.1, variables) if argmax else self.rng.random(variables)
@@ -44,18 +63,15 @@ class CmaSearcher(BatchSearcher):
             settings["bounds"] = [0, 1]
         if self._population:
             settings["popsize"] = self._population
-        with self._quiet():
+        with self._state.active():
             # One variable is more than pycma covers; a second one without effect does no harm.
             start = np.append(start, 0.5) if variables == 1 else start
             self._strategy = cma.CMAEvolutionStrategy(start, self.options.sigma, settings)
         self._population = int(self._strategy.popsize)
         self.batch = self._population
 
-    def _quiet(self) -> Any:
-        return _Quiet(self._state)
-
     def _next_batch(self) -> Rows:
-        with self._quiet():
+        with self._state.active():
             if self._strategy.stop():
                 self._population = int(self._population * self.options.growth)
                 self._start()
@@ -71,22 +87,5 @@ class CmaSearcher(BatchSearcher):
         return np.stack([points[:, a:b].argmax(axis=1) for a, b in parts], axis=1).astype(np.int64)
 
     def _batch_costs(self, costs: Float64[ndarray, "m"]) -> None:
-        finite = np.where(np.isfinite(costs), np.log(np.maximum(costs, 1e-300)), _WORST)
-        with self._quiet():
-            self._strategy.tell(self._points, finite.tolist())
-
-
-class _Quiet:
-    """The searcher's own random state, and none of pycma's advice on the screen."""
-
-    def __init__(self, state: GlobalState) -> None:
-        self._managers = (state.active(), warnings.catch_warnings())
-
-    def __enter__(self) -> None:
-        for manager in self._managers:
-            manager.__enter__()
-        warnings.simplefilter("ignore")
-
-    def __exit__(self, *error: Any) -> None:
-        for manager in reversed(self._managers):
-            manager.__exit__(*error)
+        with self._state.active():
+            self._strategy.tell(self._points, finite_logs(costs).tolist())

@@ -6,41 +6,116 @@ are; a thread runs them and hands the rows of finished episodes out.
 
 from __future__ import annotations
 
+import queue
+import threading
 import weakref
+from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
-from sb3_contrib import MaskablePPO
-from stable_baselines3 import A2C, PPO
 
-from ...envs.task import MappingTask, decoder
+from ...envs.task import INFEASIBLE, MappingTask, decoder
+from ...errors import UsageError
 from ...mapspace.axes import LearnersMapspace
 from ...objective import Objective
-from ..learner import Rows
-from .batches import BatchSearcher
-from .globals import GlobalState
-from .handover import Evaluate, Handover
-from .options import A2cOptions, MaskablePpoOptions, PpoOptions
-from .sb3_env import MappingVecEnv
+from ..base import Rows, at_least, one_of, share
+from ..registry import searcher
+from .shared import BatchSearcher, GlobalState
 
-AnyOptions: TypeAlias = PpoOptions | MaskablePpoOptions | A2cOptions
+Costs: TypeAlias = Float64[ndarray, "m"]
+Evaluate = Callable[[Rows], Costs]
+FORMS = ("one-step", "sequential")
 _ENDLESS = 10**15  # time steps: the search loop says when to stop, and no default schedule looks at them
 
 
-class Sb3Searcher(BatchSearcher):
-    """One algorithm of Stable-Baselines3. ``build(env, seed)`` makes the model that is let to learn."""
+@dataclass(frozen=True)
+class PpoOptions:
+    """Options of ``sb3-ppo``; names as in Stable-Baselines3 where it has one."""
 
-    def __init__(
-        self,
-        space: LearnersMapspace,
-        objective: Objective,
-        seed: int,
-        options: AnyOptions,
-        build: Callable[[MappingVecEnv, int], Any],
-    ) -> None:
+    form: str = "sequential"
+    infeasible: str = "repair"
+    batch: int = 16  # episodes side by side, and samples per update
+    learning_rate: float = 1e-3
+    n_epochs: int = 4
+    minibatches: int = 4
+    ent_coef: float = 0.01
+    clip_range: float = 0.2
+    gae_lambda: float = 1.0
+    width: int = 64  # of the two hidden layers of policy and critic
+    memory: bool = True  # a row proposed again is answered from memory and costs no sample
+
+    def __post_init__(self) -> None:
+        _check(self.form, self.infeasible, self.batch, self.learning_rate, self.width)
+        at_least(1, n_epochs=self.n_epochs, minibatches=self.minibatches)
+        at_least(0, ent_coef=self.ent_coef)
+        share(gae_lambda=self.gae_lambda)
+
+
+@dataclass(frozen=True)
+class MaskablePpoOptions:
+    """Options of ``sb3-maskable-ppo``: sequential form, values that do not fit are masked."""
+
+    infeasible: str = "repair"  # of what no mask can prevent: lower limits, dead ends
+    batch: int = 16
+    learning_rate: float = 1e-3
+    n_epochs: int = 4
+    minibatches: int = 4
+    ent_coef: float = 0.01
+    clip_range: float = 0.2
+    gae_lambda: float = 1.0
+    width: int = 64
+    memory: bool = True
+
+    def __post_init__(self) -> None:
+        _check("sequential", self.infeasible, self.batch, self.learning_rate, self.width)
+        at_least(1, n_epochs=self.n_epochs, minibatches=self.minibatches)
+        at_least(0, ent_coef=self.ent_coef)
+        share(gae_lambda=self.gae_lambda)
+
+
+@dataclass(frozen=True)
+class A2cOptions:
+    """Options of ``sb3-a2c``; names as in Stable-Baselines3 where it has one."""
+
+    form: str = "sequential"
+    infeasible: str = "repair"
+    batch: int = 16
+    learning_rate: float = 1e-3
+    ent_coef: float = 0.01
+    gae_lambda: float = 1.0
+    normalize_advantage: bool = True
+    width: int = 64
+    memory: bool = True
+
+    def __post_init__(self) -> None:
+        _check(self.form, self.infeasible, self.batch, self.learning_rate, self.width)
+        at_least(0, ent_coef=self.ent_coef)
+        share(gae_lambda=self.gae_lambda)
+
+
+def _check(form: str, infeasible: str, batch: int, learning_rate: float, width: int) -> None:
+    """What the RL searchers have in common."""
+    one_of("form", form, FORMS)
+    one_of("infeasible", infeasible, INFEASIBLE)
+    at_least(2, batch=batch)
+    at_least(1, width=width)
+    if not learning_rate > 0:
+        raise UsageError(f"learning_rate must be above 0, got {learning_rate}")
+
+
+AnyOptions: TypeAlias = PpoOptions | MaskablePpoOptions | A2cOptions
+
+
+class Sb3Searcher(BatchSearcher):
+    """One algorithm of Stable-Baselines3; a subclass says which."""
+
+    def __init__(self, space: LearnersMapspace, objective: Objective, seed: int, options: AnyOptions) -> None:
+        from ...envs.stable_baselines import MappingVecEnv
+
         super().__init__(
             space, objective, seed, space=decoder(space, options.infeasible), memory=options.memory
         )
@@ -49,15 +124,20 @@ class Sb3Searcher(BatchSearcher):
         if not space.axes:
             return
         rng = np.random.Generator(np.random.PCG64([seed, 1]))
-        form = getattr(options, "form", "sequential")
+        form, algorithm = getattr(options, "form", "sequential"), self._algorithm()
 
         def body(evaluate: Evaluate) -> None:
             task = MappingTask(space, evaluate, infeasible=options.infeasible)
             env = MappingVecEnv(task, options.batch, form, rng)
-            build(env, seed % 2**32).learn(_ENDLESS)
+            algorithm(**_arguments(env, seed % 2**32, options)).learn(_ENDLESS)
 
         self._handover = Handover(body, GlobalState(seed, torch=True))
         weakref.finalize(self, self._handover.close)
+
+    @staticmethod
+    @abstractmethod
+    def _algorithm() -> Callable[..., Any]:
+        """The class of the library."""
 
     def _next_batch(self) -> Rows:
         assert self._handover is not None
@@ -68,31 +148,44 @@ class Sb3Searcher(BatchSearcher):
         self._handover.told(costs)
 
 
-def ppo(space: LearnersMapspace, objective: Objective, seed: int, options: PpoOptions) -> Sb3Searcher:
+@searcher("sb3-ppo", "PPO by Stable-Baselines3, one agent", PpoOptions, extra="sb3")
+class PpoSearcher(Sb3Searcher):
     """Proximal policy optimisation."""
-    return Sb3Searcher(space, objective, seed, options, lambda env, own: PPO(**_ppo(env, own, options)))
+
+    @staticmethod
+    def _algorithm() -> Callable[..., Any]:
+        import stable_baselines3
+
+        return stable_baselines3.PPO
 
 
-def maskable_ppo(
-    space: LearnersMapspace, objective: Objective, seed: int, options: MaskablePpoOptions
-) -> Sb3Searcher:
-    """PPO that never takes what does not fit."""
-    return Sb3Searcher(
-        space, objective, seed, options, lambda env, own: MaskablePPO(**_ppo(env, own, options))
-    )
-
-
-def a2c(space: LearnersMapspace, objective: Objective, seed: int, options: A2cOptions) -> Sb3Searcher:
+@searcher("sb3-a2c", "A2C by Stable-Baselines3, one agent", A2cOptions, extra="sb3")
+class A2cSearcher(Sb3Searcher):
     """Advantage actor-critic."""
 
-    def build(env: MappingVecEnv, own: int) -> Any:
-        return A2C(**_common(env, own, options), normalize_advantage=options.normalize_advantage)
+    @staticmethod
+    def _algorithm() -> Callable[..., Any]:
+        import stable_baselines3
 
-    return Sb3Searcher(space, objective, seed, options, build)
+        return stable_baselines3.A2C
 
 
-def _common(env: MappingVecEnv, seed: int, options: AnyOptions) -> dict[str, Any]:
-    return {
+@searcher(
+    "sb3-maskable-ppo", "PPO with action masks by sb3-contrib, one agent", MaskablePpoOptions, extra="sb3"
+)
+class MaskablePpoSearcher(Sb3Searcher):
+    """PPO that never takes what does not fit."""
+
+    @staticmethod
+    def _algorithm() -> Callable[..., Any]:
+        import sb3_contrib
+
+        return sb3_contrib.MaskablePPO
+
+
+def _arguments(env: Any, seed: int, options: AnyOptions) -> dict[str, Any]:
+    """Of the library's class."""
+    common = {
         "policy": "MlpPolicy",
         "env": env,
         "n_steps": env.length,  # one episode of each environment per update
@@ -104,13 +197,82 @@ def _common(env: MappingVecEnv, seed: int, options: AnyOptions) -> dict[str, Any
         "device": "cpu",
         "policy_kwargs": {"net_arch": [options.width, options.width]},
     }
-
-
-def _ppo(env: MappingVecEnv, seed: int, options: PpoOptions | MaskablePpoOptions) -> dict[str, Any]:
-    rollout = env.num_envs * env.length
+    if isinstance(options, A2cOptions):
+        return {**common, "normalize_advantage": options.normalize_advantage}
     return {
-        **_common(env, seed, options),
+        **common,
         "n_epochs": options.n_epochs,
-        "batch_size": max(2, rollout // options.minibatches),
+        "batch_size": max(2, env.num_envs * env.length // options.minibatches),
         "clip_range": options.clip_range,
     }
+
+
+class _Closed(BaseException):
+    """Unwinds the library's loop. No ``Exception``: a library must not catch it and go on."""
+
+
+class Handover:
+    """Runs ``body(evaluate)`` by turns with its owner: when one runs, the other waits, so nothing depends on timing.
+
+    Args:
+        body: the loop; gets a function that hands rows out and returns their costs.
+        state: the global random state in force while the body runs.
+    """
+
+    def __init__(self, body: Callable[[Evaluate], None], state: GlobalState) -> None:
+        self._state = state
+        self._rows: queue.SimpleQueue[Rows | BaseException | None] = queue.SimpleQueue()
+        self._costs: queue.SimpleQueue[Costs | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(
+            target=_run, args=(body, self._rows, self._costs), daemon=True, name="library loop"
+        )
+        self._reply: Costs | None = None
+
+    def rows(self) -> Rows:
+        """Let the loop run until it wants rows evaluated.
+
+        Raises:
+            RuntimeError: the loop ended, or failed (with its own exception as the cause).
+        """
+        with self._state.active():
+            if self._thread.ident is None:
+                self._thread.start()
+            elif self._reply is not None:
+                self._costs.put(self._reply)
+                self._reply = None
+            found = self._rows.get()
+        if found is None or isinstance(found, BaseException):
+            raise RuntimeError("the library's loop ended before the search did") from found
+        return found
+
+    def told(self, costs: Costs) -> None:
+        """The costs of the rows; the loop goes on when the next ones are wanted."""
+        self._reply = costs
+
+    def close(self) -> None:
+        """End the loop. May be called at any time, also twice."""
+        if self._thread.is_alive():
+            self._costs.put(None)
+            self._thread.join(timeout=10)
+
+
+def _run(
+    body: Callable[[Evaluate], None],
+    rows: queue.SimpleQueue[Rows | BaseException | None],
+    costs: queue.SimpleQueue[Costs | None],
+) -> None:
+    def evaluate(wanted: Rows) -> Costs:
+        rows.put(wanted.copy())
+        reply = costs.get()
+        if reply is None:
+            raise _Closed
+        return reply
+
+    try:
+        body(evaluate)
+    except _Closed:
+        return
+    except BaseException as error:  # handed to the owner, whatever it is
+        rows.put(error)
+    else:
+        rows.put(None)

@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import optuna
 from jaxtyping import Float64
 from numpy import ndarray
-from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
-from optuna.trial import TrialState, create_trial
 
 from ...mapspace.axes import LearnersMapspace
 from ...objective import Objective
-from ..learner import Rows
-from .batches import BatchSearcher
-from .options import TpeOptions
+from ..base import Rows, at_least, one_of
+from ..registry import searcher
+from .shared import BatchSearcher, finite_logs
 
-_WORST = 1e4  # instead of the logarithm of an infinite cost
+VALUES = ("integers", "categories")
 
 
+@dataclass(frozen=True)
+class TpeOptions:
+    """Options of ``optuna-tpe``."""
+
+    batch: int = 8
+    startup: int = 32  # random samples before the model is asked
+    candidates: int = 24  # drawn per proposal, the best by the model is taken
+    multivariate: bool = True
+    values: str = "categories"
+    learn_repaired: bool = True  # the model is told the row that was evaluated, not the one it asked for
+
+    def __post_init__(self) -> None:
+        at_least(1, batch=self.batch, candidates=self.candidates)
+        at_least(0, startup=self.startup)
+        one_of("values", self.values, VALUES)
+
+
+@searcher("optuna-tpe", "tree-structured Parzen estimator by Optuna", TpeOptions, extra="library")
 class TpeSearcher(BatchSearcher):
     """Every axis is a parameter of a study; trials are asked for in batches, repaired, evaluated and told.
 
@@ -28,6 +45,8 @@ class TpeSearcher(BatchSearcher):
 
     def __init__(self, space: LearnersMapspace, objective: Objective, seed: int, options: TpeOptions) -> None:
         super().__init__(space, objective, seed)
+        import optuna
+
         self.options, self.batch = options, options.batch
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with warnings.catch_warnings():
@@ -41,15 +60,14 @@ class TpeSearcher(BatchSearcher):
             )
         self._study = optuna.create_study(sampler=sampler)
         self._names = [f"{a}" for a in range(space.axes)]
-        self._distributions: dict[str, BaseDistribution] = {
-            name: self._distribution(int(count)) for name, count in zip(self._names, space.cardinalities)
+        kinds = optuna.distributions
+        self._distributions: dict[str, Any] = {
+            name: kinds.IntDistribution(0, count - 1)
+            if options.values == "integers"
+            else kinds.CategoricalDistribution(tuple(range(count)))
+            for name, count in zip(self._names, space.cardinalities.tolist())
         }
-        self._trials: list[optuna.trial.Trial] = []
-
-    def _distribution(self, count: int) -> BaseDistribution:
-        if self.options.values == "integers":
-            return IntDistribution(0, count - 1)
-        return CategoricalDistribution(tuple(range(count)))
+        self._trials: list[Any] = []
 
     def _next_batch(self) -> Rows:
         self._trials = [self._study.ask(self._distributions) for _ in range(self.options.batch)]
@@ -58,8 +76,9 @@ class TpeSearcher(BatchSearcher):
         return self._repaired
 
     def _batch_costs(self, costs: Float64[ndarray, "m"]) -> None:
-        finite = np.where(np.isfinite(costs), np.log(np.maximum(costs, 1e-300)), _WORST)
-        for trial, row, value in zip(self._trials, self._repaired, finite):
+        from optuna.trial import TrialState, create_trial
+
+        for trial, row, value in zip(self._trials, self._repaired, finite_logs(costs)):
             if self.options.learn_repaired:
                 self._study.tell(trial, state=TrialState.FAIL)
                 params = dict(zip(self._names, (int(x) for x in row)))

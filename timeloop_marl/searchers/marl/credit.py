@@ -16,14 +16,6 @@ def ranked(logs: Float64[ndarray, "n"], recent: Float64[ndarray, "recent"]) -> F
     return 1.0 - 2.0 * place / (len(recent) - 1)
 
 
-def standardised(logs: Float64[ndarray, "n"], recent: Float64[ndarray, "recent"]) -> Float64[ndarray, "n"]:
-    """Standard deviations below the mean of the finite ``recent`` log costs, within -3 .. 3; invalid -3."""
-    finite = recent[np.isfinite(recent)]
-    if len(finite) < 2 or finite.std() == 0.0:
-        return np.where(np.isfinite(logs), 0.0, -3.0)
-    return np.clip((finite.mean() - logs) / finite.std(), -3.0, 3.0)
-
-
 def gains(logs: Float64[ndarray, "n"], before: Float64[ndarray, "n"]) -> Float64[ndarray, "n"]:
     """Improvement over the row that was changed, -1 .. 1, in units of the batch's median change."""
     change = np.where(np.isfinite(logs), before - logs, -np.inf)
@@ -39,12 +31,10 @@ def shared_out(
     moved: Float64[ndarray, "n"],
     is_move: Bool[ndarray, "n"],
     changed: Bool[ndarray, "n agents"],
-    selective: bool,
 ) -> Float64[ndarray, "n agents"]:
-    """Advantage of every agent: of whole rows to all, of moves to those whose choices changed (``selective``)."""
+    """Advantage of every agent: of whole rows to all, of moves to those whose choices changed."""
     value = np.where(is_move, moved, full)[:, None]
-    told = changed | ~is_move[:, None] if selective else np.ones_like(changed)
-    return np.where(told, value, 0.0)
+    return np.where(changed | ~is_move[:, None], value, 0.0)
 
 
 def dealt(advantage: Float64[ndarray, "n agents"]) -> Float64[ndarray, "n agents"]:
@@ -58,3 +48,34 @@ def dealt(advantage: Float64[ndarray, "n agents"]) -> Float64[ndarray, "n agents
             held[agent] += 1
             own[i, agent] = row[agent]
     return own
+
+
+class Rewards:
+    """Reward = minus log cost; invalid: ``penalty`` standard deviations below the worst valid reward so far.
+
+    Mean and deviation are running ones with a memory of about 20 batches.
+    """
+
+    def __init__(self, penalty: float) -> None:
+        self.penalty = penalty
+        self._worst = -np.inf  # largest log cost seen
+        self._mean, self._square, self._weight = 0.0, 0.0, 0.0
+
+    def advantages(self, logs: Float64[ndarray, "m"]) -> Float64[ndarray, "m"]:
+        """Advantage of every sample of a batch, within -3 .. 3; +inf in ``logs`` = invalid."""
+        finite = logs[np.isfinite(logs)]
+        if len(finite):
+            self._worst = max(self._worst, float(finite.max()))
+        if not np.isfinite(self._worst):
+            return np.zeros(len(logs))  # nothing valid so far: nothing to tell apart
+        spread = self._deviation()
+        rewards = -np.where(np.isfinite(logs), logs, self._worst + self.penalty * spread)
+        keep = 0.95 if self._weight else 0.0
+        self._mean = keep * self._mean + (1 - keep) * float(rewards.mean())
+        self._square = keep * self._square + (1 - keep) * float((rewards**2).mean())
+        self._weight = 1.0
+        return np.clip((rewards - self._mean) / self._deviation(), -3.0, 3.0)
+
+    def _deviation(self) -> float:
+        variance = self._square - self._mean**2
+        return float(np.sqrt(variance)) if variance > 1e-12 else 1.0

@@ -14,10 +14,8 @@ from jaxtyping import Float64, Int64
 from numpy import ndarray
 
 from ...mapspace.axes import LearnersMapspace
-from .features import FeatureMaker, Features
-from .foresight import Foresight
+from .features import Counted, Features, Prices, Process, WordCounter, memory, no_process
 from .gaussian import GaussianProcess
-from .residual import Residual, memory, nobody
 from .trend import Samples, Trend
 
 _LENGTHS = (0.5, 1.0, 2.0, 4.0)  # in units of the root of the number of varying features
@@ -39,14 +37,13 @@ class Critic:
         metrics: ``edp``, ``energy``, ``delay``, or any other name for a cost taken as it is; costs told have later ones
             at a small weight (``trend.LESSER``).
         points: most samples kept; beyond it the best half and the newest quarter stay.
-        trend: whether the trend is used (else the process alone).
     """
 
-    def __init__(self, space: LearnersMapspace, metrics: Sequence[str], points: int, trend: bool) -> None:
-        self.make = FeatureMaker(space)
+    def __init__(self, space: LearnersMapspace, metrics: Sequence[str], points: int) -> None:
+        self.count = WordCounter(space)
         self.capacity = points
         levels = len(space.tables.temporal_of)
-        self.trend = Trend(metrics, levels, self.make.parts) if trend else None
+        self.trend = Trend(metrics, levels, self.count.parts)
         self._samples = Samples()
         self._process: GaussianProcess | None = None
         self._centre = 0.0
@@ -58,26 +55,25 @@ class Critic:
         self._tuned = 0  # number of samples at which the kernel was chosen last
         self._unread = 0  # samples since the last update
         self.version = 0  # counts updates
-        self._foresights: dict[bool, Foresight] = {}  # made for compiled code, until something changes
-        self._residual: Residual | None = None
+        self._prices: dict[bool, Prices] = {}  # made for compiled code, until something changes
+        self._asked: Process | None = None
 
     def expect(self, words: Float64[ndarray, "n parts"], energy: Float64[ndarray, "n"]) -> None:
         """Samples of other layers on this machine, both per computation: they tell what a word costs."""
-        if self.trend is not None and self.trend.words_matter:
-            computations = float(np.prod(np.asarray(self.make.space.tables.bounds, np.float64)))
+        if self.trend.words_matter:
+            computations = float(np.prod(np.asarray(self.count.space.spec.problem.bounds, np.float64)))
             self.trend.expect(words, energy * computations)
             self._changed()
 
     @property
     def foresees(self) -> bool:
         """Whether the trend is known before the first sample."""
-        return self.trend is not None and self.trend.known
+        return self.trend.known
 
     def foresee(self, rows: Int64[ndarray, "m axes"]) -> Float64[ndarray, "m"]:
         """The trend alone, all samples counting alike: right on average rather than where the search is."""
-        if self.trend is None:
-            return self.predict(rows, False)[0]
-        return self.trend(self.make(rows), even=True)
+        self.count.judged += len(rows)
+        return self.trend(self.count(rows), even=True)
 
     @property
     def ready(self) -> bool:
@@ -86,8 +82,7 @@ class Critic:
 
     def forget(self) -> None:
         """The samples of this epoch, except for what they tell about prices."""
-        if self.trend is not None:
-            self.trend.keep(self._samples)
+        self.trend.keep(self._samples)
         self._samples, self._process, self._tuned, self._unread = Samples(), None, 0, 0
         self._sure = False
         self._changed()
@@ -108,7 +103,7 @@ class Critic:
             return
         logs = np.where(valid, logs, finite.max() + np.log(10.0))
         new = Samples(
-            self.make(rows), logs, np.where(valid, energies, np.nan), np.where(valid, cycles, np.nan)
+            self.count(rows), logs, np.where(valid, energies, np.nan), np.where(valid, cycles, np.nan)
         )
         self._samples = self._samples.joined(new)
         self._unread += 0 if self._foreseen(new) else len(rows)
@@ -117,44 +112,34 @@ class Critic:
         if n >= _LEAST and (not self.ready or _RARELY * self._unread >= n):
             self._update()
 
-    def predict(
-        self, rows: Int64[ndarray, "m axes"], deviations: bool = True
-    ) -> tuple[Float64[ndarray, "m"], Float64[ndarray, "m"]]:
-        """Mean and standard deviation of log cost."""
+    def predict(self, rows: Int64[ndarray, "m axes"]) -> Float64[ndarray, "m"]:
+        """Log cost."""
         if not self.ready or not len(rows):
-            return np.zeros(len(rows)), np.zeros(len(rows))
-        features = self.make(rows)
-        if self._process is None:
-            return self._explained(features), np.zeros(len(rows))
-        mean, deviation = self._process.predict(self._scaled(features), deviations)
-        return mean + self._centre + self._explained(features), deviation
-
-    def deviations(self, rows: Int64[ndarray, "m axes"]) -> Float64[ndarray, "m"]:
-        """Standard deviation of log cost alone."""
-        if self._process is None or not len(rows):
             return np.zeros(len(rows))
-        return self._process.predict(self._scaled(self.make(rows)))[1]
+        self.count.judged += len(rows)
+        features = self.count(rows)
+        if self._process is None:
+            return self.trend(features)
+        return self._process.predict(self._scaled(features)) + self._centre + self.trend(features)
 
-    def foresight(self, even: bool) -> Foresight:
-        """The trend for compiled code, as ``foresee`` (``even``) or as part of ``predict``."""
-        if even not in self._foresights:
-            self._foresights[even] = self._foresight(even)
-        return self._foresights[even]
+    def prices(self, even: bool) -> Prices:
+        """Of the trend, for compiled code: as ``foresee`` (``even``) or as part of ``predict``."""
+        if even not in self._prices:
+            self._prices[even] = self.trend.prices(even)
+        return self._prices[even]
 
-    def _foresight(self, even: bool) -> Foresight:
-        levels, spaces = self.make.space.tables.keep.shape
-        if self.trend is None:
-            return Foresight.of(np.zeros(self.make.parts), np.zeros(3 * levels), levels, spaces, 0.0, 0.0)
-        return self.trend.foresight(levels, spaces, even)
+    def counted(self, even: bool) -> Counted:
+        """Scratch in which compiled code counts what ``prices(even)`` ask for."""
+        return self.count.counted(self.trend.has_networks(self.prices(even)))
 
-    def residual(self, asked: bool) -> Residual:
+    def process(self, asked: bool) -> Process:
         """The process for compiled code; an empty one if not asked or not there yet."""
         process = self._process
-        if process is None or not (asked or self.trend is None):
-            return nobody()
-        if self._residual is None:
+        if process is None or not asked:
+            return no_process()
+        if self._asked is None:
             hashes, values = memory()
-            self._residual = Residual(
+            self._asked = Process(
                 number=np.array([process.count]),
                 points=process.points,
                 weights=process.weights,
@@ -167,21 +152,21 @@ class Critic:
                 hashes=hashes,
                 values=values,
             )
-        return self._residual
+        return self._asked
 
     def _changed(self) -> None:
         """What compiled code was given is out of date."""
-        self._foresights, self._residual = {}, None
+        self._prices, self._asked = {}, None
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what compiled code was given, which is made again."""
-        return {**self.__dict__, "_foresights": {}, "_residual": None}
+        return {**self.__dict__, "_prices": {}, "_asked": None}
 
     def _foreseen(self, new: Samples) -> bool:
         """Whether the trend was right about new samples: then there is nothing to learn from them."""
         if not self._sure or new.data is None:
             return False
-        return bool((np.abs(new.logs - self._explained(new.data)) < _RIGHT).all())
+        return bool((np.abs(new.logs - self.trend(new.data)) < _RIGHT).all())
 
     def _trim(self) -> None:
         n = len(self._samples)
@@ -197,10 +182,9 @@ class Critic:
             return
         self._unread = 0
         self.version += 1
-        if self.trend is not None:
-            self.trend.fit(self._samples)
-        residual = self._samples.logs - self._explained(data)
-        self._sure = self.trend is not None and float(np.quantile(np.abs(residual), 0.9)) < _SURE
+        self.trend.fit(self._samples)
+        residual = self._samples.logs - self.trend(data)
+        self._sure = float(np.quantile(np.abs(residual), 0.9)) < _SURE
         self._centre = 0.0 if self._sure else float(np.median(residual))
         if self._sure:
             self._process = None
@@ -245,6 +229,3 @@ class Critic:
 
     def _scaled(self, features: Features) -> Float64[ndarray, "m inputs"]:
         return (features.logs[:, self._varying] - self._shift) * self._stretch
-
-    def _explained(self, features: Features) -> Float64[ndarray, "m"]:
-        return np.zeros(len(features.steps)) if self.trend is None else self.trend(features)

@@ -1,35 +1,46 @@
-"""What the critic sees of a mapping: words moved per level and data space, tile sizes, spatial use, bypasses.
+"""What the critic sees of a mapping: the words that ``traffic`` counts, and what follows from them at given prices.
 
-The counts are those of ``walking.py``; of partial sums nothing is read the first time. Nothing here knows energies,
-bandwidths, block sizes or networks: what these do to the cost is learnt from samples.
+Counts alone, no energy, bandwidth or block size: what these do to the cost is learnt from samples. Two readers share
+one text: ``Features`` of whole batches, which prices are learnt from, and ``trend_of`` of one candidate, for the
+rehearsals, which stops counting as soon as the candidate cannot be taken any more.
+
+Parts of ``words``, all instances together, per multiply-accumulate: reads (S), writes (S), a constant 1, fills (S P),
+words taken by children (S P), words times hops (S) and times routers (S) in the network below each level.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int8, Int64, UInt64
 from numpy import ndarray
 
-from ...compiling import allocating, inlined
+from ...compiling import allocating, inlined, kernel
 from ...mapping import MappingBatch
 from ...mapspace.axes import LearnersMapspace
-from ...mapspace.learners.tables import X, Y
-from ...specs.problem import Problem
-from ...specs.spec import Spec
-from .hops import hop_words
-from .walking import look_outside, walk
-from .words import Loops, Shape, add_loop, fresh_loops, note_tile, volume
+from ...mapspace.learners.decoding import bounds, order_key
+from ...mapspace.learners.tables import Tables, Work, Y
+from ...traffic.count import begin_words, move_space, settle_space
+from ...traffic.geometry import Geometry, asking, geometry_of
+from ...traffic.workspace import (Workspace, workspace)
+from ...traffic.record import Box, boxed
+from .gaussian import covariances
 
-KEPT = 4.0  # of the flag of a bypass, which counts as much as a factor of 16
+_TINY = 1e-300
+_KEPT = 4.0  # of the flag of a bypass, which counts as much as a factor of 16
+_SURPRISE = 0.7  # of the least energy seen of each data space: less than that is not expected
+_REMEMBERED = 4096  # candidates; a power of two. Chains come past a third of theirs again
+_PRIME = np.uint64(0x100000001B3)
+_BASIS = np.uint64(0xCBF29CE484222325)
 
 
 @dataclass(frozen=True)
 class Features:
-    """Of m mappings. ``words``: moved words per part of the machine, all linear parts of energy; ``flows``: words read,
-    written and both per instance of each storage level; ``logs``: inputs of the Gaussian process, base-2 logarithms
-    and 0/1 flags; ``steps``: natural logarithm of the temporal iterations.
+    """Of m mappings. ``words``: moved words by part; ``flows``: words read, written and both per instance of each
+    storage level; ``logs``: inputs of the Gaussian process, base-2 logarithms and 0/1 flags; ``steps``: natural
+    logarithm of the temporal iterations.
     """
 
     words: Float64[ndarray, "m parts"]
@@ -50,41 +61,106 @@ class Features:
         )
 
 
-class FeatureMaker:
-    """Features of the rows of one mapspace."""
+class Prices(NamedTuple):
+    """``words``: of a word of each part; ``delay``: cycles per word, 0 where a path never limits; ``matter``: weights
+    of log words and of log iterations."""
+
+    words: Float64[ndarray, "parts"]
+    delay: Float64[ndarray, "3*S"]
+    matter: Float64[ndarray, "2"]
+
+
+class Process(NamedTuple):
+    """The Gaussian process as the rehearsals ask it; ``number[0]`` = 0: not asked.
+
+    ``input_of``: which input every feature is, -1 none; ``shift`` and ``stretch`` by input. ``slack[0]``: how far below
+    the trend the process is expected to go at most, log cost. ``hashes`` and ``values``: what was asked before.
+    """
+
+    number: Int64[ndarray, "1"]
+    points: Float64[ndarray, "inputs capacity"]
+    weights: Float64[ndarray, "capacity"]
+    input_of: Int64[ndarray, "features"]
+    shift: Float64[ndarray, "inputs"]
+    stretch: Float64[ndarray, "inputs"]
+    length: Float64[ndarray, "1"]
+    centre: Float64[ndarray, "1"]
+    slack: Float64[ndarray, "1"]
+    hashes: UInt64[ndarray, "places"]
+    values: Float64[ndarray, "places"]
+
+
+def no_process() -> Process:
+    """A process that is not asked."""
+    none, nothing = np.zeros(1), np.zeros(0, np.int64)
+    return Process(
+        np.zeros(1, np.int64), np.zeros((1, 1)), none, nothing, none, none, none, none, none,
+        np.zeros(1, np.uint64), none,
+    )  # fmt: skip
+
+
+def memory() -> tuple[UInt64[ndarray, "places"], Float64[ndarray, "places"]]:
+    """``hashes`` and ``values`` of a process that has not been asked."""
+    return np.zeros(_REMEMBERED, np.uint64), np.zeros(_REMEMBERED)
+
+
+class Counted(NamedTuple):
+    """Scratch: the mapping at hand as ``traffic`` reads it, and what was counted of it."""
+
+    geometry: Box[Geometry]
+    traffic: Box[Workspace]
+    factors: Int64[ndarray, "1 T D"]
+    residuals: Int64[ndarray, "T D"]
+    order: Int8[ndarray, "1 T D"]
+    split: Int8[ndarray, "1 T"]
+    keep: Bool[ndarray, "1 S P"]
+    computations: Float64[ndarray, "1"]  # of the whole problem
+    words: Float64[ndarray, "parts"]
+    flows: Float64[ndarray, "3*S"]
+    spent: Float64[ndarray, "P"]  # on each data space
+    handed: Float64[ndarray, "S P"]  # words handed to each level if it held the data space, all instances
+    sent: Float64[ndarray, "S P"]  # and sent on by it
+
+
+class WordCounter:
+    """Counts the words of the rows of one mapspace. ``judged``: candidates whose cost followed from these so far."""
 
     def __init__(self, space: LearnersMapspace) -> None:
-        self.space = space
-        tables = space.tables
-        levels = space.spec.architecture.tiling_levels
-        spaces = space.spec.problem.data_spaces
-        relevant = np.zeros((len(spaces), len(tables.bounds)), np.bool_)
-        for p in range(len(spaces)):
-            relevant[p, list(spaces[p].dims)] = True
-        ranks, weights = _motions(
-            tables.space_rank, tables.rank_term, tables.term_dim, tables.term_weight, relevant
-        )
-        self.shape = Shape(
-            spatial=np.array([level.spatial for level in levels], np.bool_),
-            grid=np.ascontiguousarray(tables.fan[:, [X, Y]]),
-            temporal_of=tables.temporal_of,
-            relevant=relevant,
-            written=np.array([space.read_write for space in spaces], np.bool_),
-            rank_of=ranks,
-            weight=weights,
-            sliding=_sliding(space.spec.problem),
-            passing=_passing(space.spec),
-            space_rank=tables.space_rank,
-            rank_term=tables.rank_term,
-            term_dim=tables.term_dim,
-            term_weight=tables.term_weight,
-        )
+        self.space, self.judged = space, 0
+        self._scratch: dict[bool, Counted] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without scratch, which is made again."""
+        return {**self.__dict__, "_scratch": {}}
 
     @property
     def parts(self) -> int:
         """Number of parts of ``words``."""
-        levels = len(self.shape.temporal_of)
-        return 4 * levels + 1 + 2 * levels * len(self.shape.relevant)
+        levels, spaces = self.space.tables.keep.shape
+        return 4 * levels + 1 + 2 * levels * spaces
+
+    def counted(self, hops: bool) -> Counted:
+        """Scratch. ``hops``: whether they are counted, too; for packed arrays that takes long."""
+        if hops not in self._scratch:
+            T, D = self.space.tables.base_factor.shape
+            S, P = self.space.tables.keep.shape
+            geometry = asking(geometry_of(self.space.spec), hops)
+            self._scratch[hops] = Counted(
+                geometry=boxed(geometry),
+                traffic=boxed(workspace(geometry)),
+                factors=np.ones((1, T, D), np.int64),
+                residuals=np.ones((T, D), np.int64),
+                order=np.zeros((1, T, D), np.int8),
+                split=np.zeros((1, T), np.int8),
+                keep=np.zeros((1, S, P), np.bool_),
+                computations=np.array([np.prod(np.asarray(self.space.spec.problem.bounds, np.float64))]),
+                words=np.zeros(self.parts),
+                flows=np.zeros(3 * S),
+                spent=np.zeros(P),
+                handed=np.zeros((S, P)),
+                sent=np.zeros((S, P)),
+            )
+        return self._scratch[hops]
 
     def __call__(self, rows: Int64[ndarray, "m axes"]) -> Features:
         """Features of canonical rows."""
@@ -93,54 +169,23 @@ class FeatureMaker:
     def of(self, batch: MappingBatch) -> Features:
         """Features of mappings."""
         m, S, P = batch.keep.shape
-        T = len(self.shape.spatial)
-        words = np.zeros((m, self.parts))
-        logs = np.empty((m, 4 * S * P + 2 * T))
+        T = batch.factors.shape[1]
+        words, logs = np.zeros((m, self.parts)), np.zeros((m, 4 * S * P + 2 * T))
         flows, steps = np.zeros((m, 3 * S)), np.empty(m)
-        describe(self.shape, batch.factors, batch.order, batch.split, batch.keep, words, flows, logs, steps)
+        everything = no_process()._replace(
+            input_of=np.arange(logs.shape[1]), shift=np.zeros(logs.shape[1]), stretch=np.ones(logs.shape[1])
+        )
+        describe(
+            self.counted(True), everything, batch.factors, batch.order, batch.split, batch.keep,
+            words, flows, logs, steps,
+        )  # fmt: skip
         return Features(words, flows, logs, steps)
 
 
-def _motions(
-    space_rank: Int64[ndarray, "P+1"],
-    rank_term: Int64[ndarray, "ranks+1"],
-    term_dim: Int64[ndarray, "terms"],
-    term_weight: Int64[ndarray, "terms"],
-    relevant: Bool[ndarray, "P D"],
-) -> tuple[Int64[ndarray, "P D"], Float64[ndarray, "P D"]]:
-    """Rank that a dim moves a data space along (-1 none, -2 several), and by how much."""
-    ranks, weights = np.full(relevant.shape, -1), np.zeros(relevant.shape)
-    for p in range(len(relevant)):
-        for r in range(space_rank[p], space_rank[p + 1]):
-            for m in range(rank_term[r], rank_term[r + 1]):
-                d = term_dim[m]
-                ranks[p, d] = r if ranks[p, d] in (-1, r) else -2
-                weights[p, d] += term_weight[m]
-    return ranks, weights
-
-
-def _sliding(problem: Problem) -> Bool[ndarray, "P"]:
-    """Whether several dims move a data space along the same rank."""
-    several = [
-        any(sum(problem.bounds[term.dim] > 1 for term in rank) > 1 for rank in space.ranks)
-        for space in problem.data_spaces
-    ]
-    return np.array(several, np.bool_)
-
-
-def _passing(spec: Spec) -> Bool[ndarray, "S P"]:
-    """Where neighbours in an array may pass words on."""
-    passing = np.full(
-        (len(spec.architecture.storage), len(spec.problem.data_spaces)), spec.options.link_transfers
-    )
-    for place in spec.constraints.switches.no_link_transfer:
-        passing[place] = False
-    return passing
-
-
-@allocating
+@kernel
 def describe(
-    shape: Shape,
+    counted: Counted,
+    process: Process,
     factors: ndarray,
     order: ndarray,
     split: ndarray,
@@ -150,93 +195,259 @@ def describe(
     logs: ndarray,
     steps: ndarray,
 ) -> None:
-    """Fill the features of m mappings.
+    """Fill the features of m mappings. ``process``: one to which every feature is an input as it is."""
+    geometry, work = counted.geometry[0], counted.traffic[0]
+    for i in range(factors.shape[0]):
+        steps[i] = np.log(_steps(geometry, factors[i]))
+        counted.words[:], counted.flows[:] = 0.0, 0.0
+        if begin_words(geometry, factors, order, split, keep, i, work):
+            for p in range(keep.shape[2]):
+                _count(counted, p, words[i], True)  # words are zeros: nothing costs anything
+        counted.words[2 * keep.shape[1]] = 1.0
+        for k in range(words.shape[1]):
+            words[i, k] = counted.words[k]
+        for k in range(flows.shape[1]):
+            flows[i, k] = counted.flows[k]
+        _inputs(counted, process, factors[i], keep[i], logs[i])
 
-    Parts of ``words``: reads (S), writes (S), one constant, fills (S P), reads (S P), words times hops (S) and
-    times routers (S).
+
+@inlined
+def _steps(geometry: Geometry, factors: ndarray) -> float:
+    """Temporal iterations."""
+    steps = 1.0
+    for t in range(factors.shape[0]):
+        if not geometry.tile_spatial[t]:
+            for d in range(factors.shape[1]):
+                steps *= factors[t, d]
+    return steps
+
+
+@inlined
+def _count(counted: Counted, p: int, prices: ndarray, noted: bool) -> float:
+    """Count the words of data space p; returns what they cost. ``noted``: fill ``handed`` and ``sent``, too."""
+    geometry, work = counted.geometry[0], counted.traffic[0]
+    S = geometry.levels
+    own = 2 * S + 1
+    move_space(geometry, work, p)
+    if noted:
+        for s in range(S):
+            instances = float(work.rep[s])
+            counted.handed[s, p] = work.tile[s, p] if s == S - 1 else work.share[s, p] * instances
+            counted.sent[s, p] = work.content[s, p] * instances
+    if not settle_space(geometry, work, p):
+        return np.inf
+    cost = 0.0
+    for s in range(S):
+        instances = float(work.rep[s])
+        each = instances / counted.computations[0]
+        if geometry.hops_needed:
+            hops, routers = _carried(work, s, p)
+            cost += _add(counted, prices, own + 2 * S * geometry.spaces + s, hops * each)
+            cost += _add(counted, prices, own + 2 * S * geometry.spaces + S + s, routers * each)
+        if work.held[s, p] == 0:
+            continue
+        read, filled = float(work.reads[s, p]), float(work.fills[s, p])
+        written = filled + float(work.updates[s, p])
+        taken = float(work.updates[s, p]) if geometry.read_write[p] else read
+        cost += _add(counted, prices, s, read * each)
+        cost += _add(counted, prices, S + s, written * each)
+        cost += _add(counted, prices, own + s * geometry.spaces + p, filled * each)
+        cost += _add(counted, prices, own + (S + s) * geometry.spaces + p, taken * each)
+        counted.flows[s] += read
+        counted.flows[S + s] += written
+        counted.flows[2 * S + s] += read + written
+    return cost
+
+
+@inlined
+def _add(counted: Counted, prices: ndarray, part: int, words: float) -> float:
+    """More words of a part; returns what they cost."""
+    counted.words[part] += words
+    return prices[part] * words
+
+
+@inlined
+def _carried(work: Workspace, s: int, p: int) -> tuple[float, float]:
+    """Words of data space p times hops, and times routers, in the network below an instance of level s.
+
+    A word comes through one router more than it makes whole hops; from neighbour to neighbour it is one hop and two
+    routers.
     """
-    m, S, P = keep.shape
-    D = factors.shape[2]
-    loops = fresh_loops(shape, D)
-    for i in range(m):
-        total = _collect(shape, factors[i], order[i], split[i], loops)
-        steps[i] = _level_logs(shape, factors[i], logs[i, 4 * S * P :])
-        for p in range(P):
-            look_outside(shape, loops, p)
-            crossing, inside = 0.0, 1.0
-            child = -1  # nearest inner level that keeps the data space, -1 = compute
-            for s in range(S):
-                own = s * P + p
-                # Fills of s: what s would be handed if it kept the data space.
-                fill, _, _, instances, copies = walk(shape, loops, p, s, s)
-                # Reads of s: what the child takes from s, copies over the array made on the way counted once.
-                _, read, passed, _, _ = walk(shape, loops, p, child, s)
-                moved, kept = walk(shape, loops, p, s - 1, s), s == 0 or keep[i, s - 1, p]
-                hops, routers, crossing = hop_words(shape, loops, p, s, moved, kept, crossing)
-                words[i, 2 * S + 1 + 2 * S * P + s] += hops / total
-                words[i, 3 * S + 1 + 2 * S * P + s] += routers / total
-                kept = keep[i, s, p]
-                logs[i, own] = np.log2(fill)
-                logs[i, S * P + own] = np.log2(read)
-                logs[i, 2 * S * P + own] = np.log2(volume(shape, loops.extent, p, s))
-                logs[i, 3 * S * P + own] = KEPT if kept else 0.0
-                if kept:
-                    if child >= 0 and child == s - 1:
-                        words[i, child] += passed / total
-                        flows[i, child] += passed / inside
-                        flows[i, 2 * S + child] += passed / inside
-                    child, inside = s, instances
-                    words[i, 2 * S + 1 + own] = fill / total
-                    words[i, 2 * S + 1 + S * P + own] = read / total
-                    written = fill if s < S - 1 else 0.0
-                    if shape.written[p]:
-                        # The first time that a partial sum is updated there is nothing to read.
-                        fresh = volume(shape, loops.extent, p, S - 1) * copies
-                        written = max(0.0, written - fresh) + read
-                        read = max(0.0, read - fresh)
-                    words[i, s] += read / total
-                    words[i, S + s] += written / total
-                    flows[i, s] += read / instances
-                    flows[i, S + s] += written / instances
-                    flows[i, 2 * S + s] += (read + written) / instances
-        words[i, 2 * S] = 1.0
+    hops, routers = 0.0, 0.0
+    for e in range(work.entries[s, p]):
+        if work.accesses[s, p, e] > 0.0:
+            hops += work.hops[s, p, e]
+            routers += (1.0 + np.floor(work.hops[s, p, e] / work.accesses[s, p, e])) * work.accesses[s, p, e]
+    return hops + work.links[s, p], routers + 2.0 * work.links[s, p]
 
 
 @inlined
-def _collect(shape: Shape, factors: ndarray, order: ndarray, split: ndarray, loops: Loops) -> float:
-    """Loops and tiles of one mapping; returns the iterations of the whole problem."""
-    T, D = factors.shape
-    count, s = 0, 0
-    loops.inside[:] = 1.0
-    for t in range(T):
-        loops.first[t] = count
-        for k in range(D):
-            d = order[t, k]
-            if factors[t, d] > 1:
-                add_loop(shape, loops, count, t, d, float(factors[t, d]), k >= split[t])
-                count += 1
-        note_tile(shape, loops, s, t)
-        if t == shape.temporal_of[s]:
-            s += 1
-    loops.first[T] = count
-    total = 1.0
+def _note_nest(tables: Tables, work: Work, row: ndarray, counted: Counted) -> float:
+    """The mapping placed in ``work`` and ranked in ``row``, as arrays of a batch; returns the temporal iterations."""
+    geometry = counted.geometry[0]
+    T, D = work.factor.shape
+    exact = True
     for d in range(D):
-        total *= loops.inside[d]
-    return total
+        iterations = 1
+        for t in range(T):
+            counted.factors[0, t, d] = work.factor[t, d]
+            iterations *= work.factor[t, d]
+        exact = exact and iterations == geometry.bounds[d]
+    if not exact:
+        bounds(tables, work, counted.factors[0], counted.residuals)
+    for t in range(T):
+        count, across = 0, 0
+        for d in range(D):
+            if counted.factors[0, t, d] == 1:
+                continue
+            across += 1 if work.side[t, d] != Y else 0
+            # ``extent`` is scratch by now: its first row holds the keys of the loops so far.
+            key, k = order_key(tables, work, row, t, d), count
+            while k > 0 and work.extent[0, k - 1] > key:
+                work.extent[0, k], counted.order[0, t, k] = work.extent[0, k - 1], counted.order[0, t, k - 1]
+                k -= 1
+            work.extent[0, k], counted.order[0, t, k] = key, d
+            count += 1
+        counted.split[0, t] = across
+        for d in range(D):
+            if counted.factors[0, t, d] == 1:
+                counted.order[0, t, count] = d
+                count += 1
+    for s in range(work.keep.shape[0]):
+        for p in range(work.keep.shape[1]):
+            counted.keep[0, s, p] = work.keep[s, p] == 1
+    return _steps(geometry, counted.factors[0])
 
 
 @inlined
-def _level_logs(shape: Shape, factors: ndarray, out: ndarray) -> float:
-    """Two per tiling level: logarithm of all its iterations and of its largest loop; returns ln of temporal ones."""
-    T, D = factors.shape
-    time = 1.0
-    for t in range(T):
+def _log_cost(prices: Prices, energy: float, steps: float) -> float:
+    """Log cost of energy per computation and cycles."""
+    cost = 0.0
+    if prices.matter[0] > 0.0:
+        cost += prices.matter[0] * np.log(max(energy, _TINY))
+    if prices.matter[1] > 0.0:
+        cost += prices.matter[1] * np.log(steps)
+    return cost
+
+
+@kernel
+def trend_of(
+    tables: Tables,
+    work: Work,
+    row: ndarray,
+    counted: Counted,
+    prices: Prices,
+    least: Float64[ndarray, "P"],
+    limit: float,
+    noted: bool,
+) -> float:
+    """Log cost by the trend, of the candidate placed in ``work`` and ranked in ``row``; +inf if above ``limit``.
+
+    Args:
+        least: least energy seen of each data space so far, -1 none; lowered here. A candidate that would need less than
+            ``_SURPRISE`` of it to stay below the limit is not counted further.
+        noted: as for ``_count``.
+    """
+    P, S = work.keep.shape[1], work.keep.shape[0]
+    steps = _note_nest(tables, work, row, counted)
+    energy, rest = prices.words[2 * S], 0.0
+    for p in range(P):
+        rest += max(0.0, least[p]) * _SURPRISE
+    budget = _budget(prices, steps, limit)
+    if energy + rest > budget:
+        return np.inf
+    if not begin_words(
+        counted.geometry[0],
+        counted.factors,
+        counted.order,
+        counted.split,
+        counted.keep,
+        0,
+        counted.traffic[0],
+    ):
+        return np.inf
+    counted.flows[:] = 0.0
+    for p in range(P):
+        counted.spent[p] = _count(counted, p, prices.words, noted)
+        energy += counted.spent[p]
+        rest -= max(0.0, least[p]) * _SURPRISE
+        if energy + rest > budget:
+            return np.inf
+    for p in range(P):
+        if least[p] < 0.0 or counted.spent[p] < least[p]:
+            least[p] = counted.spent[p]
+    for k in range(3 * S):
+        if prices.delay[k] > 0.0:
+            steps = max(steps, counted.flows[k] * prices.delay[k])
+    cost = _log_cost(prices, energy, steps)
+    return cost if cost <= limit else np.inf
+
+
+@inlined
+def _budget(prices: Prices, steps: float, limit: float) -> float:
+    """Energy per computation above which a mapping of so many iterations costs more than the limit."""
+    if prices.matter[0] == 0.0 or limit == np.inf:
+        return np.inf
+    left = limit - (prices.matter[1] * np.log(steps) if prices.matter[1] > 0.0 else 0.0)
+    # A little more, for rounding: the cost itself is compared in the end.
+    return np.exp(left / prices.matter[0]) * (1.0 + 1e-9)
+
+
+@kernel
+def fingerprint(row: ndarray) -> np.uint64:
+    """A hash of 64 bits (FNV-1a over the values, mixed at the end), never 0."""
+    h = _BASIS
+    for a in range(row.shape[0]):
+        h = (h ^ np.uint64(row[a])) * _PRIME
+    h = h ^ (h >> np.uint64(29))
+    h = h * np.uint64(0xBF58476D1CE4E5B9)
+    h = h ^ (h >> np.uint64(32))
+    return h if h != np.uint64(0) else np.uint64(1)
+
+
+@inlined
+def _enter(process: Process, feature: int, log: float, x: ndarray) -> None:
+    """A feature as an input, scaled, if it is one."""
+    f = process.input_of[feature]
+    if f >= 0:
+        x[f] = (log - process.shift[f]) * process.stretch[f]
+
+
+@inlined
+def _inputs(counted: Counted, process: Process, factors: ndarray, keep: ndarray, x: ndarray) -> None:
+    """Inputs of the process: words handed to each level and sent on by it, its tile, whether it is bypassed, by data
+    space; and of every tiling level all its iterations and its largest loop."""
+    work = counted.traffic[0]
+    S, P = keep.shape
+    for s in range(S):
+        for p in range(P):
+            own = s * P + p
+            _enter(process, own, np.log2(max(1.0, counted.handed[s, p])), x)
+            _enter(process, S * P + own, np.log2(max(1.0, counted.sent[s, p])), x)
+            _enter(process, 2 * S * P + own, np.log2(max(1.0, float(work.tile[s, p]))), x)
+            _enter(process, 3 * S * P + own, _KEPT if keep[s, p] else 0.0, x)
+    for t in range(factors.shape[0]):
         level, widest = 1.0, 1.0
-        for d in range(D):
-            f = float(factors[t, d])
-            level *= f
-            widest = max(widest, f)
-        out[2 * t], out[2 * t + 1] = np.log2(level), np.log2(widest)
-        if not shape.spatial[t]:
-            time *= level
-    return np.log(time)
+        for d in range(factors.shape[1]):
+            level *= factors[t, d]
+            widest = max(widest, float(factors[t, d]))
+        _enter(process, 4 * S * P + 2 * t, np.log2(level), x)
+        _enter(process, 4 * S * P + 2 * t + 1, np.log2(widest), x)
+
+
+@allocating
+def residual_of(counted: Counted, process: Process, row: ndarray) -> float:
+    """What the process adds to the trend of the canonical row that was counted last, ``noted``."""
+    h = fingerprint(row)
+    place = np.int64(h >> np.uint64(1)) & (process.hashes.shape[0] - 1)
+    if process.hashes[place] == h:
+        return process.values[place]
+    n = process.number[0]
+    x, column = np.empty(process.shift.shape[0]), np.empty(n)
+    _inputs(counted, process, counted.factors[0], counted.keep[0], x)
+    covariances(process.points, n, x, process.length[0], column)
+    total = process.centre[0]
+    for j in range(n):
+        total += column[j] * process.weights[j]
+    process.hashes[place], process.values[place] = h, total
+    return total

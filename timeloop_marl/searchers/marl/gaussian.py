@@ -69,23 +69,11 @@ class GaussianProcess:
         likelihood, self.scale = solve(self.upper, n, values, self.weights)
         return float(likelihood)
 
-    def predict(
-        self, points: Float64[ndarray, "m features"], deviations: bool = True
-    ) -> tuple[Float64[ndarray, "m"], Float64[ndarray, "m"]]:
-        """Mean and standard deviation (zeros if not asked for)."""
-        mean, deviation = np.zeros(len(points)), np.zeros(len(points))
-        predict(
-            self.points,
-            self.upper,
-            self.weights,
-            self.count,
-            np.ascontiguousarray(points),
-            self.length,
-            deviations,
-            mean,
-            deviation,
-        )
-        return mean, deviation * self.scale
+    def predict(self, points: Float64[ndarray, "m features"]) -> Float64[ndarray, "m"]:
+        """Posterior mean."""
+        mean = np.zeros(len(points))
+        predict(self.points, self.weights, self.count, np.ascontiguousarray(points), self.length, mean)
+        return mean
 
 
 @inlined
@@ -176,17 +164,9 @@ def solve(upper: ndarray, n: int, values: ndarray, weights: ndarray) -> tuple[fl
 
 @allocating
 def predict(
-    points: ndarray,
-    upper: ndarray,
-    weights: ndarray,
-    n: int,
-    queries: ndarray,
-    length: float,
-    deviations: bool,
-    mean: ndarray,
-    deviation: ndarray,
+    points: ndarray, weights: ndarray, n: int, queries: ndarray, length: float, mean: ndarray
 ) -> None:
-    """Posterior mean and relative deviation of every query."""
+    """Posterior mean of every query."""
     column = np.empty(n)
     for i in range(queries.shape[0]):
         covariances(points, n, queries[i], length, column)
@@ -194,9 +174,3 @@ def predict(
         for j in range(n):
             total += column[j] * weights[j]
         mean[i] = total
-        if deviations:
-            _forward(upper, n, column)
-            rest = 1.0
-            for j in range(n):
-                rest -= column[j] * column[j]
-            deviation[i] = np.sqrt(max(rest, 1e-10))

@@ -13,20 +13,15 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
-from ...mapspace.axes import LearnersMapspace
-from ...mapspace.literal import LiteralSpace
+from ...mapspace.axes import LearnersMapspace, LiteralSpace
 from ...objective import Objective
-from ..checks import at_least, share
-from ..learner import LearnerSearcher, Rows
+from ..base import LearnerSearcher, Rows, at_least, one_of, share
+from ..registry import searcher
 from . import credit
 from .agent import CONDITIONING, Learning
-from .clustering import SIGNALS, clusters, strengths
-from .grouping import fixed_groups
-from .options import one_of
-from .parallel import BACKENDS, Workers
-from .penalty import Rewards
-from .team import Team
-from .warming import warm_team
+from .clustering import SIGNALS, clusters, fixed_groups, strengths
+from .credit import Rewards
+from .team import BACKENDS, Team, Workers, warm_team
 
 _REMEMBERED = 8192
 _CONTROLS = ("dimension", "level", "joint", "random")  # groups that need no analysis, to compare with
@@ -63,6 +58,9 @@ class PaperOptions:
         one_of("backend", self.backend, BACKENDS)
 
 
+@searcher(
+    "marl-paper", "the published method as its abstract describes it: penalised, unrepaired", PaperOptions
+)
 class PaperSearcher(LearnerSearcher):
     """Independent REINFORCE agents (Williams 1992) with one reward for all and a running mean as baseline."""
 

@@ -7,48 +7,153 @@ parameters, agents that learn in parallel. docs/marl.md lists what is added here
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
-from ...compiling import is_cached
+from ...compiling import is_cached, kernel
 from ...errors import UsageError
 from ...mapspace.axes import LearnersMapspace
 from ...objective import Objective
-from ..learner import LearnerSearcher, Rows
+from ..base import LearnerSearcher, Rows, at_least, one_of, share
+from ..registry import searcher
 from . import credit
 from .agent import Learning
-from .candidates import Candidates, joined, traced, whole
-from .chains import climb
-from .clustering import SIGNALS, clusters, strengths
+from .clustering import GROUPINGS, INTERACTION, Groups, clusters, fixed_groups, strengths
 from .critic import Critic
-from .diary import Diary
-from .grouping import SIGNALS_OF_TEAM, Groups, fixed_groups
-from .heritage import first_candidates, heritage
-from .imagination import Imagination, Known
-from .knowledge import Knowledge, LayerKnowledge
-from .learnt import knowledge_of
-from .options import MarlOptions
-from .parallel import Workers
-from .team import Team
+from .knowledge import Knowledge, LayerKnowledge, knowledge_of
+from .rehearsal import Known, Rehearsal, climb, warm_critic
+from .team import BACKENDS, Diary, Team, Workers, warm_team
 from .trend import LESSER
-from .warming import warm_critic, warm_team
+from .warm_start import first_candidates, warm_start
 
+HERITABLE = ("elites", "critic", "policies", "clusters")
+
+
+@dataclass(frozen=True)
+class MarlOptions:
+    """Options of ``MarlSearcher``. Shares and chances 0 .. 1; ``restart`` in samples (0 = never)."""
+
+    batch: int = 8  # doubled after 512 samples
+    # Who decides what
+    clusters: str = "interaction"  # one of grouping.GROUPINGS
+    groups: str = ""  # for clusters=given: axis names, comma within a group, semicolon between groups
+    # How it proposes
+    full: float = 0.15  # share of candidates from all policies together
+    moves: float = 0.35  # share of block moves: a few agents act on an elite; the rest are local moves
+    acting: float = 1.5  # mean number of agents that act in a block move, beside the first
+    redraw: float = 0.5  # chance that an acting agent's axis is drawn anew
+    explore: float = 0.02
+    explore_moves: float = 0.15
+    spatial: float = 1.0  # logits added to slots in arrays at the start
+    # How it learns
+    learn: bool = True
+    rate: float = 0.1
+    entropy: float = 0.01
+    clip: float = 0.2
+    epochs: int = 2
+    elites: int = 32
+    restart: int = 200  # samples without improvement that end an epoch; the longer the later
+    # Critic
+    critic: bool = True
+    points: int = 400  # samples that the critic remembers
+    pool: int = 64  # candidates rehearsed per sample; up to 24 times as many at the start, three eighths late
+    away: float = 0.5  # share of rehearsals on an island that begins anew elsewhere
+    exchange: float = (
+        0.2  # share of rehearsed candidates by agents taking over joint choices; the rest local moves
+    )
+    # What it takes over from other layers, if it is given their knowledge
+    inherit: str = "elites,critic,policies,clusters"
+    # How it runs
+    n_jobs: int = 1
+    backend: str = "threading"
+
+    def __post_init__(self) -> None:
+        at_least(1, batch=self.batch, epochs=self.epochs, elites=self.elites, pool=self.pool)
+        at_least(16, points=self.points)
+        at_least(0, acting=self.acting, restart=self.restart, spatial=self.spatial, rate=self.rate)
+        at_least(0, entropy=self.entropy, clip=self.clip)
+        share(full=self.full, moves=self.moves, redraw=self.redraw, both=self.full + self.moves)
+        share(explore=self.explore, explore_moves=self.explore_moves, away=self.away, exchange=self.exchange)
+        one_of("clusters", self.clusters, (INTERACTION, *GROUPINGS))
+        one_of("backend", self.backend, BACKENDS)
+        for part in filter(None, self.inherit.split(",")):
+            one_of("inherit", part, HERITABLE)
+        if self.n_jobs == 0:
+            raise UsageError("option n_jobs must not be 0: 1 = this thread, -1 = all cores")
+
+
+_NEAR = 0.5  # share of choices that a row may differ in from the elite that it is compared with
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Repaired rows and where they come from: the row they were moved from (itself if none) and its log cost (nan)."""
+
+    rows: Rows
+    origin: Rows
+    before: Float64[ndarray, "n"]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Int64[ndarray, "k"]) -> Candidates:
+        return Candidates(self.rows[index], self.origin[index], self.before[index])
+
+
+def whole(rows: Rows) -> Candidates:
+    """Rows that were not moved from others."""
+    return Candidates(rows, rows, np.full(len(rows), np.nan))
+
+
+def joined(parts: list[Candidates]) -> Candidates:
+    """All candidates, in the order of the parts."""
+    return Candidates(
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.origin for part in parts]),
+        np.concatenate([part.before for part in parts]),
+    )
+
+
+def traced(rows: Rows, elites: Rows, logs: Float64[ndarray, "elites"]) -> Candidates:
+    """Rows as moves from the elite that they differ least from (the better of equals); whole ones if all are far."""
+    if not len(rows) or not len(elites):
+        return whole(rows)
+    nearest, different = np.zeros((2, len(rows)), np.int64)
+    _compare(np.ascontiguousarray(rows), np.ascontiguousarray(elites), nearest, different)
+    near = different <= _NEAR * rows.shape[1]
+    return Candidates(
+        rows, np.where(near[:, None], elites[nearest], rows), np.where(near, logs[nearest], np.nan)
+    )
+
+
+@kernel
+def _compare(rows: ndarray, elites: ndarray, nearest: ndarray, different: ndarray) -> None:
+    """Which elite every row differs least from (the first of equals), and in how many choices."""
+    for i in range(rows.shape[0]):
+        different[i] = rows.shape[1] + 1
+        for e in range(elites.shape[0]):
+            count = 0
+            for a in range(rows.shape[1]):
+                count += rows[i, a] != elites[e, a]
+            if count < different[i]:
+                different[i], nearest[i] = count, e
+
+
+_CONDITIONING = "pairs"  # within an agent: none, chain, pairs
 _FIRST_CLUSTERING = 64  # samples
 _EARLY = 512  # samples; then batches grow twofold, for speed
 _REMEMBERED = 4096  # newest samples that clusters are computed from
 _RECENT = 64  # log costs that ranks are taken among
-_IMAGINED = 1024  # rows whose predicted cost shows the critic's interactions
 _TOURNAMENT = 2
 _SETTLED = 16  # samples from which on prices are good enough to rehearse elsewhere
 _NEWCOMERS = 2  # proposals of the agents that join a rehearsal after each lesson, per sample
 _LESSON = (16, 64)  # fewest and most samples that the agents learn from at once: a sixteenth of all
 _SCOUTED = 8  # one of so many samples goes to the best of the other island
-_JUDGED = 24  # imagined candidates whose deviation is asked for
 _HANDED_ON = 8  # best rows of an epoch that later ones may start from
-_LADDER = (0.0, 1.0, 0.5, 2.0, 1.0, 3.0, 0.5, 1.5)  # optimism by place in the batch, relative to the option
 
 
 def _blended(table: Float64[ndarray, "m metrics"]) -> Float64[ndarray, "m"]:
@@ -58,8 +163,11 @@ def _blended(table: Float64[ndarray, "m metrics"]) -> Float64[ndarray, "m"]:
     return np.where(np.isfinite(table).all(axis=1), np.exp(logs), np.inf)
 
 
+@searcher("marl", "clustered agents, credit by agent, and a critic that screens", MarlOptions)
 class MarlSearcher(LearnerSearcher):
     """Rounds of: the team proposes many candidates, the critic picks a batch, its costs teach team and critic."""
+
+    knowledge = "traffic"
 
     def __init__(
         self, space: LearnersMapspace, objective: Objective, seed: int, options: MarlOptions
@@ -69,11 +177,10 @@ class MarlSearcher(LearnerSearcher):
         self._workers = Workers(options.n_jobs, options.backend)
         self._how = Learning(options.rate, options.clip, options.entropy, options.epochs)
         self._groups: Groups = fixed_groups(
-            space, options.clusters, options.agents, options.groups, np.random.default_rng(seed)
+            space, options.clusters, 0, options.groups, np.random.default_rng(seed)
         )
-        self.critic = (
-            Critic(space, objective.metrics, options.points, options.trend) if options.critic else None
-        )
+        self.critic = Critic(space, objective.metrics, options.points) if options.critic else None
+        self.knowledge = "none" if self.critic is None else "traffic"
         self._told, self._next_clustering = 0, _FIRST_CLUSTERING
         self._rows: Rows = np.zeros((0, space.axes), np.int64)
         self._logs: Float64[ndarray, "n"] = np.zeros(0)
@@ -92,9 +199,16 @@ class MarlSearcher(LearnerSearcher):
     def warm_up(self) -> None:
         """Compile what the first batches would: of the agents, of the critic, of the clustering."""
         super().warm_up()
-        warm_team(self.space, self.options.conditioning)
+        warm_team(self.space, _CONDITIONING)
         if self.critic is not None:
             warm_critic(self.space)
+            rows = self.space.sample(2, np.random.default_rng(0))
+            traced(rows, rows, np.zeros(2))
+
+    @property
+    def judged(self) -> int:
+        """Candidates that the critic judged by their words so far, beside the samples."""
+        return 0 if self.critic is None else self.critic.count.judged
 
     @property
     def compiled(self) -> bool:
@@ -108,8 +222,8 @@ class MarlSearcher(LearnerSearcher):
         """
         if self._asked is not None:
             raise UsageError("knowledge is taken over before the first candidate is proposed, not later")
-        parts, own = self.options.inherit, heritage(self.space, knowledge, self.rng)
-        if "clusters" in parts and own.groups is not None and self.options.clusters in SIGNALS_OF_TEAM:
+        parts, own = self.options.inherit, warm_start(self.space, knowledge, self.rng)
+        if "clusters" in parts and own.groups is not None and self.options.clusters == INTERACTION:
             self._groups = own.groups
             self._diary.grouped(0, self._groups, None)
             self._begin()
@@ -126,14 +240,14 @@ class MarlSearcher(LearnerSearcher):
         """Groups, entropy and credit of the agents over time (``diary``)."""
         return self._diary.account()
 
-    def knowledge(self, name: str = "") -> LayerKnowledge | None:
+    def learnt(self, name: str = "") -> LayerKnowledge | None:
         """What the team has learnt so far, for other layers; ``None`` if it has seen nothing valid."""
         return knowledge_of(self.space, self._rows, self._logs, self._energies, self.team, name)
 
     def _begin(self) -> None:
         """An epoch: agents that know nothing, no elites, no recollections; clusters and what was proposed stay."""
         options = self.options
-        self.team = Team(self.space, self._groups, options.conditioning, options.spatial, self._workers)
+        self.team = Team(self.space, self._groups, _CONDITIONING, options.spatial, self._workers)
         self._elites: Rows = np.zeros((0, self.space.axes), np.int64)
         self._elite_logs: Float64[ndarray, "elites"] = np.zeros(0)
         self._recent: Float64[ndarray, "recent"] = np.zeros(0)
@@ -142,12 +256,10 @@ class MarlSearcher(LearnerSearcher):
             tuple[Candidates, Float64[ndarray, "m"]]
         ] = []  # samples the agents are yet to learn from
         self._fresh_team = True  # whether the agents have learnt since they proposed last
-        self._imagination: Imagination | None = None
+        self._rehearsal: Rehearsal | None = None
         if self.critic is not None:
             self.critic.forget()
-            self._imagination = Imagination(
-                self.critic, self.rng, self._sampled, self._known, options.exchange, options.climbing
-            )
+            self._rehearsal = Rehearsal(self.critic, self.rng, self._sampled, self._known, options.exchange)
 
     def _sampled(self, n: int) -> Rows:
         """Random feasible rows. (A method: what is put aside between rounds of a network has to be picklable.)"""
@@ -191,29 +303,27 @@ class MarlSearcher(LearnerSearcher):
         if len(chosen.rows) < n:
             chosen = joined([chosen, whole(self.fresh_random(n - len(chosen.rows)))])
         self._asked = chosen
-        if self._imagination is not None:
+        if self.critic is not None:
             self._known.add(chosen.rows)
         return chosen.rows
 
     def _screened(self, n: int) -> Candidates:
         """At most n new rows: the best of a rehearsal in the critic's eyes."""
-        critic, imagination = self.critic, self._imagination
+        critic, rehearsal = self.critic, self._rehearsal
         if not self._told and len(self._inherited):
             return self._taken(self._unseen(whole(self._inherited)), np.arange(n))
-        if critic is None or imagination is None or not critic.ready:
+        if critic is None or rehearsal is None or not critic.ready:
             return self._taken(self._unseen(self._pool(2 * n)), np.arange(n))
         count = int(n * self._pool_factor())
         away = int(count * self.options.away) if self._told >= _SETTLED else 0
         newcomers = self._pool(_NEWCOMERS * n).rows if self._fresh_team else self._elites[:0]
         self._fresh_team = False
-        imagination.rehearse(newcomers, self._elites, self.team.owner, count - away, away)
+        rehearsal.rehearse(newcomers, self._elites, self.team.owner, count - away, away)
         scouts = n // _SCOUTED if away else 0
-        found = self._taken(self._traced(imagination.away.people[:scouts]), np.arange(scouts))
-        pool = self._traced(imagination.home.people)
-        index = self._unseen_index(pool)[: max(n, _JUDGED)]
-        pool, mean = pool[index], imagination.home.heights[index]
-        deviation = critic.deviations(pool.rows) if self.options.optimism > 0 else np.zeros(len(mean))
-        return joined([found, self._taken(pool, self._picked(mean, deviation, n - len(found)))])
+        found = self._taken(self._traced(rehearsal.away.population[:scouts]), np.arange(scouts))
+        pool = self._traced(rehearsal.home.population)
+        index = self._unseen_index(pool)[: n - len(found)]
+        return joined([found, self._taken(pool[index], np.arange(len(index)))])
 
     def _traced(self, rows: Rows) -> Candidates:
         return traced(rows, self._elites, self._elite_logs)
@@ -221,19 +331,6 @@ class MarlSearcher(LearnerSearcher):
     def _pool_factor(self) -> float:
         """Candidates per sample: more while samples are few, when predictions are cheap and choices matter most."""
         return self.options.pool * float(np.clip(self.options.points / max(self._told, 1), 0.375, 24.0))
-
-    def _picked(
-        self, mean: Float64[ndarray, "k"], deviation: Float64[ndarray, "k"], n: int
-    ) -> Int64[ndarray, "n"]:
-        """The n lowest bounds, each place of the batch with an optimism of its own, so that they do not crowd."""
-        picked: list[int] = []
-        bound_mean = mean.copy()
-        for place in range(min(n, len(mean))):
-            optimism = self.options.optimism * _LADDER[place % len(_LADDER)]
-            best = int(np.argmin(bound_mean - optimism * deviation))
-            picked.append(best)
-            bound_mean[best] = np.inf
-        return np.array(picked, np.int64)
 
     def _taken(self, pool: Candidates, index: Int64[ndarray, "k"]) -> Candidates:
         chosen = pool[index[index < len(pool.rows)]]
@@ -244,8 +341,6 @@ class MarlSearcher(LearnerSearcher):
     def _pool(self, count: int) -> Candidates:
         """Whole rows, block moves and local moves in the shares of the options; only whole rows without elites."""
         shares = np.array([self.options.full, self.options.moves, 1 - self.options.full - self.options.moves])
-        if self.options.handover and self._told >= self.options.handover:
-            shares = 0.5 * shares + np.array([0.0, 0.0, 0.5])
         if not len(self._elites) or not len(self.team):
             shares = np.array([1.0, 0.0, 0.0])
         kind = self.rng.choice(3, size=count, p=shares / shares.sum())
@@ -268,9 +363,7 @@ class MarlSearcher(LearnerSearcher):
     def _acted(self, parents: Candidates) -> Candidates:
         """Block moves: a few agents decide anew."""
         n, agents = len(parents.rows), len(self.team)
-        number = np.minimum(
-            1 + self.rng.poisson(self.options.acting, n), 1 if self.options.shares else agents
-        )
+        number = np.minimum(1 + self.rng.poisson(self.options.acting, n), agents)
         turn = np.argsort(self.rng.random((n, agents)), axis=1, kind="stable").argsort(axis=1, kind="stable")
         rows = self.team.redraw(
             parents.rows, turn < number[:, None], self.options.redraw, self.rng, self.options.explore_moves
@@ -288,12 +381,12 @@ class MarlSearcher(LearnerSearcher):
     def _repaired(self, rows: Rows) -> Rows:
         return self.space.repair(rows, self.rng)[0]
 
-    def _unseen(self, pool: Candidates, others: Rows | None = None) -> Candidates:
-        """Without rows proposed before, repetitions, and ``others``."""
-        return pool[self._unseen_index(pool, others)]
+    def _unseen(self, pool: Candidates) -> Candidates:
+        """Without rows proposed before and repetitions."""
+        return pool[self._unseen_index(pool)]
 
-    def _unseen_index(self, pool: Candidates, others: Rows | None = None) -> Int64[ndarray, "k"]:
-        known = set() if others is None else set(self.space.keys(others))
+    def _unseen_index(self, pool: Candidates) -> Int64[ndarray, "k"]:
+        known: set[bytes] = set()
         index = []
         for i, key in enumerate(self.space.keys(pool.rows)):
             if key not in known and key not in self._seen:
@@ -340,26 +433,14 @@ class MarlSearcher(LearnerSearcher):
             self._restart()
 
     def _teach(self, asked: Candidates, logs: Float64[ndarray, "m"]) -> None:
-        judge = credit.ranked if self.options.rank else credit.standardised
         is_move = ~np.isnan(asked.before)
         moved = np.zeros(len(logs))
         moved[is_move] = credit.gains(logs[is_move], asked.before[is_move])
         advantage = credit.shared_out(
-            judge(logs, self._recent),
-            moved,
-            is_move,
-            self.team.changed(asked.rows, asked.origin),
-            self.options.credit,
+            credit.ranked(logs, self._recent), moved, is_move, self.team.changed(asked.rows, asked.origin)
         )
-        if self.options.shares:
-            advantage = credit.dealt(advantage)
-        rows = asked.rows
-        if self.options.imitation > 0 and len(self._elites):
-            rows = np.concatenate([rows, self._elites])
-            shape = (len(self._elites), len(self.team))
-            advantage = np.concatenate([advantage, np.full(shape, self.options.imitation)])
-        self.team.learn(rows, advantage, self._how)
-        self._diary.learnt(self._told, self.team, advantage[: len(logs)])
+        self.team.learn(asked.rows, advantage, self._how)
+        self._diary.learnt(self._told, self.team, advantage)
 
     def _update_elites(self, rows: Rows, logs: Float64[ndarray, "m"]) -> None:
         every, all_logs = np.concatenate([self._elites, rows]), np.concatenate([self._elite_logs, logs])
@@ -369,24 +450,13 @@ class MarlSearcher(LearnerSearcher):
 
     def _regroup(self) -> None:
         """New clusters whenever the samples have doubled."""
-        options = self.options
-        if options.clusters not in SIGNALS_OF_TEAM or self._told < self._next_clustering:
+        if self.options.clusters != INTERACTION or self._told < self._next_clustering:
             return
-        self._next_clustering = 2 * self._told if options.recluster else np.iinfo(np.int64).max
-        strength = self._strengths()
-        if strength is not None:
-            self._groups = clusters(strength, options.agents)
-            self.team.regroup(self._groups)
-            self._diary.grouped(self._told, self._groups, strength)
-
-    def _strengths(self) -> Float64[ndarray, "axes axes"] | None:
+        self._next_clustering = 2 * self._told
         finite = np.isfinite(self._logs)
         if self.space.axes < 2 or not finite.any():
-            return None
-        if self.options.clusters in SIGNALS:
-            rows, logs = self._rows[finite], self._logs[finite]
-            return strengths(self.options.clusters, rows, logs, self.space.cardinalities)
-        if self.critic is None or not self.critic.ready:
-            return None
-        rows = self.space.sample(_IMAGINED, self.rng)
-        return strengths("interaction", rows, self.critic.predict(rows, False)[0], self.space.cardinalities)
+            return
+        strength = strengths(INTERACTION, self._rows[finite], self._logs[finite], self.space.cardinalities)
+        self._groups = clusters(strength, 0)
+        self.team.regroup(self._groups)
+        self._diary.grouped(self._told, self._groups, strength)

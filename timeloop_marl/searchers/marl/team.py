@@ -1,21 +1,49 @@
-"""The team: agents over disjoint groups of axes, which draw, learn and are regrouped together."""
+"""Agents at work side by side: each call concerns one agent alone, so that the order of finishing changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
+from ... import parallel
 from ...mapspace.axes import LearnersMapspace
-from ...mapspace.learners.axis import AxisKind
-from ...mapspace.learners.tables import TEMPORAL
+from ...mapspace.learners.tables import TEMPORAL, AxisKind
 from .agent import Agent, Learning
-from .network import NetworkAgent
-from .parallel import Workers
+from .clustering import SIGNALS, by_dimension, strengths
+
+Result = TypeVar("Result")
+BACKENDS = ("threading", "loky")
+
+
+class Workers:
+    """Maps functions over agents; one job runs them in turn in this thread.
+
+    ``backend``: ``threading`` (kernels release the interpreter lock) or ``loky`` (processes; tables travel both ways).
+    Agents learn in fractions of a millisecond: a cluster is of no use to them.
+    """
+
+    def __init__(self, n_jobs: int, backend: str) -> None:
+        self.n_jobs, self.backend = n_jobs, backend
+        self._workers = parallel.Workers(n_jobs, backend)
+
+    def map(self, function: Callable[..., Result], calls: Sequence[tuple[object, ...]]) -> list[Result]:
+        """``function(*call)`` for every call, results in the order of the calls."""
+        if self.n_jobs == 1 or len(calls) < 2:
+            return [function(*call) for call in calls]
+        return self._workers.map(_called, [(function, call) for call in calls])
+
+
+def _called(task: tuple[Callable[..., Result], tuple[object, ...]]) -> Result:
+    function, call = task
+    return function(*call)
+
 
 Rows = Int64[ndarray, "n axes"]
+_WARM = 12  # rows that are thrown away, to compile kernels on
 
 
 class Team:
@@ -41,8 +69,7 @@ class Team:
     def _hired(self, group: Sequence[int], bias: Float64[ndarray, "axes values"]) -> Agent:
         axes = np.array(sorted(group), np.int64)
         counts = self.space.cardinalities[axes]
-        kind = NetworkAgent if self.conditioning == "network" else Agent
-        return kind(axes, counts, bias[axes, : int(counts.max(initial=1))].copy(), self.conditioning)
+        return Agent(axes, counts, bias[axes, : int(counts.max(initial=1))].copy(), self.conditioning)
 
     def __len__(self) -> int:
         return len(self.agents)
@@ -121,11 +148,7 @@ class Team:
         self.agents = self.workers.map(_learn, calls)
 
     def regroup(self, groups: Sequence[Sequence[int]]) -> None:
-        """New agents that keep what was learnt: logits of every axis, and pairs that stay in one agent.
-
-        The weights of a network mean nothing to other axes: they stay where a group stays as it is.
-        """
-        known = {tuple(agent.axes.tolist()): agent for agent in self.agents}
+        """New agents that keep what was learnt: logits of every axis, and pairs that stay in one agent."""
         bias = self._start.copy()
         pairs: dict[tuple[int, int], Float64[ndarray, "values values"]] = {}
         for agent in self.agents:
@@ -141,8 +164,6 @@ class Team:
                     if old is not None:
                         size = min(len(old), agent.pair.shape[1])
                         agent.pair[q, :size, :size] = old[:size, :size]
-        if self.conditioning == "network":
-            self.agents = [known.get(tuple(agent.axes.tolist()), agent) for agent in self.agents]
 
 
 def initial_logits(space: LearnersMapspace, spatial: float) -> Float64[ndarray, "axes values"]:
@@ -173,3 +194,66 @@ def _learn(
     agent: Agent, rows: Int64[ndarray, "n k"], advantage: Float64[ndarray, "n"], how: Learning
 ) -> Agent:
     return agent.learn(rows, advantage, how)
+
+
+_POINTS = 200  # of the history that is handed out
+
+
+class Diary:
+    """Entropy and credit of every agent after every batch, the groups, and what they were made of.
+
+    Args:
+        names: of the axes.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = list(names)
+        self._history: list[tuple[int, list[float], list[float]]] = []
+        self._groups: list[tuple[int, list[list[int]]]] = []
+        self._strength: Float64[ndarray, "axes axes"] | None = None
+
+    def learnt(self, samples: int, team: Team, advantage: Float64[ndarray, "n agents"]) -> None:
+        """After a batch: ``advantage`` is what each agent was told of each row."""
+        entropy = [agent.entropy for agent in team.agents]
+        credit = np.abs(advantage).mean(axis=0) if len(advantage) else np.zeros(len(entropy))
+        self._history.append((samples, entropy, credit.tolist()))
+
+    def grouped(
+        self, samples: int, groups: Sequence[Sequence[int]], strength: Float64[ndarray, "axes axes"] | None
+    ) -> None:
+        """New groups; ``strength``: how strongly each pair of axes belongs together."""
+        self._groups.append((samples, [list(map(int, group)) for group in groups]))
+        self._strength = strength if strength is None else strength.copy()
+
+    def account(self) -> dict[str, Any]:
+        """Plain data: axes, groups over time, pairwise strengths, entropy (nats per axis) and credit by agent."""
+        step = max(1, -(-len(self._history) // _POINTS))
+        kept = self._history[::-1][::step][::-1]  # the last one is always among them
+        return {
+            "axes": self._names,
+            "groups": [{"samples": samples, "groups": groups} for samples, groups in self._groups],
+            "strength": None if self._strength is None else self._strength.round(6).tolist(),
+            "history": [
+                {"samples": samples, "entropy": _rounded(entropy), "credit": _rounded(credit)}
+                for samples, entropy, credit in kept
+            ],
+        }
+
+
+def _rounded(values: Sequence[float]) -> list[float]:
+    return [round(value, 6) for value in values]
+
+
+def warm_team(space: LearnersMapspace, conditioning: str) -> None:
+    """Compile (or load from the cache) drawing, drawing anew, learning, and every signal of the clustering."""
+    if not space.axes:
+        return
+    rng = np.random.default_rng(0)
+    team = Team(space, space.groups(by_dimension), conditioning, 1.0, Workers(1, "threading"))
+    team.draw(2, rng, 0.1)
+    rows = space.sample(_WARM, rng)
+    everyone = np.ones((_WARM, len(team)), np.bool_)
+    team.redraw(rows, everyone, 0.5, rng, 0.1)
+    team.learn(rows, everyone.astype(np.float64), Learning(0.1, 0.2, 0.01, 1))
+    for signal in SIGNALS:
+        strengths(signal, rows, rng.random(_WARM), space.cardinalities)

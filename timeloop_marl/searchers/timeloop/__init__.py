@@ -1,8 +1,7 @@
 """Timeloop's five mappers, sample for sample."""
 
 from .events import Counters, Event, FailClass, FailureStatistic, StopReason, ThreadEnd, ValidMapping
-from .mapper import run_mapper
-from .searcher import ALGORITHMS, BestMapping, TimeloopSearcher
+from .searcher import ALGORITHMS, BestMapping, TimeloopSearcher, run_mapper
 
 __all__ = [
     "ALGORITHMS",

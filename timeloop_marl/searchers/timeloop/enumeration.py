@@ -12,6 +12,7 @@ from jaxtyping import Bool, Int64
 from numpy import ndarray
 
 from ...compiling import allocating, inlined, kernel
+from ...mapspace.factorization import FactorTables
 from ...mapspace.kernels import (
     capacity_failure,
     construction_failure,
@@ -21,7 +22,9 @@ from ...mapspace.kernels import (
     unpack_dim,
     unpack_orders,
 )
-from ...mapspace.tables import CapacityTables, FactorTables, LevelTables
+from ...mapspace.patterns import LevelTables
+from ...traffic.geometry import Geometry
+from ...traffic.record import Box
 from .counting import count_sample, is_over
 from .cursor import MOST_ORDERS, At, Block, Count, Cursor, Last, Rule, Stop
 from .rng import take_digit, uniform_pair
@@ -29,9 +32,9 @@ from .rng import take_digit, uniform_pair
 
 @kernel
 def propose(
+    geometry_box: Box[Geometry],
     lists: FactorTables,
     choices: LevelTables,
-    capacity: CapacityTables,
     rules: Int64[ndarray, "10"],
     cursor: Cursor,
     queue: Int64[ndarray, "Q axes"],
@@ -46,6 +49,7 @@ def propose(
     ``known``: true failures of the first k rows, in place of predictions. ``pause_at``: stop before the sample that
     follows that many.
     """
+    geometry = geometry_box[0]
     at, counts, row, previous = cursor.at, cursor.counts, cursor.row, cursor.previous
     same_as_before, construction, last, bypass_column = (
         block.same,
@@ -64,10 +68,10 @@ def propose(
         if at[At.INSIDE] == 0:
             if at[At.HEAD] == queue.shape[0]:
                 return rows, samples, failed_rows, Stop.QUEUE_EMPTY
-            enter(lists, choices, capacity, rules, cursor, queue)
+            enter(geometry, lists, choices, rules, cursor, queue)
         same = True
         if at[At.NEW_TRIPLE] == 1:
-            same = prepare_triple(choices, cursor)
+            same = prepare_triple(geometry, choices, cursor)
         # The very same id again is not exempt: only a change of the bypass alone is.
         same = same and previous[bypass_column] != at[At.BYPASS]
         row[bypass_column] = at[At.BYPASS]
@@ -85,7 +89,7 @@ def propose(
             if rows < known.shape[0]:
                 failed = known[rows]
             else:
-                failed = predict(choices, capacity, at[At.BYPASS], cursor.volumes, cursor.keep)
+                failed = predict(geometry, choices, at[At.BYPASS], cursor.volumes, cursor.keep)
             rows += 1
             count_sample(counts, rules, same, 2 if failed else 0, counts[Count.HAS_BEST] == 0)
         last[samples] = advance(rules, at, failed)
@@ -98,15 +102,15 @@ def propose(
 
 @kernel
 def predict(
+    geometry: Geometry,
     choices: LevelTables,
-    capacity: CapacityTables,
     bypass: int,
     volumes: Int64[ndarray, "S P"],
     keep: Bool[ndarray, "S P"],
 ) -> bool:
     """Whether the capacity pre-check fails; ``keep`` is scratch."""
     unpack_bypass(choices, bypass, keep)
-    return capacity_failure(capacity, volumes, keep) >= 0
+    return capacity_failure(geometry, volumes, keep) >= 0
 
 
 @inlined
@@ -118,9 +122,9 @@ def copy_row(source: Int64[ndarray, "axes"], target: Int64[ndarray, "m axes"], i
 
 @kernel
 def enter(
+    geometry: Geometry,
     lists: FactorTables,
     choices: LevelTables,
-    capacity: CapacityTables,
     rules: Int64[ndarray, "10"],
     cursor: Cursor,
     queue: Int64[ndarray, "Q axes"],
@@ -135,7 +139,7 @@ def enter(
     row[0] = rules[Rule.PRUNED]
     for d in range(dims):
         unpack_dim(lists, d, row[1 + d], raw, cursor.factors, cursor.residuals)
-    tile_volumes(capacity, cursor.factors, cursor.volumes)
+    tile_volumes(geometry, cursor.factors, cursor.volumes)
     at[At.INSIDE] = 1
     at[At.NEW_TRIPLE] = 1
     at[At.BYPASS] = 0
@@ -164,7 +168,7 @@ def draw_order(cursor: Cursor) -> None:
 
 
 @kernel
-def prepare_triple(choices: LevelTables, cursor: Cursor) -> bool:
+def prepare_triple(geometry: Geometry, choices: LevelTables, cursor: Cursor) -> bool:
     """Decode a new (factorisation, permutation, split) for the fan-out filter; True if it is the last one again."""
     row = cursor.row
     same = True
@@ -173,7 +177,9 @@ def prepare_triple(choices: LevelTables, cursor: Cursor) -> bool:
             same = False
             cursor.previous[k] = row[k]
     unpack_orders(choices, True, cursor.raw, row, cursor.order, cursor.split)
-    cursor.at[At.CONSTRUCTION] = construction_failure(choices, cursor.factors, cursor.order, cursor.split)
+    cursor.at[At.CONSTRUCTION] = construction_failure(
+        geometry, choices, cursor.factors, cursor.order, cursor.split
+    )
     cursor.at[At.NEW_TRIPLE] = 0
     return same
 

@@ -8,11 +8,13 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from ...cost.outcome import Failure, Outcome
 from ...mapping import Mapping, MappingBatch
-from ...mapspace.kernels import tile_volumes
+from ...mapspace.kernels import hull_volumes
 from ...mapspace.membership import extents
 from ...mapspace.timeloop import TimeloopMapspace
-from ...model.outcome import Failure, Outcome
+from ...traffic.geometry import least_words
+from ...traffic.record import boxed
 from .cursor import Block
 from .events import FailClass, FailureStatistic
 from .rng import new_engine, uniform_fraction
@@ -94,10 +96,8 @@ class FailureTally:
 
     def _fanout_reasons(self, mapping: Mapping) -> Reasons:
         reasons: Reasons = []
-        choices = self._space.choices
         for t in self._space.spatial_levels:
-            hardware = int(choices.fanout_x[t]), int(choices.fanout_y[t])
-            for axis, mapped, available in zip("XY", extents(mapping.loops[t]), hardware):
+            for axis, mapped, available in zip("XY", extents(mapping.loops[t]), self._space.mesh(t)):
                 if mapped > available:
                     text = f"mapped fanout{axis} {mapped} exceeds hardware fanout{axis} {available}"
                     reasons.append((self._space.tiling_levels[t].storage, text))
@@ -105,20 +105,19 @@ class FailureTally:
         return reasons
 
     def _capacity_reasons(self, batch: MappingBatch, i: int) -> Reasons:
-        tables, keep = self._space.capacity, batch.keep[i]
+        keep, levels = batch.keep[i], self._space.tiling_levels
         if not keep.any(axis=0).all():
             return [(0, "one of the tensors is bypassed in all storage levels")]
-        volumes = np.zeros(keep.shape, np.int64)
-        tile_volumes(tables, batch.factors[i], volumes)
+        inside = batch.factors[i].cumprod(axis=0)[[not level.spatial for level in levels]]
+        words = hull_volumes(boxed(self._space.geometry), inside)
         reasons: Reasons = []
-        for s, tile in enumerate((volumes * keep).sum(axis=1)):
-            capacity = int(tables.capacity[s])
-            if capacity >= 0 and tile > capacity:
-                reasons.append((s, f"mapped tile size {tile} exceeds buffer capacity {capacity}"))
-            elif capacity >= 0 and tile < tables.smallest[s]:
-                least = f"{tables.smallest[s]:g}"
+        for s, tile in enumerate((words * keep).sum(axis=1)):
+            room, least = self._space.room(s), least_words(self._space.architecture.storage[s])
+            if room is not None and tile > room:
+                reasons.append((s, f"mapped tile size {tile} exceeds buffer capacity {room}"))
+            elif room is not None and tile < least:
                 reasons.append(
-                    (s, f"mapped tile size {tile} is less than constrained minimum utilization {least}")
+                    (s, f"mapped tile size {tile} is less than constrained minimum utilization {least:g}")
                 )
         return reasons
 

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
+from ...cost.outcome import Outcome
 from ...errors import SpecError
-from ...model.outcome import Outcome
 
 PLAIN = ("delay", "energy", "edp", "last_level_accesses")
 

@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from ...cost.outcome import Outcome
 from ...errors import SpecError, UnsupportedFeatureError
-from ...mapping import Mapping
+from ...mapping import Mapping as LoopNest
+from ...mapping import MappingBatch
 from ...mapspace.timeloop import LARGEST_SPACE, TimeloopMapspace
-from ...model.outcome import Outcome
+from ...objective import Objective
 from ...specs.mapper import MapperOptions
-from ..base import Searcher, Turns
+from ...specs.spec import Spec
+from ..base import Searcher
+from ..registry import Option, searcher
 from .counting import is_better
 from .events import Counters, Event, FailureStatistic
 from .failures import merged
 from .metrics import expand_metrics, needs_accesses
 from .thread import Best, MapperThread
 
-ALGORITHMS = ("random", "random_pruned", "linear_pruned", "hybrid", "exhaustive")
+ALGORITHMS: Mapping[str, str] = {
+    "random": "factors, order and split drawn independently",
+    "random_pruned": "random factors, a few loop orders each",
+    "linear_pruned": "everything in sequence, unit loops not permuted",
+    "hybrid": "random factors, all loop orders of each",
+    "exhaustive": "everything in sequence",
+}
+BATCH = 1 << 13
+_OPTIONS = (
+    "num_threads",
+    "search_size",
+    "timeout",
+    "victory_condition",
+    "sync_interval",
+    "penalize_consecutive_bypass_fails",
+    "filter_revisits",
+    "max_permutations_per_if_visit",
+    "max_temporal_loops_in_a_mapping",
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +56,7 @@ class BestMapping:
 
     thread: int
     candidate: Int64[ndarray, "axes"]
-    mapping: Mapping
+    mapping: LoopNest
     cycles: int
     energy_pj: float
     utilization: float
@@ -53,7 +79,7 @@ class TimeloopSearcher(Searcher):
     """
 
     space: TimeloopMapspace
-    batch = 1 << 13
+    batch = BATCH
     copyable = True
     precheck = True
 
@@ -80,8 +106,7 @@ class TimeloopSearcher(Searcher):
         self.threads = tuple(
             MapperThread(space, self.options, self.metrics, index, threads) for index in range(threads)
         )
-        self._asked: list[tuple[MapperThread, int]] = []
-        self._turns = Turns(f"TimeloopSearcher ({self.options.algorithm})")
+        self._askers: list[tuple[MapperThread, int]] = []
         self._shared: Best | None = None
 
     @property
@@ -105,28 +130,25 @@ class TimeloopSearcher(Searcher):
             )
         return tuple(found)
 
-    def ask(self, n: int) -> Int64[ndarray, "m axes"]:
+    def _propose(self, n: int) -> Int64[ndarray, "m axes"]:
         """At most n rows, shared out among the running threads; none = all threads have ended."""
-        self._turns.asked(n)
         while True:
             live = [thread for thread in self.threads if not (thread.ended or thread.waiting)]
             if not live and not self._meet():
-                return self._turns.handed_out(np.zeros((0, self.space.axes), np.int64))
+                return np.zeros((0, self.space.axes), np.int64)
             parts, left = [], n
             for position, thread in enumerate(live):
                 quota = left // (len(live) - position)
                 rows = thread.ask(quota) if quota else np.zeros((0, self.space.axes), np.int64)
                 left -= len(rows)
                 if len(rows):
-                    self._asked.append((thread, len(rows)))
+                    self._askers.append((thread, len(rows)))
                     parts.append(rows)
             if parts:
-                return self._turns.handed_out(np.concatenate(parts))
+                return np.concatenate(parts)
 
-    def tell(self, candidates: Int64[ndarray, "m axes"], outcome: Outcome) -> None:
-        """Outcomes of the rows of the last ``ask``."""
-        self._turns.told(candidates, outcome)
-        asked, self._asked = self._asked, []
+    def _observe(self, candidates: Int64[ndarray, "m axes"], outcome: Outcome) -> None:
+        asked, self._askers = self._askers, []
         start = 0
         for thread, count in asked:
             thread.tell(_rows_of(outcome, slice(start, start + count)))
@@ -183,3 +205,47 @@ def _rows_of(outcome: Outcome, rows: slice) -> Outcome:
         outcome.cycles[rows], outcome.energy_pj[rows], outcome.utilization[rows],
         outcome.failure[rows], outcome.failed_level[rows], accesses,
     )  # fmt: skip
+
+
+def _made(
+    algorithm: str, spec: Spec, objective: Objective, seed: int, given: Mapping[str, Option]
+) -> TimeloopSearcher:
+    """Options of the input, but those given. The mappers draw from a fixed state: the seed changes nothing."""
+    # Results must not depend on the machine: without a number in the input, one thread.
+    own: dict[str, Any] = {"num_threads": spec.mapper.num_threads or 1, **given}
+    metrics = tuple(objective.metrics)
+    chosen = dataclasses.replace(spec.mapper, algorithm=algorithm, optimization_metrics=metrics, **own)
+    return TimeloopSearcher(TimeloopMapspace(dataclasses.replace(spec, mapper=chosen)), chosen)
+
+
+for _algorithm, _text in ALGORITHMS.items():
+    searcher(
+        f"timeloop-{_algorithm.replace('_', '-')}",
+        f"Timeloop's {_algorithm}: {_text}",
+        {name: getattr(MapperOptions(), name) for name in _OPTIONS},
+    )(partial(_made, _algorithm))
+
+
+def run_mapper(
+    searcher: TimeloopSearcher,
+    evaluate: Callable[[MappingBatch], Outcome],
+    on_event: Callable[[Event], None] = lambda event: None,
+    batch: int = BATCH,
+) -> BestMapping | None:
+    """Search until every thread has ended, as the drop-in for timeloop-mapper does; ``None`` without a valid mapping.
+
+    Ctrl-C ends the search as it ends Timeloop's: with the best so far.
+    """
+    while True:
+        try:
+            candidates = searcher.ask(batch)
+            if len(candidates):
+                outcome = evaluate(searcher.space.decode(candidates))
+                searcher.tell(candidates, outcome)
+        except KeyboardInterrupt:
+            searcher.interrupt()
+            continue
+        for event in searcher.drain_events():
+            on_event(event)
+        if not len(candidates):
+            return searcher.best

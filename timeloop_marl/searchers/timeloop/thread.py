@@ -8,10 +8,11 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
+from ...cost.outcome import Failure, Outcome
 from ...mapping import Mapping
 from ...mapspace.timeloop import TimeloopMapspace
-from ...model.outcome import Failure, Outcome
 from ...specs.mapper import MapperOptions
+from ...traffic.record import boxed
 from .counting import account, is_better
 from .cursor import NO_LIMIT, At, Count, Rule, Stop, new_block, new_cursor, new_ledger
 from .enumeration import propose
@@ -152,7 +153,7 @@ class MapperThread:
     ) -> tuple[int, int, int, int]:
         space = self.space
         return propose(
-            space.factors, space.choices, space.capacity, rules, self._cursor, self._entries, self._block,
+            boxed(space.geometry), space.factors, space.choices, rules, self._cursor, self._entries, self._block,
             rows, samples, known, pause_at,
         )  # fmt: skip
 
