@@ -21,9 +21,15 @@ from ptx_machine import Machine
 from ptx_memory import Heap, parameters
 
 from timeloop_marl.device.assembly import Resources, ptx_of, resources_of
-from timeloop_marl.device.evaluation import DONE, evaluation_kernel
-from timeloop_marl.device.model import COLUMNS, RESULTS, THREADS, DeviceModel
-from timeloop_marl.device.scratch import scratch_type
+from timeloop_marl.device.evaluation import (
+    COLUMNS,
+    DONE,
+    RESULTS,
+    THREADS,
+    DeviceModel,
+    evaluation_kernel,
+    scratch_type,
+)
 from timeloop_marl.device.target import device_name, what_is_missing
 from timeloop_marl.draws import best_of_draws
 from timeloop_marl.evaluators.native import NativeEvaluator

@@ -28,9 +28,9 @@ from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.rows import row_mapping
 from timeloop_marl.specs import load
 from timeloop_marl.specs.spec import Spec
+from timeloop_marl.traffic.imperfect.walk import prepare_walk, walk_classes
 from timeloop_marl.traffic.nest import build_nest
 from timeloop_marl.traffic.record import views
-from timeloop_marl.traffic.walk import prepare_walk, walk_classes
 from timeloop_marl.verification_draws import drawn
 
 COPIES = 32

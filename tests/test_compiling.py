@@ -83,7 +83,7 @@ PROBE = """
 import numba.core.caching as caching
 {prelude}
 from timeloop_marl.compiling import is_cached
-from timeloop_marl.traffic.intake import find_fault
+from timeloop_marl.traffic.nest import find_fault
 import numpy as np
 before = is_cached(find_fault)
 ones = np.ones(3, np.int64)

@@ -17,7 +17,7 @@ from jaxtyping import Float64
 from numpy import ndarray
 
 from .api import load
-from .cost.networks import LEGACY
+from .cost.noc import LEGACY
 from .cost.outcome import Rejection, Statistics
 from .cost.rates import Rates, rates_of
 from .errors import UsageError

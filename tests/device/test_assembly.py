@@ -22,9 +22,8 @@ from ptx_memory import Heap, parameters
 
 from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.device.assembly import ptx_of, resources_of
-from timeloop_marl.device.drawing import EDP, drawing_kernel, plain_record
-from timeloop_marl.device.evaluation import DONE, deep_kernel, evaluation_kernel
-from timeloop_marl.device.scratch import deep_type, scratch_type
+from timeloop_marl.device.draws import EDP, drawing_kernel, plain_record
+from timeloop_marl.device.evaluation import DONE, deep_kernel, deep_type, evaluation_kernel, scratch_type
 from timeloop_marl.device.translation import FUSED, check_unfused
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch

@@ -13,8 +13,8 @@ from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.specs.problem import DataSpace, Problem, Term
 from timeloop_marl.specs.spec import ModelOptions
-from timeloop_marl.traffic.layout import workspace
-from timeloop_marl.traffic.walk_space import walk_space
+from timeloop_marl.traffic.imperfect.space import walk_space
+from timeloop_marl.traffic.workspace import workspace
 
 
 def cases(count, seed, imperfect=False, **options):

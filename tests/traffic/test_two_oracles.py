@@ -7,14 +7,14 @@ import pytest
 from random_cases import random_mapping, random_spec, random_switches
 from test_walk import entries_of, run_walk
 
+from timeloop_marl.cost.checks import survey
 from timeloop_marl.cost.outcome import Failure
-from timeloop_marl.cost.survey import survey
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.specs.spec import ModelOptions
 from timeloop_marl.traffic.accesses import fill_accesses
 from timeloop_marl.traffic.geometry import geometry_of
-from timeloop_marl.traffic.layout import workspace
 from timeloop_marl.traffic.nest import build_nest
+from timeloop_marl.traffic.workspace import workspace
 
 
 def run_closed_form(spec, mapping, switches):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from timeloop_marl.compiling import plain
-from timeloop_marl.cost.unsigned import divided, from_unsigned, to_unsigned
+from timeloop_marl.cost.pricing import divided, from_unsigned, to_unsigned
 
 CASES = [
     (0.0, 0),

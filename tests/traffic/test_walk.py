@@ -10,11 +10,11 @@ from reference_walk import Walk
 from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.specs.spec import ModelOptions
 from timeloop_marl.traffic.geometry import geometry_of
-from timeloop_marl.traffic.layout import workspace
+from timeloop_marl.traffic.imperfect.space import walk_space
+from timeloop_marl.traffic.imperfect.visits import walk_visits
+from timeloop_marl.traffic.imperfect.walk import prepare_walk, walk
 from timeloop_marl.traffic.nest import build_nest
-from timeloop_marl.traffic.walk import prepare_walk, walk
-from timeloop_marl.traffic.walk_space import walk_space
-from timeloop_marl.traffic.walk_visits import walk_visits
+from timeloop_marl.traffic.workspace import workspace
 
 
 def run_walk(spec, mapping, switches, kernel=walk):

@@ -12,13 +12,13 @@ from test_walk import entries_of
 from timeloop_marl.compiling import plain
 from timeloop_marl.mapping import Mapping, MappingBatch, TilingLoops
 from timeloop_marl.specs.spec import ModelOptions
-from timeloop_marl.traffic import walk_space as space_module
 from timeloop_marl.traffic.geometry import asking, geometry_of
-from timeloop_marl.traffic.layout import workspace
+from timeloop_marl.traffic.imperfect import space as space_module
+from timeloop_marl.traffic.imperfect.space import walk_space
+from timeloop_marl.traffic.imperfect.visits import walk_visits
+from timeloop_marl.traffic.imperfect.walk import prepare_walk, walk, walk_classes
 from timeloop_marl.traffic.nest import build_nest
-from timeloop_marl.traffic.walk import prepare_walk, walk, walk_classes
-from timeloop_marl.traffic.walk_space import walk_space
-from timeloop_marl.traffic.walk_visits import walk_visits
+from timeloop_marl.traffic.workspace import workspace
 
 
 class Case:

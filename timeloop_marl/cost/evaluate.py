@@ -6,21 +6,18 @@ from jaxtyping import Bool, Float64, Int8, Int64
 from numpy import ndarray
 
 from ..compiling import inlined, kernel
-from ..traffic.collapse import COMPUTES, CYCLES, count_instances
 from ..traffic.count import COUNTED, LONE_RESIDUAL, move_perfect, settle_words
 from ..traffic.geometry import Geometry
-from ..traffic.layout import Workspace
+from ..traffic.imperfect.space import WalkSpace
+from ..traffic.imperfect.walk import prepare_walk, walk
+from ..traffic.levels import COMPUTES, CYCLES, count_instances
 from ..traffic.nest import build_nest
 from ..traffic.record import Box
-from ..traffic.walk import prepare_walk, walk
-from ..traffic.walk_space import WalkSpace
-from .capacity import check_storage
-from .energy import storage_energy
-from .latency import count_cycles
-from .network import network_energy
+from ..traffic.workspace import Workspace
+from .checks import IMPERFECT, check_storage, survey
 from .outcome import Failure
+from .pricing import count_cycles, network_energy, storage_energy
 from .rates import Rates
-from .survey import IMPERFECT, survey
 
 OK, BYPASS, OTHER = int(Failure.OK), int(Failure.BYPASS), int(Failure.OTHER)
 
@@ -83,7 +80,7 @@ def _abort(work: Workspace, reason: int) -> int:
 def _check(geometry: Geometry, work: Workspace) -> int:
     """Failure class of the first storage level that does not fit, inside-out."""
     for s in range(geometry.levels):
-        failure = check_storage(geometry, work, s)
+        failure = check_storage(geometry, work, s, False)
         if failure != OK:
             work.failed_level[0] = s + 1
             return failure

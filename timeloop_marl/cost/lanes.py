@@ -1,4 +1,4 @@
-"""``regular`` for one machine and problem over vectors of mappings: its LLVM text (see ``vectors``)."""
+"""The cost model over vectors of mappings (see ``vectors``): what runs, and its text for one machine and problem."""
 
 from __future__ import annotations
 
@@ -7,19 +7,136 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Int8, Int64
 from numpy import ndarray
 
-from ..traffic.collapse import CYCLES
+from ..compiling import kernel
 from ..traffic.geometry import Geometry
-from ..traffic.layout import Workspace
+from ..traffic.levels import CYCLES, bypass, count_computes, count_traffic, mark_present, share_out
+from ..traffic.nest import grow, is_imperfect, measure_spread, spread_levels
 from ..traffic.packed import hop_table, shape_key
+from ..traffic.regular_block import fill_regular_block
+from ..traffic.regular_links import list_neighbours
+from ..traffic.regular_loops import fetch_regular, list_steps, measure_boxes, weigh_loops
+from ..traffic.workspace import Workspace
 from ..vectors.emit import BOOL, FLOAT, INT, Emitter, Value, Vec
 from ..vectors.interpret import Interpreter, Lanes, NotStraightError
 from ..vectors.memory import RUN, WIDTH, Memory, starts
+from .checks import IMPERFECT, check_compute, check_storage, measure_held
 from .evaluate import total_energy, utilization
-from .networks import REDUCTION_TREE
+from .noc import REDUCTION_TREE
+from .outcome import Failure
+from .pricing import count_cycles, network_energy, storage_energy
 from .rates import Rates
-from .regular import figures, first_look
+
+OK = int(Failure.OK)
+
+
+@kernel
+def first_look(
+    geometry: Geometry,
+    factors: Int64[ndarray, "m T D"],
+    residuals: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    split: Int8[ndarray, "m T"],
+    keep: Bool[ndarray, "m S P"],
+    i: int,
+    work: Workspace,
+) -> int:
+    """Failure class of row i, or ``IMPERFECT``: the checks of ``survey``, all of them."""
+    work.failed_level[0] = 0
+    presence = mark_present(geometry, keep[i], work)
+    measure_spread(geometry, factors, order, split, i, work)
+    spread_levels(geometry, work)
+    failure, level = OK, -1
+    for d in range(geometry.dims):
+        work.reach[d] = 1
+    for t in range(geometry.tiles):
+        grow(geometry, factors, i, t, work)
+        if geometry.tile_spatial[t]:
+            continue
+        s = geometry.tile_storage[t]
+        measure_held(geometry, work, s)
+        found = check_storage(geometry, work, s, False)
+        level = s + 1 if failure == OK and found != OK else level
+        failure = found if failure == OK else failure
+    if is_imperfect(geometry, factors, residuals, i):
+        failure, level = IMPERFECT, -1
+    found = check_compute(geometry, work)
+    if found != OK:
+        failure, level = found, 0
+    if presence != OK:
+        failure, level = IMPERFECT, -1  # the general path finds out which
+    work.failed_level[0] = level
+    return failure
+
+
+@kernel
+def _fill_level(
+    geometry: Geometry,
+    factors: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    split: Int8[ndarray, "m T"],
+    i: int,
+    work: Workspace,
+    s: int,
+    t: int,
+) -> None:
+    """Entries of level s; t is its spatial tiling level, -1 if there is none."""
+    if t >= 0:
+        list_neighbours(geometry, factors, order, split, i, work, t)
+    for p in range(geometry.spaces):
+        links = t >= 0 and geometry.link_transfers and not geometry.no_link_transfer[s, p]
+        if t >= 0:
+            fill_regular_block(geometry, factors, order, split, i, work, t, p, links)
+        else:
+            words = fetch_regular(geometry, factors, order, i, work, s, p, False, False)
+            work.entries[s, p] = 1
+            work.links[s, p] = 0.0
+            work.unicast[s, p, 0] = 0.0
+            work.multicast[s, p, 0] = 1
+            work.scatter[s, p, 0] = 1
+            work.accesses[s, p, 0] = float(words)
+            work.hops[s, p, 0] = 0.0
+
+
+@kernel
+def figures(
+    geometry: Geometry,
+    rates: Rates,
+    factors: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    split: Int8[ndarray, "m T"],
+    keep: Bool[ndarray, "m S P"],
+    i: int,
+    work: Workspace,
+) -> None:
+    """All figures of a mapping that passed ``first_look``; nothing if it is irregular."""
+    work.irregular[0] = False
+    mark_present(geometry, keep[i], work)
+    measure_spread(geometry, factors, order, split, i, work)
+    spread_levels(geometry, work)
+    measure_boxes(geometry, factors, i, work)
+    list_steps(geometry, factors, order, i, work)
+    work.counters[0] = 1.0
+    work.counters[1] = float(weigh_loops(geometry, factors, order, i, work))
+    for s in range(geometry.levels):
+        block = -1
+        for t in range(geometry.tiles):
+            if geometry.tile_spatial[t] and geometry.tile_storage[t] == s:
+                block = t
+        _fill_level(geometry, factors, order, split, i, work, s, block)
+    count_computes(work, False)
+    share_out(geometry, work)
+    bypass(geometry, work)
+    if not count_traffic(geometry, work):
+        work.irregular[0] = True
+    cycles = count_cycles(geometry, rates, work)
+    for s in range(geometry.levels):
+        storage_energy(geometry, rates, work, s, cycles)
+    for n in range(rates.networks):
+        network_energy(geometry, rates, work, n)
+
 
 CHUNK = 512
 LARGEST = 2**53

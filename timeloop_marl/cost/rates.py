@@ -21,7 +21,7 @@ from ..traffic.geometry import (
     require_countable,
 )
 from ..traffic.record import allocate, fill
-from .networks import ANY_FACTOR, LEGACY, SIMPLE_MULTICAST, Network, evaluated_networks, latency
+from .noc import ANY_FACTOR, LEGACY, SIMPLE_MULTICAST, Network, evaluated_networks, latency
 
 Values = dict[str, object]
 

@@ -8,22 +8,11 @@ import numpy as np
 
 from ..compiling import plain
 from ..specs.spec import Spec
-from ..traffic.collapse import COMPUTE_INSTANCES, COMPUTES, CYCLES, SPREAD_X, SPREAD_Y, STEPS
 from ..traffic.geometry import Geometry
-from ..traffic.layout import Workspace
-from .energy import address_generations, leaking_instances, used_clusters
+from ..traffic.levels import COMPUTE_INSTANCES, COMPUTES, CYCLES, SPREAD_X, SPREAD_Y, STEPS
+from ..traffic.workspace import Workspace
 from .evaluate import level_accesses, total_energy, utilization
-from .network import (
-    entry_count,
-    entry_hops,
-    entry_multicast,
-    ingress,
-    link_energy,
-    spatial_reductions,
-    tensor_energy,
-    wire_hops,
-)
-from .networks import KIND_NAMES, LEGACY, REDUCTION_TREE, Network
+from .noc import KIND_NAMES, LEGACY, REDUCTION_TREE, Network
 from .outcome import (
     ComputeStatistics,
     LevelStatistics,
@@ -33,8 +22,21 @@ from .outcome import (
     Statistics,
     TensorStatistics,
 )
+from .pricing import (
+    address_generations,
+    entry_count,
+    entry_hops,
+    entry_multicast,
+    from_unsigned,
+    ingress,
+    leaking_instances,
+    link_energy,
+    spatial_reductions,
+    tensor_energy,
+    used_clusters,
+    wire_hops,
+)
 from .rates import Rates
-from .unsigned import from_unsigned
 
 # The kernels' own formulas as plain Python: one mapping is not worth compiling entry points for.
 _address_generations = plain(address_generations)

@@ -39,7 +39,7 @@ class CudaEvaluator(NativeEvaluator):
     ) -> None:
         chosen_device("cuda")
         super().__init__(spec, switches=switches, accesses=accesses, threads=threads, precheck=precheck)
-        from ..device.model import DeviceModel  # only now: it imports the CUDA target
+        from ..device.evaluation import DeviceModel  # only now: it imports the CUDA target
 
         self.left = self.seen = 0
         self._device = DeviceModel(self.geometry, self.rates, precheck)

@@ -8,24 +8,22 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from ..compiling import is_cached, plain
-from ..cost.capacity import precheck_storage
+from ..cost.checks import check_storage, rejection
 from ..cost.evaluate import evaluate_batch
-from ..cost.networks import evaluated_networks
+from ..cost.noc import evaluated_networks
 from ..cost.outcome import Failure, Outcome, Rejection, Statistics
 from ..cost.rates import paid_for, rates_of
-from ..cost.reasons import rejection
 from ..cost.statistics import Evaluated, collect
 from ..errors import MappingError, UsageError
 from ..mapping import Mapping, MappingBatch
 from ..specs.constraints import Switches
 from ..specs.spec import Spec
-from ..traffic.collapse import mark_present
 from ..traffic.geometry import Geometry, asking, geometry_of
-from ..traffic.intake import BOUND, DIM, find_fault
-from ..traffic.layout import Workspace, workspace
+from ..traffic.imperfect.space import WalkSpace, walk_space
+from ..traffic.levels import mark_present
+from ..traffic.nest import BOUND, DIM, fill_tiles, find_fault
 from ..traffic.record import boxed, views
-from ..traffic.tiles import fill_tiles
-from ..traffic.walk_space import WalkSpace, walk_space
+from ..traffic.workspace import Workspace, workspace
 from .vectors import LOOK, VectorChoice, VectorModel
 
 LEAST_PART = 64
@@ -132,7 +130,7 @@ class NativeEvaluator:
         keep = np.array(mapping.keep, np.bool_)
         plain(mark_present)(self.geometry, keep, work)
         plain(fill_tiles)(self.geometry, MappingBatch.of([mapping]).factors[0], work)
-        failed = [plain(precheck_storage)(self.geometry, work, s) != Failure.OK for s in range(len(keep))]
+        failed = [plain(check_storage)(self.geometry, work, s, True) != Failure.OK for s in range(len(keep))]
         kept = tuple(
             tuple(held and not fails for held in row) for row, fails in zip(mapping.keep, failed, strict=True)
         )

@@ -7,12 +7,11 @@ than two spatial loops in one rank, packed children where hops cost, most blocks
 from __future__ import annotations
 
 from ..compiling import kernel
-from .coded_events import overlap
-from .explicit import fill_explicit
+from .explicit import fill_explicit, overlap_in
 from .geometry import Geometry
-from .layout import TEMPORAL, Workspace
 from .passing import fill_linked
 from .spatial import fill_block, neighbours_differ
+from .workspace import TEMPORAL, Workspace
 
 
 @kernel
@@ -89,7 +88,7 @@ def fetch_words(geometry: Geometry, work: Workspace, s: int, p: int, spatial: bo
         return words
     d = work.outer_dim[reference]
     motion = geometry.motion[p, d] * work.outer_stride[reference]
-    partial = words - overlap(geometry, work, s - 1, p, d, work.outer_stride[reference])
+    partial = words - overlap_in(geometry, work, s - 1, p, d, work.outer_stride[reference])
     # With the first loop idle nothing moves in the visit before, and nothing can be passed on.
     # Unless dims share a rank, no neighbours lie as far apart as any temporal loop moves the box.
     links = links and geometry.coupled[p] != 0 and reference == first and partial != 0

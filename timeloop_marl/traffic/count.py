@@ -7,13 +7,10 @@ from numpy import ndarray
 
 from ..compiling import kernel
 from .accesses import fill_accesses
-from .bypass import bypass, distribute
-from .collapse import NOWHERE, STEPS, count_computes, mark_present, share_out
 from .geometry import Geometry
-from .layout import Workspace
-from .nest import build_nest
-from .tiles import measure_spread, measure_tiles, spread_levels
-from .words import count_traffic
+from .levels import NOWHERE, STEPS, bypass, count_computes, count_traffic, distribute, mark_present, share_out
+from .nest import build_nest, measure_spread, measure_tiles, spread_levels
+from .workspace import Workspace
 
 COUNTED = -1
 NO_TILE_LEFT, LONE_RESIDUAL, COMPLEX_SIGNATURE, FEW_READS, KEPT_NOWHERE = 0, 1, 2, 3, 4

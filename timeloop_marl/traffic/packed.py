@@ -16,7 +16,7 @@ from numpy import ndarray
 
 from ..compiling import kernel
 from .geometry import Geometry
-from .layout import Workspace
+from .workspace import Workspace
 
 MOST_PACKED = 64
 """Most children of a block whose shapes are listed."""

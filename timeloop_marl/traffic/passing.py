@@ -6,14 +6,10 @@ Covers blocks without two loops in one rank, with full rows, multicast, and hops
 from __future__ import annotations
 
 from ..compiling import kernel
-from .coded_events import list_coded_events
-from .entries import add_entry
-from .explicit import fill_explicit
+from .explicit import fill_explicit, grid_width, linked_words, list_coded_events
 from .geometry import Geometry
-from .layout import SPATIAL_X, Workspace
-from .motions import linked_words
-from .multicast import grid_width
 from .spatial import unpacked
+from .workspace import SPATIAL_X, Workspace, add_entry
 
 NOTHING_SAVED, ALL_SERVED, HARD = 0, -1, -2
 """Answers of ``_groups_served`` that are not a number of groups."""

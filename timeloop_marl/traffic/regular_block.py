@@ -7,12 +7,12 @@ from numpy import ndarray
 
 from ..compiling import kernel
 from .geometry import Geometry
-from .layout import Workspace
 from .regular_groups import find_pair, groups_of, most_groups, passes_groups, reduce_pair, sums
 from .regular_hops import regular_hops
 from .regular_links import can_pack, list_rows, rows_meet
 from .regular_loops import fetch_regular
 from .regular_passing import WAY, find_way, list_ways
+from .workspace import Workspace
 
 
 @kernel

@@ -7,7 +7,7 @@ from numpy import ndarray
 
 from ..compiling import kernel
 from .geometry import ANY_ENTRIES, EACH_ENTRY, Geometry
-from .layout import Workspace
+from .workspace import Workspace
 
 MOST_ENTRIES = 4
 """Most entries of a block over vectors."""

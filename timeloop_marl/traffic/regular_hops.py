@@ -7,9 +7,9 @@ from numpy import ndarray
 
 from ..compiling import kernel
 from .geometry import Geometry
-from .layout import Workspace
 from .packed import MOST_PACKED, packed_hops
 from .regular_links import most_rows
+from .workspace import Workspace
 
 
 @kernel

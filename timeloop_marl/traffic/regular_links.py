@@ -7,7 +7,7 @@ from numpy import ndarray
 
 from ..compiling import kernel
 from .geometry import Geometry
-from .layout import Workspace
+from .workspace import Workspace
 
 NO_MOTION = 2**62
 """Motion of a child whose box never moves: no difference of motions is as large."""

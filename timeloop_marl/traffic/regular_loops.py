@@ -7,10 +7,10 @@ from numpy import ndarray
 
 from ..compiling import kernel
 from .geometry import Geometry
-from .layout import Workspace
 from .regular_groups import passes_groups
 from .regular_links import NO_MOTION
 from .regular_passing import any_near, count_meetings
+from .workspace import Workspace
 
 
 @kernel

@@ -7,8 +7,8 @@ from numpy import ndarray
 
 from ..compiling import kernel
 from .geometry import Geometry
-from .layout import Workspace
 from .regular_links import can_pack, meets, rows_meet
+from .workspace import Workspace
 
 WAY = 2**30
 """A way to neighbours is one integer: the bound less 1 of the loop that leads there, times this, plus the product of

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from ..compiling import kernel
-from .explicit import fill_explicit
+from .explicit import fill_explicit, grid_height, grid_width
 from .geometry import Geometry
-from .layout import SPATIAL_X, Workspace
-from .multicast import grid_height, grid_width
+from .workspace import SPATIAL_X, Workspace
 
 NOWHERE = -(2**63)
 """A motion that no box makes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...cost.networks import KIND_NAMES, Network, evaluated_networks
+from ...cost.noc import KIND_NAMES, Network, evaluated_networks
 from ...cost.outcome import NetworkStatistics, NetworkTensorStatistics, SignatureEntry
 from ...specs.spec import Spec
 from .archive import Archive, NetworkArchive

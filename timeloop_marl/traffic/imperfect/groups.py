@@ -1,14 +1,14 @@
-"""Children of a spatial block grouped by the data they receive, and the hops to each group (section 5)."""
+"""Groups of children with equal data, for the walk (sections 5 and 6)."""
 
 from __future__ import annotations
 
 from jaxtyping import Int64
 from numpy import ndarray
 
-from ..compiling import kernel
-from .geometry import Geometry
-from .layout import Workspace
-from .walk_space import WalkSpace
+from ...compiling import kernel
+from ..geometry import Geometry
+from ..workspace import Workspace
+from .space import WalkSpace
 
 
 @kernel

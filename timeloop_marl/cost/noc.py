@@ -1,4 +1,4 @@
-"""Which networks a machine has, which of them are evaluated, and their parameters (section 14)."""
+"""Which on-chip networks a machine has, which of them are evaluated, and their parameters (section 14)."""
 
 from __future__ import annotations
 

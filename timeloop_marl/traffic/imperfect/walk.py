@@ -6,15 +6,23 @@ Sums in the real program are sums of doubles in the order of the visits. All the
 
 from __future__ import annotations
 
-from ..compiling import kernel
-from .entries import add_entry, clear_entries
-from .geometry import Geometry, hull_words
-from .layout import Workspace
-from .walk_classes import ALL_BITS, count_again, count_classes, may_pass_on, same_children
-from .walk_entries import enter_classes, enter_points
-from .walk_space import WalkSpace
-from .walk_stages import bits_seen, count_visits, list_steps
-from .walk_visits import walk_visits
+from ...compiling import kernel
+from ..geometry import Geometry, hull_words
+from ..workspace import Workspace, add_entry, clear_entries
+from .classes import (
+    ALL_BITS,
+    bits_seen,
+    count_again,
+    count_classes,
+    count_visits,
+    enter_classes,
+    enter_points,
+    list_steps,
+    may_pass_on,
+    same_children,
+)
+from .space import WalkSpace
+from .visits import walk_visits
 
 EXACT = 2.0**51
 """Sums of halves below this are exact in any order, a factor of two being left."""

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
-from .geometry import Geometry
-from .layout import workspace_sizes
-from .record import allocate, fill
+from ..geometry import Geometry
+from ..record import allocate, fill
+from ..workspace import workspace_sizes
 
 GROUPINGS = 4
 """Groupings remembered per (level, data space): of different combinations of full and residual spatial bounds."""

@@ -4,8 +4,8 @@ Axes as in ``Geometry``, and L loops of a nest (inside-out), N networks, E entri
 of one block, G sizes of their groups.
 
 Order of the stages for one mapping: ``nest.build_nest`` fills the loop arrays; then either the closed form (perfect
-factors) or ``walk.walk`` (any R other than N) calls ``entries.clear_entries`` and fills, for **every** level and data
-space, bypassed or not, the block "filled by the closed form or the walk" (through ``entries.add_entry``); everything
+factors) or ``imperfect.walk`` (any R other than N) calls ``clear_entries`` and fills, for **every** level and data
+space, bypassed or not, the block "filled by the closed form or the walk" (through ``add_entry``); everything
 after that (sections 7 to 14) is common code.
 """
 
@@ -16,6 +16,7 @@ import math
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
+from ..compiling import kernel
 from .geometry import Geometry
 from .record import allocate, rounded
 
@@ -192,3 +193,60 @@ def workspace_sizes(geometry: Geometry, entry_capacity: int = ENTRY_CAPACITY) ->
 def workspace(geometry: Geometry, entry_capacity: int = ENTRY_CAPACITY) -> Workspace:
     """Scratch for one thread. ``entry_capacity`` = E."""
     return allocate(Workspace, workspace_sizes(geometry, entry_capacity))
+
+
+@kernel
+def clear_entries(geometry: Geometry, work: Workspace) -> None:
+    """Forget the traffic of the previous mapping."""
+    for s in range(geometry.levels):
+        for p in range(geometry.spaces):
+            work.entries[s, p] = 0
+            work.links[s, p] = 0.0
+    work.status[0] = 0
+
+
+@kernel
+def add_entry(
+    work: Workspace,
+    s: int,
+    p: int,
+    multicast: int,
+    scatter: int,
+    accesses: float,
+    hops: float,
+    unicast: float,
+) -> None:
+    """Add to the entry of this signature, or insert it in key order; ``status`` is set if there is no room."""
+    count = work.entries[s, p]
+    e = 0
+    while e < count and (
+        work.multicast[s, p, e] < multicast
+        or (work.multicast[s, p, e] == multicast and work.scatter[s, p, e] < scatter)
+    ):
+        e += 1
+    known = e < count and work.multicast[s, p, e] == multicast and work.scatter[s, p, e] == scatter
+    if not known:
+        if count == work.multicast.shape[2]:
+            work.status[0] = 1
+            return
+        _make_room(work, s, p, e, count)
+        work.multicast[s, p, e] = multicast
+        work.scatter[s, p, e] = scatter
+        work.accesses[s, p, e] = 0.0
+        work.hops[s, p, e] = 0.0
+        work.unicast[s, p, e] = 0.0
+    work.accesses[s, p, e] += accesses
+    work.hops[s, p, e] += hops
+    work.unicast[s, p, e] += unicast
+
+
+@kernel
+def _make_room(work: Workspace, s: int, p: int, place: int, count: int) -> None:
+    """Shift the entries from ``place`` on by one."""
+    for e in range(count, place, -1):
+        work.multicast[s, p, e] = work.multicast[s, p, e - 1]
+        work.scatter[s, p, e] = work.scatter[s, p, e - 1]
+        work.accesses[s, p, e] = work.accesses[s, p, e - 1]
+        work.hops[s, p, e] = work.hops[s, p, e - 1]
+        work.unicast[s, p, e] = work.unicast[s, p, e - 1]
+    work.entries[s, p] = count + 1
