@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from functools import cache
 from types import SimpleNamespace
 from typing import Protocol, TypeVar, cast
 
@@ -67,7 +68,18 @@ def views(record: Kind) -> Kind:
 
 
 def record_type(kind: type, sizes: Mapping[str, int], unused: Collection[str] = ()) -> np.dtype[np.void]:
-    """The structured type that a class declares; of ``unused`` arrays one element."""
+    """The structured type that a class declares; of ``unused`` arrays one element.
+
+    Equal types are one object: numba would otherwise compare them field by field at every call.
+    """
+    return _record_type(kind, tuple(sorted(sizes.items())), frozenset(unused))
+
+
+@cache
+def _record_type(
+    kind: type, sizes_of: tuple[tuple[str, int], ...], unused: frozenset[str]
+) -> np.dtype[np.void]:
+    sizes = dict(sizes_of)
     fields: list[tuple[str, type, tuple[int, ...]]] = []
     for name, annotation in kind.__annotations__.items():
         if hasattr(np.record, name):
