@@ -27,7 +27,7 @@ from timeloop_marl.networks.sources import sort_sources
 from timeloop_marl.networks.waves import waves
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.search_loop import Budget, search
-from timeloop_marl.searchers.marl.knowledge import Knowledge
+from timeloop_marl.searchers.knowledge import Knowledge
 from timeloop_marl.searchers.marl.searcher import HERITABLE, MarlOptions, MarlSearcher
 from timeloop_marl.specs.spec import ModelOptions
 

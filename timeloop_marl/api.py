@@ -22,7 +22,7 @@ from .recorded import Conditions, recorded_search
 from .report.results import write_results
 from .run_folder import RunFolder
 from .search_result import Progress, SearchResult
-from .searchers.marl.knowledge import Knowledge
+from .searchers.knowledge import Knowledge
 from .searchers.registry import make_searcher
 from .settings import Settings
 from .specification import specification

@@ -7,7 +7,7 @@ from pathlib import Path
 from .errors import UsageError
 from .run_folder import RunFolder
 from .searchers.base import Searcher
-from .searchers.marl.knowledge import Knowledge, fingerprint, from_bytes, to_bytes
+from .searchers.knowledge import Knowledge, fingerprint, from_bytes, to_bytes
 
 BEFORE = "knowledge.npz"
 """In the folder of a search: what it began with. In that of a network: what all its layers have learnt."""

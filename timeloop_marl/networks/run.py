@@ -24,7 +24,7 @@ from ..report.network_record import read_network_record
 from ..run_folder import INPUTS, TRACE, RunFolder
 from ..search_result import StopReason
 from ..searchers.base import warm_up
-from ..searchers.marl.knowledge import Knowledge
+from ..searchers.knowledge import Knowledge
 from ..searchers.registry import all_searchers, inherits, make_searcher
 from ..settings import Settings
 from ..specs.spec import ModelOptions

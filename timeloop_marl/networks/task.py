@@ -21,7 +21,7 @@ from ..run_folder import RunFolder
 from ..run_identity import run_identity
 from ..search_loop import Budget, Session, TraceFile
 from ..search_result import Progress, StopReason
-from ..searchers.marl.knowledge import Knowledge, LayerKnowledge
+from ..searchers.knowledge import Knowledge, LayerKnowledge
 from ..searchers.registry import make_searcher
 from ..settings import Settings
 from ..specs.spec import Spec

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..knowledge_file import BEFORE, load_knowledge, save_knowledge
-from ..searchers.marl.knowledge import Knowledge, LayerKnowledge
+from ..searchers.knowledge import Knowledge, LayerKnowledge
 from .layers import Layer
 
 LEARNT = "learnt.npz"

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
-from ..searchers.marl.knowledge import access_of, bounds_of, distance
+from ..searchers.knowledge import access_of, bounds_of, distance
 from ..specs.spec import Spec
 
 

@@ -14,7 +14,7 @@ from ..networks.rounds import NetworkProgress
 from ..networks.run import network
 from ..parallel import Workers
 from ..search_result import StopReason
-from ..searchers.marl.knowledge import Knowledge
+from ..searchers.knowledge import Knowledge
 from ..settings import Settings
 from .result import DONE, FAILED, STOPPED
 from .teachers import taught_by

@@ -13,7 +13,7 @@ from ..knowledge_file import load_knowledge
 from ..networks.folders import LAYERS
 from ..networks.transfer import LEARNT
 from ..networks.waves import growing_waves
-from ..searchers.marl.knowledge import Knowledge
+from ..searchers.knowledge import Knowledge
 from ..specs.spec import Spec
 
 TEACHERS = 2

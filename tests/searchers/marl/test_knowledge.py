@@ -20,7 +20,7 @@ from timeloop_marl.knowledge_file import begin_with, load_knowledge, save_knowle
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.search_loop import Budget, search
-from timeloop_marl.searchers.marl.knowledge import (
+from timeloop_marl.searchers.knowledge import (
     Knowledge,
     LayerKnowledge,
     Loop,
