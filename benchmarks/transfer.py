@@ -26,7 +26,7 @@ from timeloop_marl.networks.layers import Layer, read_layers, sort_sources
 from timeloop_marl.networks.transfer import waves
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.run.loop import Budget, search
-from timeloop_marl.searchers.marl.knowledge import Knowledge
+from timeloop_marl.searchers.knowledge import Knowledge
 from timeloop_marl.searchers.marl.searcher import HERITABLE, MarlOptions, MarlSearcher
 from timeloop_marl.specs.spec import ModelOptions
 

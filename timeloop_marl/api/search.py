@@ -21,7 +21,7 @@ from ..run.options import RunOptions, Settings
 from ..run.result import Progress, SearchResult
 from ..run.run import Run
 from ..run.search import run_search
-from ..searchers.marl.knowledge import Knowledge
+from ..searchers.knowledge import Knowledge
 from ..specification import specification
 from ..specs.objects import is_specification
 from ..specs.spec import Spec

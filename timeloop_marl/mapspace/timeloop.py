@@ -15,7 +15,7 @@ from ..errors import UsageError
 from ..mapping import MappingBatch
 from ..specs.constraints import LoopConstraint
 from ..specs.spec import Spec
-from ..traffic.geometry import geometry_of
+from ..traffic.geometry import Geometry, geometry_of
 from ..traffic.record import boxed
 from .factorization import (
     FactorCounts,
@@ -63,7 +63,6 @@ class TimeloopMapspace:
         if self.template not in ("uber", "ruby"):
             raise UsageError(f"unknown mapspace template {self.template!r}: expected uber or ruby")
         self.problem, self.architecture, self.constraints = spec.problem, spec.architecture, spec.constraints
-        self.geometry = geometry_of(spec)
         self.dims = len(self.problem.dims)
         self.tiling_levels = self.architecture.tiling_levels
         self.patterns = permutation_patterns(self.problem, self.architecture, self.constraints, self.template)
@@ -139,6 +138,11 @@ class TimeloopMapspace:
             math.prod(splits),
             2 ** len(self.bypass.free),
         )
+
+    @property
+    def geometry(self) -> Geometry:
+        """Of the Spec. Not kept: a record that was copied or pickled no longer lies in its box."""
+        return geometry_of(self.spec)
 
     @property
     def size(self) -> int:

@@ -20,7 +20,7 @@ from ..run.options import RunOptions, Settings
 from ..run.result import StopReason
 from ..run.run import Run
 from ..run.view import all_of
-from ..searchers.marl.knowledge import Knowledge
+from ..searchers.knowledge import Knowledge
 from ..searchers.registry import all_searchers, inherits
 from ..specs.spec import ModelOptions
 from ..specs.writing import document

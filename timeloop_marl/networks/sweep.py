@@ -25,7 +25,7 @@ from ..run.options import RunOptions, Settings
 from ..run.result import StopReason
 from ..run.run import Run
 from ..run.view import all_of
-from ..searchers.marl.knowledge import Knowledge
+from ..searchers.knowledge import Knowledge
 from ..searchers.registry import inherits
 from ..specs.fingerprint import spec_fingerprint
 from ..specs.reading import load

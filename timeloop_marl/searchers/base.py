@@ -17,7 +17,7 @@ from ..mapping import MappingBatch
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.learners.repair import repair_rows, sample_rows
 from ..objective import Objective
-from .marl.knowledge import Knowledge, LayerKnowledge
+from .knowledge import Knowledge, LayerKnowledge
 
 Rows = Int64[ndarray, "m axes"]
 KNOWLEDGE = ("none", "traffic")

@@ -166,4 +166,4 @@ def test_energy_is_words_times_prices(machine: str) -> None:
     critic = Critic(space, ["energy"], 1000)
     critic.learn(rows[:400], energy[:400], energy[:400], outcome.cycles[valid][:400].astype(float))
     found = np.abs(critic.foresee(rows[400:]) - np.log(energy[400:]))
-    assert np.quantile(found, 0.9) < 0.001
+    assert np.quantile(found, 0.9) < 0.003

@@ -19,16 +19,16 @@ from ...errors import UsageError
 from ...mapspace.axes import LearnersMapspace
 from ...objective import Objective
 from ..base import LearnerSearcher, Rows, at_least, one_of, share
+from ..knowledge import Knowledge, LayerKnowledge
 from ..registry import searcher
 from . import credit
 from .agent import Learning
 from .clustering import GROUPINGS, INTERACTION, Groups, clusters, fixed_groups, strengths
 from .critic import Critic
-from .knowledge import Knowledge, LayerKnowledge, knowledge_of
 from .rehearsal import Known, Rehearsal, climb, warm_critic
 from .team import BACKENDS, Diary, Team, Workers, warm_team
 from .trend import LESSER
-from .warm_start import first_candidates, warm_start
+from .warm_start import first_candidates, knowledge_of, warm_start
 
 HERITABLE = ("elites", "critic", "policies", "clusters")
 
