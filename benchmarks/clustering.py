@@ -82,12 +82,12 @@ def arguments() -> argparse.Namespace:
 
 def variants_of(regime: str, groupings: Sequence[str]) -> dict[str, str]:
     """Grouping to searcher; those left out that the regime does not have."""
-    if regime == "with the critic":
-        return {g: f"marl:clusters={g}" for g in groupings if g in GROUPINGS}
-    # The critic's interactions need a critic.
-    own = [g for g in groupings if g in GROUPINGS and g != "critic"]
     if regime == "as published":
-        return {g: _published(g) for g in own}
+        return {g: _published(g) for g in groupings if g in GROUPINGS}
+    # Of the learnt clusters, marl has those by interaction.
+    own = [g for g in groupings if g in GROUPINGS and g not in SIGNALS[1:]]
+    if regime == "with the critic":
+        return {g: f"marl:clusters={g}" for g in own}
     if regime == "agents alone":
         return {g: f"marl:clusters={g},critic=false" for g in own}
     found = {g: f"marl:clusters={g},{_ALONE}" for g in own}

@@ -14,7 +14,7 @@ from jaxtyping import Float64, Int64
 from numpy import ndarray
 
 from ...mapspace.axes import LearnersMapspace
-from .features import Counted, Features, Prices, Process, WordCounter, memory, no_process
+from .features import Counted, Features, Prices, Process, WordCounter, no_process
 from .gaussian import GaussianProcess
 from .trend import Samples, Trend
 
@@ -138,7 +138,6 @@ class Critic:
         if process is None or not asked:
             return no_process()
         if self._asked is None:
-            hashes, values = memory()
             self._asked = Process(
                 number=np.array([process.count]),
                 points=process.points,
@@ -149,8 +148,6 @@ class Critic:
                 length=np.array([float(process.length)]),
                 centre=np.array([self._centre]),
                 slack=np.array([_DEPTH * process.scale - self._centre]),
-                hashes=hashes,
-                values=values,
             )
         return self._asked
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int8, Int64, UInt64
+from jaxtyping import Bool, Float64, Int8, Int64
 from numpy import ndarray
 
 from ...compiling import allocating, inlined, kernel
@@ -31,9 +31,6 @@ from .gaussian import covariances
 _TINY = 1e-300
 _KEPT = 4.0  # of the flag of a bypass, which counts as much as a factor of 16
 _SURPRISE = 0.7  # of the least energy seen of each data space: less than that is not expected
-_REMEMBERED = 4096  # candidates; a power of two. Chains come past a third of theirs again
-_PRIME = np.uint64(0x100000001B3)
-_BASIS = np.uint64(0xCBF29CE484222325)
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ class Process(NamedTuple):
     """The Gaussian process as the rehearsals ask it; ``number[0]`` = 0: not asked.
 
     ``input_of``: which input every feature is, -1 none; ``shift`` and ``stretch`` by input. ``slack[0]``: how far below
-    the trend the process is expected to go at most, log cost. ``hashes`` and ``values``: what was asked before.
+    the trend the process is expected to go at most, log cost.
     """
 
     number: Int64[ndarray, "1"]
@@ -86,22 +83,12 @@ class Process(NamedTuple):
     length: Float64[ndarray, "1"]
     centre: Float64[ndarray, "1"]
     slack: Float64[ndarray, "1"]
-    hashes: UInt64[ndarray, "places"]
-    values: Float64[ndarray, "places"]
 
 
 def no_process() -> Process:
     """A process that is not asked."""
     none, nothing = np.zeros(1), np.zeros(0, np.int64)
-    return Process(
-        np.zeros(1, np.int64), np.zeros((1, 1)), none, nothing, none, none, none, none, none,
-        np.zeros(1, np.uint64), none,
-    )  # fmt: skip
-
-
-def memory() -> tuple[UInt64[ndarray, "places"], Float64[ndarray, "places"]]:
-    """``hashes`` and ``values`` of a process that has not been asked."""
-    return np.zeros(_REMEMBERED, np.uint64), np.zeros(_REMEMBERED)
+    return Process(np.zeros(1, np.int64), np.zeros((1, 1)), none, nothing, none, none, none, none, none)
 
 
 class Counted(NamedTuple):
@@ -393,18 +380,6 @@ def _budget(prices: Prices, steps: float, limit: float) -> float:
     return np.exp(left / prices.matter[0]) * (1.0 + 1e-9)
 
 
-@kernel
-def fingerprint(row: ndarray) -> np.uint64:
-    """A hash of 64 bits (FNV-1a over the values, mixed at the end), never 0."""
-    h = _BASIS
-    for a in range(row.shape[0]):
-        h = (h ^ np.uint64(row[a])) * _PRIME
-    h = h ^ (h >> np.uint64(29))
-    h = h * np.uint64(0xBF58476D1CE4E5B9)
-    h = h ^ (h >> np.uint64(32))
-    return h if h != np.uint64(0) else np.uint64(1)
-
-
 @inlined
 def _enter(process: Process, feature: int, log: float, x: ndarray) -> None:
     """A feature as an input, scaled, if it is one."""
@@ -436,12 +411,8 @@ def _inputs(counted: Counted, process: Process, factors: ndarray, keep: ndarray,
 
 
 @allocating
-def residual_of(counted: Counted, process: Process, row: ndarray) -> float:
-    """What the process adds to the trend of the canonical row that was counted last, ``noted``."""
-    h = fingerprint(row)
-    place = np.int64(h >> np.uint64(1)) & (process.hashes.shape[0] - 1)
-    if process.hashes[place] == h:
-        return process.values[place]
+def residual_of(counted: Counted, process: Process) -> float:
+    """What the process adds to the trend of the candidate that was counted last, ``noted``."""
     n = process.number[0]
     x, column = np.empty(process.shift.shape[0]), np.empty(n)
     _inputs(counted, process, counted.factors[0], counted.keep[0], x)
@@ -449,5 +420,4 @@ def residual_of(counted: Counted, process: Process, row: ndarray) -> float:
     total = process.centre[0]
     for j in range(n):
         total += column[j] * process.weights[j]
-    process.hashes[place], process.values[place] = h, total
     return total

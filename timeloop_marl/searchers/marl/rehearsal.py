@@ -23,7 +23,7 @@ from ...mapspace.learners.repair import place_row, write_row
 from ...mapspace.learners.tables import Tables, Work, workspace
 from ..base import Rows
 from .critic import Critic
-from .features import Counted, Prices, Process, fingerprint, residual_of, trend_of
+from .features import Counted, Prices, Process, residual_of, trend_of
 
 _CHAINS = 8
 _WARM = 12  # rows that are thrown away, to compile kernels on
@@ -36,6 +36,9 @@ _KINDS = np.array(
 )  # chances of a factor moved, two exchanged, loops swapped, a bypass toggled
 _SAME = 1e-9  # log cost
 _HALF = 1 << 30  # draw() in two halves makes a uniform number
+_REMEMBERED = 1 << 14  # candidates; a power of two
+_PRIME = np.uint64(0x100000001B3)
+_BASIS = np.uint64(0xCBF29CE484222325)
 
 
 class Chains(NamedTuple):
@@ -53,6 +56,25 @@ class Shelf(NamedTuple):
     predicted: Float64[ndarray, "places"]
     order: Int64[ndarray, "places"]
     used: Int64[ndarray, "1"]
+
+
+class Memory(NamedTuple):
+    """Candidates judged before, by hash, and what each costs at least: chains come past many of theirs again."""
+
+    hashes: UInt64[ndarray, "places"]
+    least: Float64[ndarray, "places"]
+
+
+@kernel
+def fingerprint(row: ndarray) -> np.uint64:
+    """A hash of 64 bits (FNV-1a over the values, mixed at the end), never 0."""
+    h = _BASIS
+    for a in range(row.shape[0]):
+        h = (h ^ np.uint64(row[a])) * _PRIME
+    h = h ^ (h >> np.uint64(29))
+    h = h * np.uint64(0xBF58476D1CE4E5B9)
+    h = h ^ (h >> np.uint64(32))
+    return h if h != np.uint64(0) else np.uint64(1)
 
 
 @inlined
@@ -158,7 +180,7 @@ def assess(
         place_literally(tables, work, rows[i])
         predicted[i] = trend_of(tables, work, rows[i], counted, prices, least, np.inf, asked)
         if asked and predicted[i] < np.inf:
-            predicted[i] += residual_of(counted, process, rows[i])
+            predicted[i] += residual_of(counted, process)
 
 
 @allocating
@@ -169,6 +191,7 @@ def climb(
     process: Process,
     work: Work,
     least: np.ndarray,
+    memory: Memory,
     chains: Chains,
     shelf: Shelf,
     known: np.ndarray,
@@ -177,11 +200,13 @@ def climb(
     exchange: float,
     steps: int,
     seed: int,
+    salt: int,
 ) -> None:
     """``steps`` candidates on every chain; after each, two neighbouring chains may change places.
 
     Args:
         least: as for ``trend_of``.
+        memory: emptied whenever prices change, as ``salt`` does, which repairs are drawn with.
         known: hashes of the rows that are not to be put on the shelf.
         owner: agent of every axis.
         exchange: chance that an agent takes over its choices from a donor or a row on the shelf; else a local move.
@@ -205,15 +230,24 @@ def climb(
                     number += 1
                 first = move_row(tables, work, trial, number, _KINDS)
             limit = chains.predicted[c] - chains.heats[c] * np.log(_uniform(work.state))
-            if not place_literally(tables, work, trial) and not place_row(tables, work, trial, first):
+            h = fingerprint(trial)
+            place = np.int64(h >> np.uint64(1)) & (_REMEMBERED - 1)
+            again = memory.hashes[place] == h
+            if again and memory.least[place] > limit:
                 continue
-            cost = trend_of(tables, work, trial, counted, prices, least, limit + process.slack[0], asked)
-            if cost == np.inf:
-                continue
-            write_row(tables, work, trial)
-            if asked:
-                cost += residual_of(counted, process, trial)
+            # While prices stay, the repair of a candidate depends on nothing else: it need not be made twice.
+            state = work.state[0]
+            work.state[0] = h ^ np.uint64(salt)
+            cost = np.inf
+            if place_literally(tables, work, trial) or place_row(tables, work, trial, first):
+                cost = trend_of(tables, work, trial, counted, prices, least, limit + process.slack[0], asked)
+                if asked and cost < np.inf:
+                    cost += residual_of(counted, process)
+            work.state[0] = state
+            memory.hashes[place] = h
+            memory.least[place] = limit if cost == np.inf else cost
             if cost <= limit:
+                write_row(tables, work, trial)
                 chains.rows[c] = trial
                 chains.predicted[c] = cost
                 put_up(shelf, trial, cost, known)
@@ -259,6 +293,7 @@ class Island:
         space = critic.count.space
         self.critic, self.known, self.even = critic, known, even
         self.walked = 0  # candidates so far
+        self._memory = Memory(np.zeros(_REMEMBERED, np.uint64), np.zeros(_REMEMBERED))
         self._work, self._least = workspace(space.tables), np.full(space.tables.keep.shape[1], -1.0)
         heats = np.geomspace(_COLD, _HOT, _CHAINS)
         self.chains = Chains(np.zeros((_CHAINS, space.axes), np.int64), np.full(_CHAINS, np.inf), heats)
@@ -300,6 +335,7 @@ class Island:
         population, predicted = self.population, self.predicted
         if self._judged != self.critic.version:
             self._least[:] = -1.0
+            self._memory.hashes[:] = 0
             self.chains.predicted[:] = self._assessed(self.chains.rows)
             population, predicted = population.copy(), self._assessed(population)
             self._judged = self.critic.version
@@ -325,6 +361,7 @@ class Island:
         steps = -(-candidates // _CHAINS)
         climb(
             *self._asked(),
+            self._memory,
             self.chains,
             self.shelf,
             self.known.table,
@@ -333,6 +370,7 @@ class Island:
             exchange,
             steps,
             int(rng.integers(0, 1 << 62)),
+            self.critic.version,
         )
         self.walked += steps * _CHAINS
         self.critic.count.judged += steps * _CHAINS
