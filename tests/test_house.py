@@ -33,7 +33,7 @@ FOUNDATION = CORE | {
 }
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
-    "compiling": set(),
+    "compiling": {"errors"},
     "versions": set(),
     "interruption": set(),
     "parallel": {"errors", "interruption", "versions"},
@@ -42,7 +42,7 @@ ARROWS: dict[str, set[str]] = {
     "mapping": {"errors", "specs"},
     "outcome": {"errors"},
     "mapspace": {"errors", "compiling", "specs", "mapping"},
-    "vectors": {"errors"},
+    "vectors": {"errors", "compiling"},
     "model": CORE | {"compiling", "mapspace", "vectors"},
     "evaluators": CORE | {"compiling", "mapspace", "model", "device", "parallel", "vectors"},
     "objective": {"errors", "outcome"},
@@ -79,6 +79,7 @@ ARROWS: dict[str, set[str]] = {
 ROOMS = {
     "timeloop_marl.errors": "errors",
     "timeloop_marl.compiling": "compiling",
+    "timeloop_marl.numba_internals": "compiling",
     "timeloop_marl.versions": "versions",
     "timeloop_marl.interruption": "interruption",
     "timeloop_marl.parallel": "parallel",
