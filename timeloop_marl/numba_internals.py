@@ -16,7 +16,7 @@ from typing import Any
 
 from .errors import InstallationError
 
-KNOWN = {"numba": ("0.60.0", "0.68.1"), "numba-cuda": ("0.30.0", "0.30.4")}
+KNOWN = {"numba": ("0.60.0", "0.68.1"), "numba-cuda": ("0.30.4", "0.30.4")}
 """Package to the oldest and the newest version that was tested."""
 
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False}
