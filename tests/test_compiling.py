@@ -69,10 +69,11 @@ def test_views_need_no_counting_but_new_arrays_do():
 
 
 def run_script(code: str, root: Path = PACKAGE.parent, **environment: str) -> str:
+    inherited = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root), **environment},
+        env={**inherited, "PYTHONPATH": str(root), **environment},
         capture_output=True,
         text=True,
         check=False,
