@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import socketserver
-import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from subprocess import Popen
 
 from timeloop_marl.dropin import run_model
 
@@ -94,16 +95,24 @@ def quick_drop_in(folder: Path, before: str = "", answer: Callable[..., int] = r
             thread.join()
 
 
-def answered(folder: Path, name: str, answer: Callable[..., int], child: subprocess.Popen[bytes]) -> None:
-    """Until a child has ended, ``answer`` in this thread what it asks by the program ``name`` in ``folder``."""
+@contextmanager
+def asked_by(folder: Path, name: str, answer: Callable[..., int]) -> Iterator[Callable[[Popen[bytes]], None]]:
+    """A program that asks this thread. Yields what ``answer``s until a process has ended, which may call it."""
     folder.mkdir(parents=True, exist_ok=True)
     address = folder / "socket"
     address.unlink(missing_ok=True)
-    _client(folder, str(address), "", name)
     with _Server(str(address), _Handler) as server:
         server.answer, server.timeout = answer, 0.02
-        while child.poll() is None:
-            server.handle_request()
+
+        def attend(process: Popen[bytes]) -> None:
+            end = time.monotonic() + 300
+            while process.poll() is None:
+                server.handle_request()
+                if time.monotonic() > end:
+                    process.kill()
+
+        _client(folder, str(address), "", name)
+        yield attend
 
 
 def _client(folder: Path, address: str, before: str, name: str = "timeloop-model") -> Path:
