@@ -23,7 +23,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from markers import replace_part
+from document import replace_part
 from networks import MACHINES, NETWORKS, RESULTS, ROOT, inputs, layers_of
 
 import timeloop_marl as tm

@@ -20,10 +20,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from ablation import results_of, table
 from document import RESULTS, replace_part
 from pairs import SETS
-from records import WORKING, Records, write_recorded
-from variants import results_of, table
+from running import WORKING, Records, write_recorded
 
 from timeloop_marl.searchers.marl.clustering import SIGNALS
 

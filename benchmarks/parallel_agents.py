@@ -16,8 +16,8 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+from document import head, row
 from pairs import read
-from tables import head, row
 
 from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.evaluators.native import NativeEvaluator

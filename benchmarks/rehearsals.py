@@ -16,12 +16,11 @@ import argparse
 
 import numpy as np
 from clustering import CONFIRMING
-from document import RESULTS, replace_part
+from document import RESULTS, Lines, head, replace_part, row
 from jaxtyping import Float64, Int64
 from measures import DRAWS
 from numpy import ndarray
 from pairs import read
-from tables import Lines, head, row
 
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace

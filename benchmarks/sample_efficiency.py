@@ -7,7 +7,7 @@
 Every evaluated mapping counts: invalid ones, repeated ones, and those that clusters are learnt from. "Samples to x %"
 is the first sample whose cost is within x % of the best known cost; "–" never. The best known cost is the lowest of
 ``best_known.json`` (long searches: ``--plan best-known --update-best``) and of all runs in the table. Runs are written
-as they finish and those already there are not repeated (``records.py``): an interrupted benchmark goes on where it was.
+as they finish and those already there are not repeated (``running.py``): an interrupted benchmark goes on where it was.
 """
 
 from __future__ import annotations
@@ -16,13 +16,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from document import write_complete, write_results
+from document import everything, summary, write_complete, write_results
 from measures import Results
 from pairs import SETS, best_known, lower_best_known, read
-from plans import PLANS, Part
-from records import WORKING, Records, write_recorded
-from running import Task, options_of
-from tables import everything, summary
+from running import PLANS, WORKING, Part, Records, Task, options_of, write_recorded
 
 from timeloop_marl.errors import UsageError
 from timeloop_marl.objective import parse_objective

@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from markers import replace_part
+from document import replace_part
 
 import timeloop_marl as tm
 from timeloop_marl.errors import UsageError

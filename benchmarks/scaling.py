@@ -280,7 +280,7 @@ def picture(tables: Sequence[Table], path: Path) -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    from figures import STYLES
+    from document import STYLES
 
     figure, panels = plt.subplots(
         1, len(tables), figsize=(3.6 * len(tables), 4.4), sharey=True, layout="constrained", squeeze=False

@@ -20,8 +20,7 @@ from typing import Any
 
 import numpy as np
 from pairs import best_known
-from records import WORKING, Records
-from running import TUNED, Run, Task, cost_after
+from running import TUNED, WORKING, Records, Run, Task, cost_after
 
 from timeloop_marl.errors import UsageError
 

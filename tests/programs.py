@@ -7,9 +7,11 @@ import json
 import socketserver
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from subprocess import Popen
 
 from timeloop_marl.cli.dropin import run_model
 
@@ -57,7 +59,7 @@ class _Handler(socketserver.StreamRequestHandler):
         folder, words, environ = json.loads(self.rfile.readline())
         out, err = io.StringIO(), io.StringIO()
         with _ONE_AT_A_TIME:
-            code = run_model(words, environ=environ, stdout=out, stderr=err, cwd=Path(folder))
+            code = self.server.answer(words, environ=environ, stdout=out, stderr=err, cwd=Path(folder))
         with suppress(BrokenPipeError):  # the program was killed meanwhile
             self.wfile.write((json.dumps([code, out.getvalue(), err.getvalue()]) + "\n").encode())
 
@@ -65,25 +67,55 @@ class _Handler(socketserver.StreamRequestHandler):
 _ONE_AT_A_TIME = threading.Lock()
 
 
-class _Server(socketserver.ThreadingUnixStreamServer):
+class _Server(socketserver.UnixStreamServer):
+    answer: Callable[..., int]
+
+
+class _ThreadingServer(socketserver.ThreadingMixIn, _Server):
     daemon_threads = True
 
 
 @contextmanager
-def quick_drop_in(folder: Path, before: str = "") -> Iterator[Path]:
-    """A ``timeloop-model`` that answers in milliseconds: the drop-in runs in this process, the program asks it.
+def quick_drop_in(folder: Path, before: str = "", answer: Callable[..., int] = run_model) -> Iterator[Path]:
+    """A ``timeloop-model`` that answers in milliseconds: ``answer`` runs in this process, the program asks it.
 
     Every call is noted in the file ``$CALL_LOG``, if that is set, after the statements ``before`` were run.
     """
     folder.mkdir(parents=True, exist_ok=True)
     address = str(folder / "model.socket")
-    with _Server(address, _Handler) as server:
+    with _ThreadingServer(address, _Handler) as server:
+        server.answer = answer
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
-        path = script(folder, _CLIENT.format(address=address, before=before))
-        path.write_text(path.read_text().replace(sys.executable, f"{sys.executable} -ISE", 1))
+        path = _client(folder, address, before)
         try:
             yield path
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def asked_by(folder: Path, name: str, answer: Callable[..., int]) -> Iterator[Callable[[Popen[bytes]], None]]:
+    """A program that asks this thread. Yields what ``answer``s until a process has ended, which may call it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    address = folder / "socket"
+    address.unlink(missing_ok=True)
+    with _Server(str(address), _Handler) as server:
+        server.answer, server.timeout = answer, 0.02
+
+        def attend(process: Popen[bytes]) -> None:
+            end = time.monotonic() + 300
+            while process.poll() is None:
+                server.handle_request()
+                if time.monotonic() > end:
+                    process.kill()
+
+        _client(folder, str(address), "", name)
+        yield attend
+
+
+def _client(folder: Path, address: str, before: str, name: str = "timeloop-model") -> Path:
+    path = script(folder, _CLIENT.format(address=address, before=before), name)
+    path.write_text(path.read_text().replace(sys.executable, f"{sys.executable} -ISE", 1))
+    return path

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from programs import drop_in, quick_drop_in, script
@@ -20,6 +22,7 @@ from programs import drop_in, quick_drop_in, script
 from timeloop_marl.api.search import search
 from timeloop_marl.cli import main
 from timeloop_marl.cost.outcome import Statistics
+from timeloop_marl.cli.dropin.model import run_model
 from timeloop_marl.errors import BackendError, UsageError
 from timeloop_marl.evaluators.cache import OutcomeCache
 from timeloop_marl.evaluators.choice import EvaluatorChoice, default_cache, make_evaluator, timeloop_identity
@@ -179,17 +182,16 @@ def test_search_and_verify_commands(tmp_path: Path, program: str, capsys: pytest
 def test_a_differing_figure_is_reported_and_ends_with_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    program = drop_in(tmp_path)
-    wrong = program.read_text().replace(
-        "sys.exit(run_model(", "code = (run_model(", 1
-    )  # then one more read of the innermost level
-    wrong += (
-        "import re\nname = Path('timeloop-model.stats.txt')\ntext = name.read_text()\n"
-        "name.write_text(re.sub(r'(Scalar reads .per-instance. *: )(\\d+)', "
-        "lambda m: m[1] + str(int(m[2]) + 1), text, count=1))\nsys.exit(code)\n"
-    )
-    program.write_text(wrong)
-    code = main(["verify", *WORDS, "--samples", "2", "--timeloop-model", str(program)])
+    def one_more_read(words: list[str], *, cwd: Path, **streams: Any) -> int:
+        """Of the innermost level."""
+        code = run_model(words, cwd=cwd, **streams)
+        name = cwd / "timeloop-model.stats.txt"
+        pattern = r"(Scalar reads .per-instance. *: )(\d+)"
+        name.write_text(re.sub(pattern, lambda m: m[1] + str(int(m[2]) + 1), name.read_text(), count=1))
+        return code
+
+    with quick_drop_in(tmp_path, answer=one_more_read) as program:
+        code = main(["verify", *WORDS, "--samples", "2", "--timeloop-model", str(program)])
     shown = capsys.readouterr().out
     assert code == 1
     assert "follows neither rule set; with those of 2025 it differs first in levels.RF.ds." in shown

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from programs import script
+from programs import quick_drop_in
 
 import timeloop_marl as tm
 from timeloop_marl.api.front import search_front
 from timeloop_marl.cli import main
+from timeloop_marl.cli.dropin.model import run_model
 from timeloop_marl.errors import UnsupportedFeatureError
 from timeloop_marl.evaluators.choice import EvaluatorChoice, fitting_choice
 from timeloop_marl.model_input import model_document
@@ -55,13 +57,13 @@ sys.exit(code)
 
 
 @pytest.fixture
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A ``timeloop-model`` on the path; what it saw beyond the dense design is in ``$SEEN``, a line per call."""
-    path = script(tmp_path / "bin", _PROGRAM)
-    monkeypatch.setenv("PATH", f"{path.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("SEEN", str(tmp_path / "seen"))
     monkeypatch.setenv("TIMELOOP_MARL_CACHE", str(tmp_path / "cache.sqlite"))
-    return str(path)
+    with quick_drop_in(tmp_path / "bin", answer=stand_in) as path:
+        monkeypatch.setenv("PATH", f"{path.parent}{os.pathsep}{os.environ['PATH']}")
+        yield str(path)
 
 
 @pytest.fixture

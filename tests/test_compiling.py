@@ -13,6 +13,8 @@ import pytest
 from numba.core.errors import NumbaError
 
 from timeloop_marl.compiling import CALLED, PACKAGE, allocating, inlined, is_cached, kernel
+from timeloop_marl.errors import InstallationError
+from timeloop_marl.numba_internals import KNOWN, replace, taken, takes
 
 
 def defines_kernels(path: Path) -> bool:
@@ -67,10 +69,11 @@ def test_views_need_no_counting_but_new_arrays_do():
 
 
 def run_script(code: str, root: Path = PACKAGE.parent, **environment: str) -> str:
+    inherited = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root), **environment},
+        env={**inherited, "PYTHONPATH": str(root), **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -130,7 +133,8 @@ def bare_package(folder: Path) -> Path:
     (package / "traffic").mkdir(parents=True)
     for name in ("__init__.py", "traffic/__init__.py"):
         (package / name).write_text("")
-    (package / "compiling.py").write_text((PACKAGE / "compiling.py").read_text())
+    for name in ("compiling.py", "errors.py", "numba_internals.py"):
+        (package / name).write_text((PACKAGE / name).read_text())
     return package
 
 
@@ -167,10 +171,7 @@ def test_an_index_of_another_version_is_no_obstacle(tmp_path):
 
 
 def test_only_what_python_calls_is_kept_on_disk(tmp_path):
-    package = tmp_path / "timeloop_marl"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "compiling.py").write_text((PACKAGE / "compiling.py").read_text())
+    package = bare_package(tmp_path)
     (package / "kernels.py").write_text(
         "from .compiling import inlined, kernel\n\n"
         "@inlined\ndef half(x):\n    return x // 2\n\n"
@@ -185,3 +186,32 @@ def test_only_what_python_calls_is_kept_on_disk(tmp_path):
     assert [file.name.split("-")[0] for file in (tmp_path / "cache").rglob("*.nbi")] == ["kernels.run"]
     also = "from timeloop_marl.kernels import both, run; print(both(5, 7), run(5), both.py_func.__name__)"
     assert run_script(also, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == "5 9 both"
+
+
+def test_what_another_numba_lacks_is_said_in_plain_words():
+    for reach in (
+        lambda: taken(one_row, "stats.cache_place"),
+        lambda: replace(one_row, "get_call_pattern", print),
+        lambda: takes(bare_package, "folder", "library"),
+    ):
+        with pytest.raises(
+            InstallationError, match=r"numba \S+ is not one that this works with: .* has no "
+        ) as caught:
+            reach()
+        assert all(version in str(caught.value) for version in KNOWN["numba"])
+
+
+def test_the_command_line_ends_with_that_message():
+    code = (
+        "import sys, numba.core.compiler as changed; del changed.compile_extra\n"
+        "from timeloop_marl.cli import main; sys.stderr = sys.stdout; print(main(['model', 'x.yaml']))"
+    )
+    first, *_, last = run_script(code).splitlines()
+    assert first.endswith("numba.core.compiler has no 'compile_extra'") and last == "2"
+
+
+def test_the_versions_named_are_those_that_the_package_admits():
+    text = (PACKAGE.parent / "pyproject.toml").read_text()
+    oldest, newest = (number.rpartition(".")[0] for number in KNOWN["numba"])
+    major, minor = newest.split(".")
+    assert f'"numba>={oldest},<{major}.{int(minor) + 1}"' in text

@@ -1,7 +1,8 @@
 """Runs what the documents show. A fenced block takes part if its info string says so:
 
 * ``yaml file=NAME`` is written to NAME in the document's own working folder;
-* ``sh run`` (or ``sh run exit=2``) is run there by bash and has to end with that status, without a traceback;
+* ``sh run`` (or ``sh run exit=2``) is run there by bash and has to end with that status, without a traceback. What it
+  calls ``timeloop-marl`` asks this process, which has everything loaded; only README.md has the program itself;
 * ``text shown`` right after it: each of its lines has to occur in what was printed (``…`` stands for anything);
 * ``python run`` is run by Python; with ``needs=MODULE`` only where that can be imported: elsewhere the test ends
   as skipped.
@@ -15,17 +16,22 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TextIO
+from unittest import mock
 
 import pytest
+from programs import asked_by
+
+from timeloop_marl.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "arch" / "README.md"]
 FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
-SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -52,24 +58,42 @@ def runnable(document: Path) -> bool:
     return any("run" in block.options for block in blocks(document))
 
 
-def run(block: Block, folder: Path) -> tuple[int, str]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "COLUMNS": "160"}
-    command = (
-        ["bash", "-e", "-c", block.body] if block.language == "sh" else [sys.executable, "-c", block.body]
-    )
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    return done.returncode, done.stdout
+def command_line(
+    words: list[str], *, environ: dict[str, str], stdout: TextIO, stderr: TextIO, cwd: Path
+) -> int:
+    """``timeloop-marl`` with these arguments, in this process."""
+    before = Path.cwd()
+    with mock.patch.dict(os.environ, environ, clear=True), redirect_stdout(stdout), redirect_stderr(stderr):
+        os.chdir(cwd)
+        try:
+            return main(words)
+        except SystemExit as end:  # argparse: --help and wrong arguments
+            return int(end.code or 0)
+        finally:
+            os.chdir(before)
+
+
+def run(block: Block, folder: Path, here: bool) -> tuple[int, str]:
+    """``here``: ``timeloop-marl`` is a program that asks this process."""
+    places = [str(Path(sys.executable).parent), os.environ["PATH"]]
+    script = [sys.executable, "-c"] if block.language == "python" else ["bash", "-e", "-c"]
+    with (
+        asked_by(folder / ".programs", "timeloop-marl", command_line) as attend,
+        (folder / ".printed").open("w+") as printed,
+    ):
+        if here:
+            places.insert(0, str(folder / ".programs"))
+        process = subprocess.Popen(
+            [*script, block.body],
+            cwd=folder,
+            env={**os.environ, "PATH": os.pathsep.join(places), "COLUMNS": "160"},
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+        )
+        attend(process)
+        printed.seek(0)
+        return process.returncode, printed.read()
 
 
 def shown(expected: str, printed: str) -> list[str]:
@@ -94,7 +118,7 @@ def test_what_the_documents_show(document: Path, tmp_path: Path) -> None:
         elif "file" in block.options:
             (tmp_path / block.options["file"]).write_text(block.body)
         elif "run" in block.options:
-            status, printed = run(block, tmp_path)
+            status, printed = run(block, tmp_path, document.name != "README.md")
             assert status == int(block.options.get("exit", "0")), f"{where}: status {status}\n{printed}"
             assert "Traceback" not in printed, f"{where}\n{printed}"
         elif "shown" in block.options:

@@ -34,7 +34,7 @@ FOUNDATION = CORE | {
 }
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
-    "compiling": set(),
+    "compiling": {"errors"},
     "versions": set(),
     "interruption": set(),
     "parallel": {"errors", "interruption", "versions"},
@@ -44,7 +44,7 @@ ARROWS: dict[str, set[str]] = {
     "outcome": {"errors"},
     "traffic": {"errors", "compiling", "specs", "mapping"},
     "mapspace": {"errors", "compiling", "specs", "mapping", "traffic"},
-    "vectors": {"errors"},
+    "vectors": {"errors", "compiling"},
     "cost": CORE | {"compiling", "traffic", "vectors"},
     "evaluators": CORE | {"compiling", "mapspace", "traffic", "cost", "device", "parallel", "vectors"},
     "objective": {"errors", "outcome"},
@@ -62,6 +62,7 @@ ARROWS: dict[str, set[str]] = {
 ROOMS = {
     "timeloop_marl.errors": "errors",
     "timeloop_marl.compiling": "compiling",
+    "timeloop_marl.numba_internals": "compiling",
     "timeloop_marl.versions": "versions",
     "timeloop_marl.interruption": "interruption",
     "timeloop_marl.parallel": "parallel",

@@ -18,10 +18,8 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, ParamSpec, TypeVar, cast
 
-import numba
-from numba.core import compiler, types
-from numba.core.caching import FunctionCache
-from numba.core.dispatcher import Dispatcher
+from . import numba_internals
+from .numba_internals import Dispatcher
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -80,148 +78,48 @@ def rebuilt(
     """
     known = {} if done is None else done
     known.update({_number(one): other for one, other in (instead or {}).items()})
-    made = _rebuild(cast(Dispatcher, function), decorate, modules or {}, known)
+    made = _rebuild(function, decorate, modules or {}, known)
     return cast(Callable[Arguments, Result], made)
 
 
 def is_cached(function: Callable[..., object]) -> bool:
     """Whether a kernel was compiled in this process or lies in the cache on disk."""
-    dispatcher = cast(Dispatcher, function)
-    folder = dispatcher.stats.cache_path
-    return bool(dispatcher.signatures) or (
-        folder is not None and any(Path(folder).glob(f"*{function.__name__}*.nbi"))
-    )
+    return numba_internals.is_cached(function)
 
 
 def cache_folder(function: Callable[..., object]) -> Path | None:
     """Where the compiled code of a kernel is kept; ``None`` if nowhere."""
-    folder = cast(Dispatcher, function).stats.cache_path
-    return None if folder is None else Path(folder)
-
-
-def sources(room: str) -> tuple[tuple[str, int, int], ...]:
-    """Name, time of change and size of every source file whose code may be merged into kernels of a room."""
-    return _sources(room)
-
-
-def _compiled(
-    function: Callable[Arguments, Result], forceinline: bool = False, counted: bool = False
-) -> Callable[Arguments, Result]:
-    options: dict[str, Any] = {"forceinline": forceinline, "_nrt": counted}
-    jit = numba.njit(nogil=True, error_model="numpy", fastmath=False, **options)
-    dispatcher = jit(function)
-    _keep_on_disk(dispatcher)
-    _merge_into_callers(dispatcher, jit(function))
-    return cast(Callable[Arguments, Result], dispatcher)
-
-
-def _keep_on_disk(dispatcher: Dispatcher) -> None:
-    """Cache compiled code, tied to the sources of all kernels that may be merged into it.
-
-    numba itself looks at the file of the function alone, and would go on using old code of callees in other files.
-    """
-    try:
-        dispatcher.enable_caching()
-    except RuntimeError:  # no folder for it can be written to
-        return
-    kept = getattr(dispatcher, "_cache", None)
-    if isinstance(kept, FunctionCache):
-        path = Path(dispatcher.py_func.__code__.co_filename)
-        inside = path.is_relative_to(PACKAGE)
-        file: Any = kept._cache_file
-        file._source_stamp = (
-            file._source_stamp,
-            _sources(path.relative_to(PACKAGE).parts[0] if inside else ""),
-        )
-        file._load_index = _readable(file._load_index)
-
-
-def _readable(load: Callable[[], dict[Any, str]]) -> Callable[[], dict[Any, str]]:
-    """``load``, but an index that cannot be read is an empty one: damaged, or of a version with other records."""
-
-    def index() -> dict[Any, str]:
-        try:
-            return load()
-        except Exception:  # unpickling raises what it likes
-            return {}
-
-    return index
+    return numba_internals.cache_folder(function)
 
 
 @cache
-def _sources(room: str) -> tuple[tuple[str, int, int], ...]:
+def sources(room: str) -> tuple[tuple[str, int, int], ...]:
     """Name, time of change and size of every source file whose code may be merged into kernels of a room."""
     folders = CALLED.get(room, tuple(sorted({folder for called in CALLED.values() for folder in called})))
     files = [
         Path(__file__),
+        Path(numba_internals.__file__),
         *(file for folder in folders for file in sorted((PACKAGE / folder).rglob("*.py"))),
     ]
     return tuple((str(f.relative_to(PACKAGE)), f.stat().st_mtime_ns, f.stat().st_size) for f in files)
 
 
-def _merge_into_callers(dispatcher: Any, part: Any) -> None:
-    """Kernels that call this one are given ``part``: code that is neither optimised nor translated by itself.
-
-    Its callers are, with it. numba would do both for every kernel, each time with all that it calls, and keep all of it
-    on disk: two thirds of the time of compiling. It would also compile another version for every argument that is a
-    constant; here, one serves for all integers.
-    """
-    unliteral, made = cast(Any, types).unliteral, part._compiler
-
-    def get_call_template(args: Any, kws: Any) -> Any:
-        return part.get_call_template(
-            tuple(unliteral(kind) for kind in args),
-            {name: unliteral(kind) for name, kind in kws.items()},
-        )
-
-    def get_overload(signature: Any) -> Any:
-        return part.get_overload(signature)
-
-    def add_overload(compiled: Any) -> None:
-        part.overloads[tuple(compiled.signature.args)] = compiled
-
-    vars(dispatcher)["get_call_template"] = get_call_template
-    vars(dispatcher)["get_overload"] = get_overload
-    vars(part)["add_overload"] = add_overload  # numba's own would enter it for calls from Python
-    vars(made)["_compile_core"] = lambda args, result: _compiled_part(made, args, result)
-
-
-def _compiled_part(made: Any, args: Any, result: Any) -> Any:
-    """What numba's own ``_compile_core`` returns, without the wrappers by which Python would call it."""
-    numba_compiler, context = cast(Any, compiler), made.targetdescr.target_context
-    flags = numba_compiler.Flags()
-    made.targetdescr.options.parse_as_flags(flags, made.targetoptions)
-    flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
-    library = context.codegen().create_library(made.py_func.__qualname__)
-
-    def finalized() -> None:
-        library._finalize_dynamic_globals()
-        library._finalized = True
-
-    vars(library)["_optimize_final_module"] = lambda: None
-    vars(library)["_finalize_final_module"] = finalized
-    compiled = numba_compiler.compile_extra(
-        made.targetdescr.typing_context,
-        context,
-        made.py_func,
-        args=args,
-        return_type=result,
-        flags=flags,
-        locals=made.locals,
-        library=library,
-        pipeline_class=made.pipeline_class,
-    )
-    key = object()  # stands for the function that Python would call
-    context.insert_user_function(key, compiled.fndesc, [library])
-    return compiled._replace(entry_point=key)
+def _compiled(
+    function: Callable[Arguments, Result], forceinline: bool = False, counted: bool = False
+) -> Callable[Arguments, Result]:
+    dispatcher = numba_internals.compiled(function, forceinline, counted)
+    path = Path(function.__code__.co_filename)
+    room = path.relative_to(PACKAGE).parts[0] if path.is_relative_to(PACKAGE) else ""
+    numba_internals.keep_on_disk(dispatcher, sources(room))
+    return cast(Callable[Arguments, Result], dispatcher)
 
 
 def _number(function: Callable[..., Any]) -> int:
-    return id(cast(Dispatcher, function).py_func)
+    return id(cast(Any, function).py_func)
 
 
 def _rebuild(
-    dispatcher: Dispatcher,
+    dispatcher: Any,
     decorate: Callable[[FunctionType, bool], Any],
     modules: Mapping[ModuleType, ModuleType],
     done: dict[int, Any],

@@ -66,6 +66,10 @@ class UsageError(TimeloopMarlError):
     """The call itself is wrong: an unknown searcher, a malformed budget, a missing file."""
 
 
+class InstallationError(TimeloopMarlError):
+    """A package at hand is of a version that this one does not work with."""
+
+
 class BackendError(TimeloopMarlError):
     """A real Timeloop program crashed, hung or wrote what cannot be understood; says how to run it again by hand."""
 

@@ -14,7 +14,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 import document
 import measures
 import pairs
-import records
 import running
 import tuning
 from running import Task
@@ -83,16 +82,16 @@ def test_best_known_costs_only_fall(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(records, "RECORDED", tmp_path / "none.jsonl.gz")
+    monkeypatch.setattr(running, "RECORDED", tmp_path / "none.jsonl.gz")
     return tmp_path / "runs.jsonl"
 
 
 def test_nothing_is_run_twice(store: Path) -> None:
     task = Task(PAIR, "random", 3, 64)
-    kept = records.Records(store)
+    kept = running.Records(store)
     assert kept.missing([task, task]) == [task]
     kept.add(running.run(task))
-    again = records.Records(store)
+    again = running.Records(store)
     assert again.missing([task, Task(PAIR, "random", 3, 32)]) == []
     assert again.missing([Task(PAIR, "random", 3, 65), Task(PAIR, "random", 4, 64)]) != []
 
@@ -104,27 +103,27 @@ def test_a_shorter_run_is_the_beginning_of_a_longer_one() -> None:
 
 def test_a_half_written_line_is_no_run(store: Path) -> None:
     task = Task(PAIR, "random", 0, 64)
-    records.Records(store).add(running.run(task))
+    running.Records(store).add(running.run(task))
     with store.open("a") as file:
         file.write('{"identity": "cut o')
-    assert records.Records(store).missing([task]) == []
+    assert running.Records(store).missing([task]) == []
 
 
 def test_runs_of_other_code_are_not_used_unseen(store: Path) -> None:
     task = Task(PAIR, "random", 0, 64)
     found = {**running.run(task), "code": "older"}
-    records.Records(store).add(found)
-    kept = records.Records(store)
+    running.Records(store).add(found)
+    kept = running.Records(store)
     assert kept.missing([task]) == [task]
     kept.verify([task])  # the same trajectory: adopted
     assert kept.missing([task]) == []
-    records.Records(store).add({**found, "code": "older", "trajectory": [(1, 1.0)]})
-    assert records.Records(store, any_code=True).find(task) is not None
+    running.Records(store).add({**found, "code": "older", "trajectory": [(1, 1.0)]})
+    assert running.Records(store, any_code=True).find(task) is not None
 
 
 def test_seeds_of_deterministic_mappers_are_one_run(store: Path) -> None:
     tasks = [Task(PAIR, "timeloop-random", seed, 64) for seed in range(3)]
-    assert len(records.Records(store).missing(tasks)) == 1
+    assert len(running.Records(store).missing(tasks)) == 1
 
 
 def test_repeated_and_invalid_mappings_are_counted() -> None:

@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from jaxtyping import Float64, Int64
-from numba.core.dispatcher import Dispatcher
 from numpy import ndarray
 
-from timeloop_marl import compiling
+from timeloop_marl import numba_internals
 from timeloop_marl.compiling import kernel, plain
 from timeloop_marl.cost.evaluate import evaluate, evaluate_batch
+from timeloop_marl.numba_internals import Dispatcher
 from timeloop_marl.traffic.record import allocate, fill, record_type, rounded
 
 
@@ -39,9 +39,8 @@ def product_and_sum(a: float, b: float, c: float) -> float:
 
 def test_products_and_sums_are_rounded_separately(monkeypatch):
     """No fused multiply-add: with one rounding the result would not be 0."""
-    monkeypatch.setattr(
-        compiling, "_keep_on_disk", lambda _: None
-    )  # what comes from disk cannot be looked into
+    # What comes from disk cannot be looked into.
+    monkeypatch.setattr(numba_internals, "keep_on_disk", lambda *_: None)
     compiled = kernel(product_and_sum)
     a = 1.0 + 2.0**-30
     assert compiled(a, a, -(a * a)) == 0.0

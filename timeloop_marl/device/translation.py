@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..compiling import rebuilt
+from ..numba_internals import cuda_compiled_with
 from .target import simulated
 
 cuda: Any = import_module("numba.cuda")  # numba's annotations do not know it
@@ -68,21 +69,8 @@ def unfused() -> Iterator[None]:
     if simulated():
         yield
         return
-    dispatcher: Any = import_module("numba.cuda.dispatcher")
-    dispatcher.config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # a batch may be small
-
-    def compile_cuda(*arguments: Any, **options: Any) -> Any:
-        return original(
-            *arguments, **{**options, "nvvm_options": compiler_options(options.get("nvvm_options") or {})}
-        )
-
-    with _COMPILING:
-        original = dispatcher.compile_cuda
-        dispatcher.compile_cuda = compile_cuda
-        try:
-            yield
-        finally:
-            dispatcher.compile_cuda = original
+    with _COMPILING, cuda_compiled_with(compiler_options):
+        yield
 
 
 def launch(kernel: Any, blocks: int, threads: int, arguments: tuple[Any, ...], checked: set[int]) -> None:

@@ -16,8 +16,8 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
-from numba.core.dispatcher import Dispatcher
 
+from ..numba_internals import Dispatcher
 from .emit import BOOL, FLOAT, INT, Emitter, Value, Vec
 
 _OPERATORS = {

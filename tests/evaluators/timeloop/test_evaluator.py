@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from machines import gemm, three_level
-from programs import drop_in, script
+from programs import drop_in, quick_drop_in, script
 
 from timeloop_marl.cost.outcome import Failure
 from timeloop_marl.errors import BackendError, UsageError
@@ -45,6 +45,12 @@ def calls(tmp_path: Path) -> Iterator[Path]:
     assert not left, left
 
 
+@pytest.fixture
+def model(tmp_path: Path) -> Iterator[Path]:
+    with quick_drop_in(tmp_path / "bin") as path:
+        yield path
+
+
 def test_outcomes_equal_the_native_model(tmp_path: Path, calls: Path) -> None:
     batch = some(4)
     real = evaluator(drop_in(tmp_path), tmp_path, accesses=True)
@@ -59,8 +65,8 @@ def test_outcomes_equal_the_native_model(tmp_path: Path, calls: Path) -> None:
     assert real.name.startswith("timeloop-model (sha256 ")
 
 
-def test_every_figure_agrees_as_printed(tmp_path: Path, calls: Path) -> None:
-    real, native = evaluator(drop_in(tmp_path), tmp_path), NativeEvaluator(SPEC)
+def test_every_figure_agrees_as_printed(tmp_path: Path, calls: Path, model: Path) -> None:
+    real, native = evaluator(model, tmp_path), NativeEvaluator(SPEC)
     batch = some(2)
     for i in range(2):
         found = real.measure(batch[i])
@@ -70,7 +76,7 @@ def test_every_figure_agrees_as_printed(tmp_path: Path, calls: Path) -> None:
         assert disagreements(native.statistics(batch[1 - i]), found, SPEC)
 
 
-def test_invalid_mappings_are_outcomes(tmp_path: Path, calls: Path) -> None:
+def test_invalid_mappings_are_outcomes(tmp_path: Path, calls: Path, model: Path) -> None:
     batch = some(1)
     for keep, factor, failure in ((False, 1, Failure.BYPASS), (True, 16, Failure.CAPACITY)):
         wrong = batch.take(np.array([0]))
@@ -80,10 +86,10 @@ def test_invalid_mappings_are_outcomes(tmp_path: Path, calls: Path) -> None:
             wrong.residuals[:] = 1
             wrong.factors[0, 0 if not SPEC.architecture.tiling_levels[0].spatial else 1] = SPEC.problem.bounds
             wrong.residuals[:] = wrong.factors
-        got, expected = evaluator(drop_in(tmp_path), tmp_path)(wrong), NativeEvaluator(SPEC)(wrong)
+        got, expected = evaluator(model, tmp_path)(wrong), NativeEvaluator(SPEC)(wrong)
         assert got.failure[0] == expected.failure[0] == failure
         assert got.failed_level[0] == expected.failed_level[0]
-        result = evaluator(drop_in(tmp_path), tmp_path).measure(wrong[0])
+        result = evaluator(model, tmp_path).measure(wrong[0])
         assert disagreements(NativeEvaluator(SPEC).statistics(wrong[0]), result, SPEC) == []
 
 
@@ -172,12 +178,12 @@ def test_the_fingerprint_is_that_of_the_content(tmp_path: Path) -> None:
 
 
 def test_timeloop_variables_do_not_leak_into_the_call(
-    tmp_path: Path, calls: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, calls: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TIMELOOP_OUTPUT_STAT_SCIENTIFIC", "1")
     monkeypatch.setenv("TIMELOOP_DISABLE_LINK_TRANSFERS", "1")
     batch = some(1)
-    found = evaluator(drop_in(tmp_path), tmp_path).measure(batch[0])
+    found = evaluator(model, tmp_path).measure(batch[0])
     assert disagreements(NativeEvaluator(SPEC).statistics(batch[0]), found, SPEC) == []
     assert os.environ["TIMELOOP_DISABLE_LINK_TRANSFERS"] == "1"
 
