@@ -13,16 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from timeloop_marl.api.draws import best_of_draws
-from timeloop_marl.device.assembly import Resources, ptx_of, resources_of
-from timeloop_marl.device.evaluation import (
-    COLUMNS,
-    DONE,
-    RESULTS,
-    THREADS,
-    DeviceModel,
-    evaluation_kernel,
-    scratch_type,
-)
+from timeloop_marl.device.evaluation import DONE, RESULTS, DeviceModel
 from timeloop_marl.device.target import device_name, what_is_missing
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import MappingBatch

@@ -21,8 +21,8 @@ from programs import drop_in, quick_drop_in, script
 
 from timeloop_marl.api.search import search
 from timeloop_marl.cli import main
-from timeloop_marl.cost.outcome import Statistics
 from timeloop_marl.cli.dropin.model import run_model
+from timeloop_marl.cost.outcome import Statistics
 from timeloop_marl.errors import BackendError, UsageError
 from timeloop_marl.evaluators.cache import OutcomeCache
 from timeloop_marl.evaluators.choice import EvaluatorChoice, default_cache, make_evaluator, timeloop_identity

@@ -15,7 +15,6 @@ from programs import quick_drop_in
 import timeloop_marl as tm
 from timeloop_marl.api.front import search_front
 from timeloop_marl.cli import main
-from timeloop_marl.cli.dropin.model import run_model
 from timeloop_marl.errors import UnsupportedFeatureError
 from timeloop_marl.evaluators.choice import EvaluatorChoice, fitting_choice
 from timeloop_marl.model_input import model_document

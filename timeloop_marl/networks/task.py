@@ -21,7 +21,7 @@ from ..run.log import mean_entropy
 from ..run.loop import Budget, Session, TraceFile
 from ..run.options import Settings
 from ..run.result import Progress, StopReason
-from ..searchers.knowledge import (Knowledge, LayerKnowledge)
+from ..searchers.knowledge import Knowledge, LayerKnowledge
 from ..searchers.registry import make_searcher
 from ..specs.spec import Spec
 from .budget import Course, course_of

@@ -10,7 +10,7 @@ from jaxtyping import Float64
 from numpy import ndarray
 
 from ..run.knowledge import BEFORE, load_knowledge, save_knowledge
-from ..searchers.knowledge import (Knowledge, LayerKnowledge, access_of, bounds_of, distance)
+from ..searchers.knowledge import Knowledge, LayerKnowledge, access_of, bounds_of, distance
 from ..specs.spec import Spec
 from .layers import LAYERS, Layer
 

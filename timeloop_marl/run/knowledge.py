@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..searchers.base import Searcher
-from ..searchers.knowledge import (Knowledge, fingerprint, from_bytes, to_bytes)
+from ..searchers.knowledge import Knowledge, fingerprint, from_bytes, to_bytes
 from .folder import RunFolder
 
 BEFORE = "knowledge.npz"

@@ -7,16 +7,23 @@ from numpy import ndarray
 
 from ..compiling import kernel
 from .accesses import fill_accesses, fill_space, list_temporal_loops
-from .levels import (bypass, distribute)
-from .bypass import (bypass_space, distribute_space)
-from .collapse import (NOWHERE, share_out_space)
-from .levels import (STEPS, count_computes, mark_present, share_out)
 from .geometry import Geometry
+from .levels import (
+    NOWHERE,
+    STEPS,
+    bypass,
+    bypass_space,
+    count_computes,
+    count_space,
+    count_traffic,
+    distribute,
+    distribute_space,
+    mark_present,
+    share_out,
+    share_out_space,
+)
+from .nest import build_nest, measure_spread, measure_tiles, spread_levels
 from .workspace import Workspace
-from .nest import build_nest
-from .nest import (measure_spread, measure_tiles, spread_levels)
-from .words import count_space
-from .levels import count_traffic
 
 COUNTED = -1
 NO_TILE_LEFT, LONE_RESIDUAL, COMPLEX_SIGNATURE, FEW_READS, KEPT_NOWHERE = 0, 1, 2, 3, 4

@@ -68,7 +68,8 @@ def count_instances(geometry: Geometry, work: Workspace) -> bool:
             return False
         else:
             outside = work.reach[d]
-            used *= float(n) if r == n else float(r + n * (outside - 1)) / float(outside)
+            # The product comes first: the quotient alone is rounded, and the sum of roundings is cut off below.
+            used = used * n if r == n else used * float(r + n * (outside - 1)) / float(outside)
             if work.loop_kind[l] == SPATIAL_X:
                 across *= n
             else:
@@ -94,20 +95,26 @@ def count_computes(work: Workspace, imperfect: bool) -> None:
 @kernel
 def share_out(geometry: Geometry, work: Workspace) -> None:
     """Contents, parents' shares and partitions of all levels before distribution and bypass."""
-    levels = geometry.levels
     for p in range(geometry.spaces):
-        for s in range(levels):
-            work.held[s, p] = work.tile[s, p]
-            work.fanout[s, p] = work.width[s] * work.height[s]
-            work.peer[s, p] = 0.0
-            work.spread[s, p] = 0
-            work.content[s, p] = total_accesses(work, s, p)
-        work.share[levels - 1, p] = 0.0
-        work.partition[levels - 1, p] = work.tile[levels - 1, p]
-        for c in range(levels - 2, -1, -1):
-            work.share[c, p] = _parent_share(work, c, p)
-            if geometry.read_write[p] or geometry.all_figures:
-                work.partition[c, p] = _partition(work, c, p)
+        share_out_space(geometry, work, p)
+
+
+@kernel
+def share_out_space(geometry: Geometry, work: Workspace, p: int) -> None:
+    """``share_out`` of one data space."""
+    levels = geometry.levels
+    for s in range(levels):
+        work.held[s, p] = work.tile[s, p]
+        work.fanout[s, p] = work.width[s] * work.height[s]
+        work.peer[s, p] = 0.0
+        work.spread[s, p] = 0
+        work.content[s, p] = total_accesses(work, s, p)
+    work.share[levels - 1, p] = 0.0
+    work.partition[levels - 1, p] = work.tile[levels - 1, p]
+    for c in range(levels - 2, -1, -1):
+        work.share[c, p] = _parent_share(work, c, p)
+        if geometry.read_write[p] or geometry.all_figures:
+            work.partition[c, p] = _partition(work, c, p)
 
 
 @kernel
@@ -145,16 +152,24 @@ def distribute(geometry: Geometry, work: Workspace) -> bool:
 
     False where the real program gives up: a multicast of several signatures.
     """
+    fine = True
     for p in range(geometry.spaces):
-        for inner in range(geometry.levels - 1):
-            outer = inner + 1
-            if not geometry.distributed[inner]:
-                continue
-            if work.entries[inner, p] != 1 or work.entries[outer, p] != 1:
-                return False
-            if work.multicast[outer, p, 0] > 1:
-                _spread_out(work, inner, p)
-                break
+        fine = fine and distribute_space(geometry, work, p)
+    return fine
+
+
+@kernel
+def distribute_space(geometry: Geometry, work: Workspace, p: int) -> bool:
+    """``distribute`` for one data space."""
+    for inner in range(geometry.levels - 1):
+        outer = inner + 1
+        if not geometry.distributed[inner]:
+            continue
+        if work.entries[inner, p] != 1 or work.entries[outer, p] != 1:
+            return False
+        if work.multicast[outer, p, 0] > 1:
+            _spread_out(work, inner, p)
+            break
     return True
 
 
@@ -178,24 +193,30 @@ def _spread_out(work: Workspace, inner: int, p: int) -> None:
 @kernel
 def bypass(geometry: Geometry, work: Workspace) -> None:
     """Pass the traffic of levels that do not keep a data space on to their parents; find peers' transfers."""
-    top = geometry.levels - 1
     for p in range(geometry.spaces):
-        for c in range(top + 1):
-            if work.keep[c, p] and not geometry.no_coalesce[c, p]:
-                continue
-            if c == top:
+        bypass_space(geometry, work, p)
+
+
+@kernel
+def bypass_space(geometry: Geometry, work: Workspace, p: int) -> None:
+    """``bypass`` of one data space."""
+    top = geometry.levels - 1
+    for c in range(top + 1):
+        if work.keep[c, p] and not geometry.no_coalesce[c, p]:
+            continue
+        if c == top:
+            _clear(work, c, p)
+        else:
+            _pass_on(work, c, p)
+            if not work.keep[c, p]:
                 _clear(work, c, p)
-            else:
-                _pass_on(work, c, p)
-                if not work.keep[c, p]:
-                    _clear(work, c, p)
-        for s in range(top, -1, -1):
-            if s > work.top[p]:
-                _reset(work, s, p)
-        work.share[work.top[p], p] = 0.0
-        for c in range(top, 0, -1):
-            if work.links[c, p] != 0.0:
-                work.peer[c - 1, p] += work.links[c, p] / float(work.rep[c - 1])
+    for s in range(top, -1, -1):
+        if s > work.top[p]:
+            _reset(work, s, p)
+    work.share[work.top[p], p] = 0.0
+    for c in range(top, 0, -1):
+        if work.links[c, p] != 0.0:
+            work.peer[c - 1, p] += work.links[c, p] / float(work.rep[c - 1])
 
 
 @kernel
@@ -245,19 +266,27 @@ def count_traffic(geometry: Geometry, work: Workspace) -> bool:
     """Fill reads, fills and updates; false where the real program aborts on fewer reads than first updates."""
     fine = True
     for p in range(geometry.spaces):
-        for s in range(geometry.levels):
-            work.reads[s, p] = 0
-            work.fills[s, p] = 0
-            work.updates[s, p] = 0
-            if work.held[s, p] == 0:
-                continue
-            incoming = work.share[s, p] + work.peer[s, p]
-            outgoing = work.content[s, p] + work.peer[s, p]
-            if not geometry.read_write[p]:
-                work.reads[s, p] = round_half_away(outgoing)
-                work.fills[s, p] = int(incoming)
-            else:
-                fine = _count_read_write(geometry, work, s, p, outgoing, incoming) and fine
+        fine = count_space(geometry, work, p) and fine
+    return fine
+
+
+@kernel
+def count_space(geometry: Geometry, work: Workspace, p: int) -> bool:
+    """``count_traffic`` of one data space."""
+    fine = True
+    for s in range(geometry.levels):
+        work.reads[s, p] = 0
+        work.fills[s, p] = 0
+        work.updates[s, p] = 0
+        if work.held[s, p] == 0:
+            continue
+        incoming = work.share[s, p] + work.peer[s, p]
+        outgoing = work.content[s, p] + work.peer[s, p]
+        if not geometry.read_write[p]:
+            work.reads[s, p] = round_half_away(outgoing)
+            work.fills[s, p] = int(incoming)
+        else:
+            fine = _count_read_write(geometry, work, s, p, outgoing, incoming) and fine
     return fine
 
 

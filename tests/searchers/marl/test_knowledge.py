@@ -20,7 +20,16 @@ from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.objective import parse_objective
 from timeloop_marl.run.knowledge import begin_with, load_knowledge, save_knowledge
 from timeloop_marl.run.loop import Budget, search
-from timeloop_marl.searchers.knowledge import (Knowledge, LayerKnowledge, Loop, Nest, fingerprint, from_bytes, nest_of, to_bytes)
+from timeloop_marl.searchers.knowledge import (
+    Knowledge,
+    LayerKnowledge,
+    Loop,
+    Nest,
+    fingerprint,
+    from_bytes,
+    nest_of,
+    to_bytes,
+)
 from timeloop_marl.searchers.marl.searcher import MarlOptions, MarlSearcher
 from timeloop_marl.searchers.marl.warm_start import Fitter, translation, warm_start
 from timeloop_marl.searchers.registry import make_searcher

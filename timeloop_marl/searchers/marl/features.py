@@ -24,8 +24,8 @@ from ...mapspace.learners.decoding import bounds, order_key
 from ...mapspace.learners.tables import Tables, Work, Y
 from ...traffic.count import begin_words, move_space, settle_space
 from ...traffic.geometry import Geometry, asking, geometry_of
-from ...traffic.workspace import (Workspace, workspace)
 from ...traffic.record import Box, boxed
+from ...traffic.workspace import Workspace, workspace
 from .gaussian import covariances
 
 _TINY = 1e-300
