@@ -12,9 +12,8 @@ from typing import Any
 
 from .errors import SpecError
 from .specification import front_end
-from .specs.document import Document
+from .specs.document import Document, to_document
 from .specs.energy_source import EnergyChoice
-from .specs.marked import to_document
 from .specs.reading import load_flat, read_spec
 from .specs.safe_yaml import parse_yaml
 from .specs.spec import Spec

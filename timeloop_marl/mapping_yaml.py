@@ -13,8 +13,8 @@ from .specs.architecture import TilingLevel
 from .specs.beyond import SKEW, Beyond
 from .specs.constraint_reading import data_space_indices, target_level
 from .specs.constraints import Switches
-from .specs.document import Node
-from .specs.factors import read_factors, read_permutation
+from .specs.document import Document, Node
+from .specs.factors import MAPPING, read_factors, read_permutation
 from .specs.scalars import Reading, feature, nearest
 from .specs.spec import Spec
 
@@ -118,7 +118,7 @@ def read_mapping(
         MappingError: any other thing wrong with a directive.
         UnsupportedFeatureError: skewed loops, where they are not collected.
     """
-    collector = _Collector(Reading(node.document, strict), spec, skews)
+    collector = _Collector(Reading(node.document or Document({}), strict), spec, skews)
     try:
         if not isinstance(node.value, list):
             node.fail("no mapping", expected="a list of directives {target, type, ...}")
@@ -202,20 +202,17 @@ def _read_loops(collector: _Collector, node: Node, tiling: TilingLevel) -> None:
     loops = collector.loops[tiling] = _Loops()
     factors = reading.find(node, "factors")
     loops.factors_given = not factors.absent
-    for factor in read_factors(reading, factors, spec.problem):
+    for factor in read_factors(reading, factors, spec.problem, MAPPING):
+        dim = spec.problem.dim_index(factor.dim)
         residual = factor.value if factor.residual is None else factor.residual
-        if factor.relation != "=":
-            factors.fail("a limit in a mapping", expected="factors such as C=4")
-        if factor.dim in loops.factors:
-            factors.fail(f"factor of dimension {spec.problem.dims[factor.dim]} given twice")
+        if dim in loops.factors:
+            factors.fail(f"factor of dimension {factor.dim} given twice")
         if not 1 <= residual <= factor.value:
             factors.fail("residual out of range", expected="1 <= residual <= factor, e.g. M=3,1")
-        loops.factors[factor.dim] = (factor.value, residual)
+        loops.factors[dim] = (factor.value, residual)
     permutation = reading.find(node, "permutation")
     if not permutation.absent:
-        loops.permutation, suffix = read_permutation(reading, permutation, spec.problem)
-        if suffix:
-            permutation.fail("'_' in the permutation of a mapping", expected="letters only, innermost first")
+        loops.permutation, _ = read_permutation(reading, permutation, spec.problem, MAPPING)
     if tiling.spatial:
         loops.split = reading.integer(node.child("split"), minimum=0)
 
@@ -262,7 +259,7 @@ def _check_products(loops: Sequence[TilingLoops], spec: Spec, warnings: Sequence
         if reached + 1 != bound:
             wrong.append(FactorProduct(name, reached + 1, bound))
     if wrong:
-        raise FactorProductError(wrong, warnings, node.document.origin(node.path)[0].file or None)
+        raise FactorProductError(wrong, warnings, node.origin.file or None)
 
 
 def directives(mapping: Mapping, spec: Spec, *, complete: bool = False) -> list[dict[str, Any]]:

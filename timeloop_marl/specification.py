@@ -11,7 +11,7 @@ from .errors import UsageError
 from .mapping import Mapping
 from .mapping_yaml import directives
 from .model_input import model_document
-from .specs.beyond import plain
+from .specs.document import plain
 from .specs.objects import version_of
 from .specs.spec import Spec
 

@@ -18,9 +18,8 @@ from typing import Any
 import yaml
 
 from ..errors import SpecError
-from .document import Document
+from .document import Document, Map, Quoted, merged, overridden
 from .loading import load_document
-from .marked import Quoted
 
 PROGRAM = "accelergy"
 TIMEOUT_S = 600.0
@@ -77,10 +76,12 @@ def estimate(
 
 def _tables(*paths: Path) -> Document:
     """One document of the tables, which need not be in a form that concatenates."""
-    parts = [load_document([path], style="timeloop") for path in paths if path.is_file()]
-    data = {key: value for part in reversed(parts) for key, value in part.data.items()}
-    origins = {path: origin for part in reversed(parts) for path, origin in part.origins.items()}
-    return Document(data, origins)
+    data = Map()
+    for path in reversed([path for path in paths if path.is_file()]):
+        part = load_document([path], style="timeloop").data
+        assert isinstance(part, Map)
+        data = merged(data, part, overridden)
+    return Document(data)
 
 
 def _write(document: Document, folder: Path) -> Path:

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..errors import SpecError
 from .architecture import ComputeLevel, NetworkAttributes, StorageLevel, UserNetwork
-from .beyond import plain
 from .components import COMPUTE_KEYS, NETWORK_KEYS
+from .document import plain
 from .energy_writing import ROOT, keeps_vector_energy
 from .spec import Spec
 from .storage import STORAGE_KEYS

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from ..errors import UnsupportedFeatureError
-from .document import Document
+from .document import Document, plain
 from .scalars import Feature
 
 SPARSE = "sparse optimisations"
@@ -85,14 +85,3 @@ def verbatim(document: Document, shape: Mapping[str, Any], tables: Mapping[str, 
     sections = {key: plain(document.data[key]) for key in _VERBATIM if document.data.get(key) is not None}
     sections["problem"] = {**sections["problem"], "shape": plain(shape)}
     return {**sections, **(plain(tables) or {"ERT": _NO_TABLES})}
-
-
-def plain(value: Any) -> Any:
-    """The value made of plain maps, lists and scalars, without the marks of where it was read."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
-    return str(value)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from .architecture import Architecture, TilingLevel
 from .constraints import Constraints, LoopConstraint, Switches
 from .document import Node
-from .factors import read_factors, read_permutation
+from .factors import CONSTRAINT, read_factors, read_permutation
 from .problem import Problem
-from .scalars import Reading, nearest, place
+from .scalars import Reading, nearest
 
 _LOOP_KEYS = ("factors", "permutation", "default_max_factor", "default_min_factor", "remainders")
 _SPATIAL_KEYS = (*_LOOP_KEYS, "split", "no_link_transfer", "no_reuse", "no_multicast_no_reduction")
@@ -204,14 +204,14 @@ def _read_loops(collector: _Collector, node: Node, fields: Node, level: int, *, 
             remedy="move it to the level whose children are many, or remove it",
         )
     loops = collector.loops.setdefault(tiling, _Loops())
-    loops.sources.append(place(node))
+    loops.sources.append(str(node.origin))
     _read_limits(collector, loops, reading.find(fields, "factors"), name)
     _read_defaults(reading, loops, fields)
     permutation = reading.find(fields, "permutation")
     if not permutation.absent:
         if loops.prefix is not None:
             permutation.fail(f"the permutation at {name} is specified twice")
-        loops.prefix, loops.suffix = read_permutation(reading, permutation, problem)
+        loops.prefix, loops.suffix = read_permutation(reading, permutation, problem, CONSTRAINT)
     remainders = reading.find(fields, "remainders")
     if not remainders.absent:
         _once(remainders, loops.remainders, "remainders")
@@ -236,23 +236,19 @@ def _once(node: Node, present: object, what: str) -> None:
 
 def _read_limits(collector: _Collector, loops: _Loops, node: Node, name: str) -> None:
     problem = collector.problem
-    for factor in read_factors(collector.reading, node, problem):
-        if factor.residual is not None:
-            problem_text = "a residual in a constraint"
-            if collector.reading.strict:
-                node.fail(problem_text, expected="factors such as C=4, without a second number")
-            collector.reading.notice(f"{problem_text} is skipped, as Timeloop does", node)
-        dim, bound = problem.dims[factor.dim], problem.bounds[factor.dim]
+    for factor in read_factors(collector.reading, node, problem, CONSTRAINT):
+        dim = problem.dims.index(factor.dim)
+        bound = problem.bounds[dim]
         if factor.relation == "=" and factor.value > bound:
             collector.reading.notice(
-                f"factor {dim}={factor.value} at {name} exceeds the bound {bound} and is ignored, as Timeloop does",
+                f"factor {factor} at {name} exceeds the bound {bound} and is ignored, as Timeloop does",
                 node,
             )
             continue
         table = {"=": loops.fixed, "<=": loops.maximum, ">=": loops.minimum}[factor.relation]
-        if factor.dim in table:
-            node.fail(f"{dim}{factor.relation}... at {name} is specified twice")
-        table[factor.dim] = factor.value
+        if dim in table:
+            node.fail(f"{factor.dim}{factor.relation}... at {name} is specified twice")
+        table[dim] = factor.value
 
 
 def _read_defaults(reading: Reading, loops: _Loops, fields: Node) -> None:
@@ -316,7 +312,7 @@ def _read_bypass(collector: _Collector, fields: Node, level: int) -> None:
                     f"keep/bypass of {name} at {collector.architecture.storage[level].name} is specified twice"
                 )
             collector.bypass[space, level] = flag
-            collector.bypass_sources[space, level] = place(node)
+            collector.bypass_sources[space, level] = str(node.origin)
     _switch(collector, "no_coalesce", collector.reading.find(fields, "no_coalesce"), level)
 
 
@@ -333,7 +329,7 @@ def _read_utilization(collector: _Collector, fields: Node, level: int) -> None:
     if minimum is None:
         node.fail("utilization constraint without min", expected="min: a number from 0 to 1")
     collector.min_parallelism = minimum
-    collector.parallelism_source = place(node)
+    collector.parallelism_source = str(node.origin)
 
 
 def _result(collector: _Collector) -> Constraints:

@@ -78,7 +78,7 @@ def _is_tree(reading: Reading) -> bool:
 def _from_tables(reading: Reading, architecture: Architecture, ert: Node, art: Node) -> Energies:
     tables = read_ert(reading, ert)
     areas = {} if art.absent else read_art(reading, art)
-    files = dict.fromkeys(node.document.origin(node.path)[0].file for node in (ert, art) if not node.absent)
+    files = dict.fromkeys(node.origin.file for node in (ert, art) if not node.absent)
     named = ", ".join(file for file in files if file)
     origin = ("ERT" if art.absent else "ERT and ART") + (f" of {named}" if named else " given")
     if _all_dummy(architecture, tables):

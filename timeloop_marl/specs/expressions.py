@@ -18,14 +18,13 @@ from .operations import (
     COMPARE,
     FUNCTIONS,
     UNARY,
-    CycleError,
     ExpressionError,
     bits_of,
     check_items,
     check_number,
 )
 
-__all__ = ["Budget", "CycleError", "ExpressionError", "Record", "evaluate"]
+__all__ = ["Budget", "ExpressionError", "Record", "evaluate"]
 
 MAX_LENGTH = 4000  # characters of an expression
 MAX_STEPS = 1_000_000  # operations of all expressions of one document

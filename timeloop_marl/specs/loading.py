@@ -9,8 +9,7 @@ from typing import Any
 
 from ..errors import SpecError, UnsupportedFeatureError, UsageError
 from .changes import changed, split_values
-from .document import Document, Origin
-from .marked import Map, Seq, error_at, to_document
+from .document import Document, Map, Node, Origin, Seq, appended, merged, to_document
 from .safe_yaml import parse_yaml
 from .templates import Rendered, Templates, read_text, uses_templates
 
@@ -19,52 +18,16 @@ MAX_TOTAL_BYTES = 64 << 20
 IGNORED_INPUT = "timeloop-mapper.map.yaml"
 # Keys that the C++ programs also take with hyphens; they replace them in the text, wherever they stand.
 HYPHENATED = (
-    "addr_gen_energy",
-    "block_size",
-    "cluster_area",
-    "cluster_size",
-    "data_spaces",
-    "data_storage_depth",
-    "data_storage_width",
-    "fill_latency",
-    "drain_latency",
-    "filter_revisits",
-    "live_status",
-    "log_interval",
-    "log_stats",
-    "log_suboptimal",
-    "log_all",
-    "max_permutations_per_if_visit",
-    "memory_depth",
-    "memory_width",
-    "min_utilization",
-    "multiple_buffering",
-    "network_drain",
-    "network_fill",
-    "network_read",
-    "network_update",
-    "network_word_bits",
-    "num_banks",
-    "num_ports",
-    "num_threads",
-    "optimization_metric",
-    "optimization_metrics",
-    "out_prefix",
-    "penalize_consecutive_bypass_fails",
-    "read_bandwidth",
-    "read_write",
-    "router_energy",
-    "search_algorithm",
-    "search_size",
-    "shared_bandwidth",
-    "sync_interval",
-    "tile_width",
-    "vector_access_energy",
-    "victory_condition",
-    "wire_energy",
-    "word_bits",
+    "addr_gen_energy", "block_size", "cluster_area", "cluster_size", "data_spaces", "data_storage_depth",
+    "data_storage_width", "fill_latency", "drain_latency", "filter_revisits", "live_status", "log_interval",
+    "log_stats", "log_suboptimal", "log_all", "max_permutations_per_if_visit", "memory_depth",
+    "memory_width", "min_utilization", "multiple_buffering", "network_drain", "network_fill",
+    "network_read", "network_update", "network_word_bits", "num_banks", "num_ports", "num_threads",
+    "optimization_metric", "optimization_metrics", "out_prefix", "penalize_consecutive_bypass_fails",
+    "read_bandwidth", "read_write", "router_energy", "search_algorithm", "search_size", "shared_bandwidth",
+    "sync_interval", "tile_width", "vector_access_energy", "victory_condition", "wire_energy", "word_bits",
     "write_bandwidth",
-)
+)  # fmt: skip
 _HYPHENS = re.compile(
     r"(?<![\w-])("
     + "|".join(key.replace("_", "-") for key in sorted(HYPHENATED, key=len, reverse=True))
@@ -174,7 +137,7 @@ def _load_frontend(texts: Mapping[Path, str], jinja_data: Mapping[str, Any]) -> 
         data = _top(templates.load(path, text), path)
         for key in [key for key in data if "ignore" in key.lower()]:
             del data[key]
-        whole = _combined(whole, data)
+        whole = merged(whole, data, _together)
     return whole, templates.notices
 
 
@@ -191,35 +154,19 @@ def _top(value: Any, path: Path) -> Map:
     )
 
 
-def _combined(left: Map, right: Map) -> Map:
-    """Both maps in one: maps combined, lists appended, different scalars are an error."""
-    result = Map(left.origin, left.tag or right.tag)
-    for key, value in left.items():
-        result.put(key, value, left.origin_of(key))
-    for key, value in right.items():
-        origin = right.origin_of(key)
-        if key not in result or result[key] is None:
-            result.put(key, value, origin)
-        elif value is not None:
-            result.put(key, _combined_value(result[key], value, result.origin_of(key), origin))
-    return result
-
-
-def _combined_value(mine: Any, other: Any, here: Origin, there: Origin) -> Any:
-    if isinstance(mine, Map) and isinstance(other, Map):
-        return _combined(mine, other)
-    if isinstance(mine, Seq) and isinstance(other, Seq):
-        joined = Seq(mine.origin)
-        for part in (mine, other):
-            for index, item in enumerate(part):
-                joined.add(item, part.origin_of(index))
-        return joined
-    if (type(mine) is type(other) and mine == other) or str(mine) == str(other):
-        return mine
-    raise error_at(
-        there,
-        "two files give different values for one key",
-        value=other,
-        expected=f"{mine!r}, as in {here.file}:{here.line}",
-        remedy="give one machine and one problem at a time (a folder stands for all YAML files in it)",
-    )
+def _together(mine: Node, other: Node) -> Node:
+    """The clash of two files: maps are combined, lists appended, different scalars are an error."""
+    if mine.absent or other.absent:
+        return other if mine.absent else mine
+    if isinstance(mine.value, Map) and isinstance(other.value, Map):
+        return Node(merged(mine.value, other.value, _together), mine.origin)
+    if isinstance(mine.value, Seq) and isinstance(other.value, Seq):
+        return appended(mine, other, "a list")
+    same = type(mine.value) is type(other.value) and mine.value == other.value
+    if not same and str(mine.value) != str(other.value):
+        other.fail(
+            "two files give different values for one key",
+            expected=f"{mine.value!r}, as in {mine.origin.place}",
+            remedy="give one machine and one problem at a time (a folder stands for all YAML files in it)",
+        )
+    return mine

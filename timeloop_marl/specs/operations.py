@@ -16,10 +16,6 @@ class ExpressionError(Exception):
     """The expression cannot be evaluated; the text says why."""
 
 
-class CycleError(ExpressionError):
-    """Expressions that need one another."""
-
-
 def bits_of(value: Any) -> int:
     """Bits of an integer; floats count as one machine word."""
     return value.bit_length() if isinstance(value, int) else 64

@@ -12,8 +12,7 @@ from typing import Any
 import yaml
 
 from ..errors import SpecError
-from .document import KeyPath, Origin
-from .marked import MAX_NODES, Map, Quoted, Seq, deep_merge, error_at
+from .document import MAX_NODES, KeyPath, Map, Origin, Quoted, Seq, deeply, merged, overridden
 from .scalars import nearest
 
 MAX_DEPTH = 100
@@ -58,7 +57,7 @@ def parse_yaml(
 
 
 def _too_deep(place: Origin) -> SpecError:
-    return error_at(place, "nested too deeply", expected=f"at most {MAX_DEPTH} levels")
+    return place.error("nested too deeply", expected=f"at most {MAX_DEPTH} levels")
 
 
 class _Composer:
@@ -80,8 +79,7 @@ class _Composer:
             problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
             if "nesting depth" in problem:  # libyaml's own limit, of which newer versions have one
                 raise _too_deep(Origin(file, line)) from None
-            raise error_at(
-                Origin(file, line),
+            raise Origin(file, line).error(
                 f"not valid YAML: {problem}",
                 remedy="check indentation, brackets and quotes near this line; the file must be YAML text",
             ) from None
@@ -93,8 +91,7 @@ class _Composer:
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if seen:
-                    raise error_at(
-                        self._origin(event, ()),
+                    raise self._origin(event, ()).error(
                         "a second YAML document begins here",
                         remedy="Timeloop reads one document: remove the line '---'",
                     )
@@ -132,17 +129,16 @@ class _Composer:
         if name is not None and name in self.anchors:
             return self.anchors[name]
         if name in self.open:
-            raise error_at(origin, f"the alias *{name} contains itself", remedy="break the circle")
-        raise error_at(
-            origin, f"the alias *{name} is not defined before this line", remedy=f"define it with &{name}"
+            raise origin.error(f"the alias *{name} contains itself", remedy="break the circle")
+        raise origin.error(
+            f"the alias *{name} is not defined before this line", remedy=f"define it with &{name}"
         )
 
     def _count(self, value: Any, origin: Origin, container: bool = True) -> Any:
         """Count ``value`` against the limit; only aliases add what they stand for."""
         self.total += value.size if container and isinstance(value, (Map, Seq)) else 1
         if self.total > MAX_NODES:
-            raise error_at(
-                origin,
+            raise origin.error(
                 "the document is too large, aliases expanded",
                 expected=f"at most {MAX_NODES} values",
                 remedy="remove nested aliases (a YAML bomb?) or split the input",
@@ -154,8 +150,7 @@ class _Composer:
         if self.include_tag and tag == self.include_tag and self.include is not None:
             return self.include(text)
         if self.include_tag and self.include_tag in text:
-            raise error_at(
-                origin,
+            raise origin.error(
                 "an included map or list inside other text",
                 remedy="let include(...) be the whole value: no quotes and no text around it",
             )
@@ -196,8 +191,7 @@ class _Composer:
             elif key not in own:
                 own.put(key, value, where)
             elif not self.keep_first:
-                raise error_at(
-                    where,
+                raise where.error(
                     f"the key {key!r} occurs twice in one map",
                     remedy=f"remove one; the first stands on line {own.where[key].line}",
                 )
@@ -215,8 +209,8 @@ class _Composer:
             if event.anchor is not None:
                 self.anchors[event.anchor] = event.value
             return str(event.value)
-        raise error_at(
-            self._origin(event, origin.path), "a map or list as a key", expected="a word as the key of a map"
+        raise self._origin(event, origin.path).error(
+            "a map or list as a key", expected="a word as the key of a map"
         )
 
 
@@ -251,24 +245,16 @@ def _merged(own: Map, key: str, source: Any, where: Origin) -> Map:
     sources = source if isinstance(source, Seq) else [source]
     for base in sources:
         if not isinstance(base, Map):
-            raise error_at(where, f"{key} needs a map or a list of maps", value=base, expected="<<: *anchor")
+            raise where.error(f"{key} needs a map or a list of maps", value=base, expected="<<: *anchor")
         size = own.size + base.size
-        if key == "<<<":
-            own = deep_merge(base, own)
-        else:
-            merged = Map(own.origin, own.tag)
-            for part in (base, own):
-                for name, value in part.items():
-                    merged.put(name, value, part.origin_of(name))
-            own = merged
+        own = merged(base, own, deeply if key == "<<<" else overridden, head=own)
         own.size = size
     return own
 
 
 def _unknown_tag(tag: str, origin: Origin) -> SpecError:
     near = nearest(tag, NODE_TAGS)
-    return error_at(
-        origin,
+    return origin.error(
         f"the YAML tag {tag} is not accepted",
         expected=", ".join(NODE_TAGS),
         remedy=f"did you mean {near}?"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .document import Document, Node, format_path
+from .document import Document, Map, Node, format_path
 
 INT64_MAX = 2**63 - 1
 _MAX_NAME = 100  # longer keys are no misspellings, and comparing them is slow
@@ -57,7 +57,7 @@ class Reading:
 
     def notice(self, text: str, node: Node | None = None) -> None:
         """Remember a notice once, with the place of ``node`` in front."""
-        line = f"{place(node)}: {text}" if node is not None else text
+        line = f"{node.origin}: {text}" if node is not None else text
         if len(self.notices) < _MAX_NOTICES and line not in self.notices:
             self.notices.append(line)
 
@@ -69,12 +69,12 @@ class Reading:
         """The value under the first of ``names`` that is present and not null; hyphens serve as underscores."""
         value = node.value
         if not isinstance(value, Mapping):
-            return Node(node.document, (*node.path, names[0]), None)
+            return Node(None, node.origin.below(names[0]), node.document)
         for name in names:
             for spelling in dict.fromkeys((name, name.replace("_", "-"))):
                 if value.get(spelling) is not None:
                     return node.child(spelling)
-        return Node(node.document, (*node.path, names[0]), None)
+        return node.child(names[0])
 
     def has(self, node: Node, name: str) -> bool:
         """Whether ``name`` (or its hyphenated form) is a key of the map, even if its value is null."""
@@ -206,15 +206,7 @@ class Reading:
 
 def feature(node: Node, what: str) -> Feature:
     """What ``node`` asks for, in the plural, with its place."""
-    error = node.error("")
-    return Feature(what, None if error.file is None else str(error.file), error.path, node.value)
-
-
-def place(node: Node) -> str:
-    """File and key path of a node, for messages."""
-    origin, rest = node.document.origin(node.path)
-    where = origin.file if origin.line is None else f"{origin.file}:{origin.line}"
-    return ": ".join(part for part in (where, format_path((*origin.path, *rest))) if part)
+    return Feature(what, node.origin.place or None, format_path(node.origin.path), node.value)
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
@@ -227,6 +219,18 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
             return candidate
     found = difflib.get_close_matches(name, names, n=1, cutoff=cutoff)
     return found[0] if found and found[0] != name else None
+
+
+def close_keys(value: Map, allowed: Collection[str], what: str) -> None:
+    """Raise a ``SpecError`` for the first key of ``value`` that is not allowed."""
+    for key, node in value.nodes():
+        if key not in allowed:
+            near = nearest(key, allowed, 0.5)
+            node.fail(
+                f"unknown key {key!r} in {what}",
+                expected="one of " + ", ".join(allowed),
+                remedy=f"did you mean {near!r}?" if near else "remove it",
+            )
 
 
 def empty(value: object) -> bool:

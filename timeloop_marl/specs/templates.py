@@ -13,8 +13,7 @@ from typing import Any
 from jinja2 import TemplateError, TemplateSyntaxError
 
 from ..errors import SpecError
-from .document import Origin
-from .marked import Map, Seq, error_at, to_marked
+from .document import Map, Node, Origin, Seq, merged, overridden, tree
 from .safe_yaml import parse_yaml
 from .sandbox import MARK, Sandbox, SecurityError
 from .scalars import nearest
@@ -135,7 +134,7 @@ class Templates:
         except SpecError:
             raise
         except TemplateSyntaxError as error:
-            raise error_at(Origin(str(path), error.lineno), f"template error: {error.message}") from None
+            raise Origin(str(path), error.lineno).error(f"template error: {error.message}") from None
         except (SecurityError, TemplateError) as error:
             raise _template_error(path, error) from None
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -164,12 +163,10 @@ class Templates:
         for path in self._glob(pattern):
             value = _pick(self.load(path), key, path)
             if isinstance(value, Map):
-                for name, item in value.items():
-                    combined.put(name, item, value.origin_of(name))
+                combined = merged(combined, value, overridden)
             else:
-                items = value if isinstance(value, Seq) else [value]
-                for index, item in enumerate(items):
-                    joined.add(item, value.origin_of(index) if isinstance(value, Seq) else None)
+                for item in Node(value).elements() if isinstance(value, Seq) else [Node(value)]:
+                    joined.add(item.value, item.origin)
         if joined and combined:
             raise SpecError("the files hold maps as well as lists", path=key, value=pattern)
         joined.size = 1 + sum(getattr(item, "size", 1) for item in joined)
@@ -282,7 +279,7 @@ def _pick(value: Any, key: str, path: Path) -> Any:
                 path=str(key),
                 remedy=f"did you mean {near!r}?" if near else "check the dotted key given to include",
             )
-    return to_marked(value, Origin(str(path)))
+    return tree(value, Origin(str(path)))
 
 
 def _template_error(path: Path, error: BaseException) -> SpecError:
@@ -297,7 +294,7 @@ def _template_error(path: Path, error: BaseException) -> SpecError:
         remedy = "mend the Jinja2 expression"
     if isinstance(error, (RecursionError, MemoryError)):
         reason = "nested too deeply or too large"
-    return error_at(Origin(str(path), _line(error)), f"template error: {reason}", remedy=remedy)
+    return Origin(str(path), _line(error)).error(f"template error: {reason}", remedy=remedy)
 
 
 def _line(error: BaseException) -> int | None:

@@ -10,7 +10,7 @@ import yaml
 
 from ..errors import SpecError
 from .beyond import FLATTENED, SPARSE
-from .document import Document, Node, Origin
+from .document import Node, Origin
 from .flattened import flattened
 from .problem import DataSpace, Problem, Term
 from .scalars import INT64_MAX, Reading, nearest
@@ -44,7 +44,7 @@ def read_problem(reading: Reading, node: Node) -> Problem:
     coefficients = _coefficients(reading, shape, instance, dims)
     bounds = tuple(_bound(reading, instance, dim) for dim in dims)
     values = {**dict(zip(dims, bounds)), **coefficients}
-    _point_out_extras(reading, instance, values, own=instance.path == node.path)
+    _point_out_extras(reading, instance, values, own=instance is node)
     spaces = _data_spaces(reading, shape, dims, coefficients)
     problem = Problem(reading.text(reading.find(shape, "name")) or "", dims, bounds, spaces)
     if not flatten.absent and flatten.value != []:
@@ -93,8 +93,7 @@ def _shape_node(reading: Reading, node: Node) -> Node:
     if shape.absent:
         reading.notice(f"no problem.shape given; Timeloop takes {_DEFAULT_SHAPE}", node)
     found = known[_plain(name)]
-    document = Document({"shape": shipped_shapes()[found]}, {(): Origin(f"shape {found} (built in)")})
-    return document.root().child("shape")
+    return Node(shipped_shapes()[found], Origin(f"shape {found} (built in)", None, ("shape",)))
 
 
 def _plain(name: str) -> str:
