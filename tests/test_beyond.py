@@ -15,7 +15,7 @@ import timeloop_marl as tm
 from timeloop_marl.cli import main
 from timeloop_marl.errors import UnsupportedFeatureError
 from timeloop_marl.evaluation import EvaluatorChoice, fitting_choice
-from timeloop_marl.model_input import model_document
+from timeloop_marl.mapping_yaml import model_document
 from timeloop_marl.pareto import search_front
 from timeloop_marl.run_identity import spec_fingerprint
 from timeloop_marl.settings import Settings

@@ -16,9 +16,8 @@ import yaml
 from timeloop_marl.dropin import run_model
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import Mapping
-from timeloop_marl.mapping_yaml import read_mapping
+from timeloop_marl.mapping_yaml import model_document, read_mapping
 from timeloop_marl.model.outcome import Rejection, Statistics
-from timeloop_marl.model_input import model_document
 from timeloop_marl.report.map_text import map_text
 from timeloop_marl.report.stats import stats_text
 from timeloop_marl.report.tensella import tensella_text

@@ -12,6 +12,7 @@ from typing import Any
 from .errors import UsageError
 from .evaluation import EvaluatorChoice, fitting_choice, judged, timeloop_evaluator
 from .evaluators.native import NativeEvaluator
+from .front_end import specification
 from .knowledge_file import Source as KnowledgeSource
 from .knowledge_file import begin_with, learnt_by, load_knowledge
 from .mapping import Mapping as LoopNest
@@ -25,7 +26,6 @@ from .search_result import Progress, SearchResult
 from .searchers.marl.knowledge import Knowledge
 from .searchers.registry import make_searcher
 from .settings import Settings
-from .specification import specification
 from .specs.objects import is_specification
 from .specs.reading import load as load_files
 from .specs.reading import load_object

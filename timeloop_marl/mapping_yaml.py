@@ -10,13 +10,12 @@ from typing import Any
 from .errors import MappingError, SpecError, UnsupportedFeatureError
 from .mapping import Mapping, TilingLoops
 from .specs.architecture import TilingLevel
-from .specs.beyond import SKEW, Beyond
-from .specs.constraint_reading import data_space_indices, target_level
-from .specs.constraints import Switches
+from .specs.constraints import Switches, data_space_indices, target_level
 from .specs.document import Document, Node
 from .specs.factors import MAPPING, read_factors, read_permutation
-from .specs.scalars import Reading, feature, nearest
-from .specs.spec import Spec
+from .specs.scalars import SKEW, Reading, feature, nearest
+from .specs.spec import Beyond, Spec
+from .specs.writing import document
 
 _BYPASS_TYPES = ("bypass", "datatype")
 _TYPES = ("temporal", "spatial", *_BYPASS_TYPES)
@@ -344,3 +343,33 @@ def _complete_directive(tiling: TilingLevel, loops: TilingLoops, spec: Spec) -> 
         chosen = {"no_reuse": switches.no_temporal_reuse, "rmw_first_update": switches.rmw_first_update}
     _add_switches(directive, spec, tiling.storage, chosen)
     return directive
+
+
+def model_document(spec: Spec, mapping: Mapping) -> dict[str, Any]:
+    """Machine, workload, energy and area tables, and the mapping down to residuals, unit loops and reuse switches.
+
+    Constraints are left out: timeloop-model refuses mappings that timeloop-mapper finds under the same ones, because it
+    compares permutations and splits of unit loops (mapspace section 2.5). So are options of the section ``model``, one
+    of which changes the mapping.
+
+    Raises:
+        SpecError: a name that the tree form or the tables cannot carry.
+    """
+    return {**mapping_section(spec, mapping), **machine_sections(spec)}
+
+
+def mapping_section(spec: Spec, mapping: Mapping) -> dict[str, Any]:
+    """The part of ``model_document`` that differs from mapping to mapping."""
+    own = [] if spec.beyond is None else list(spec.beyond.directives)
+    return {"mapping": [*directives(mapping, spec, complete=True), *own]}
+
+
+def machine_sections(spec: Spec) -> dict[str, Any]:
+    """The part of ``model_document`` that all mappings share.
+
+    Raises:
+        SpecError: a name that the tree form or the tables cannot carry.
+    """
+    sections = document(spec, constraints=False, mapper=False)
+    sections.pop("model", None)
+    return sections

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from timeloop_marl.errors import SpecError, UnsupportedFeatureError, UsageError
 from timeloop_marl.specs.document import Document, Quoted
 from timeloop_marl.specs.loading import load_document
-from timeloop_marl.specs.safe_yaml import parse_yaml
+from timeloop_marl.specs.yaml_text import parse_yaml
 
 
 def write(folder: Path, **files: str) -> list[Path]:

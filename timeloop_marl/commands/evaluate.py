@@ -21,12 +21,11 @@ from ..report.map_reader import read_map_text
 from ..report.results import PREFIX, write_mapping
 from ..report.terminal import result_view
 from ..run_folder import RunFolder
-from ..specs.beyond import SKEW, Beyond
 from ..specs.constraints import Switches
 from ..specs.document import Document, Node
 from ..specs.loading import load_document
-from ..specs.scalars import feature
-from ..specs.spec import Spec
+from ..specs.scalars import SKEW, feature
+from ..specs.spec import Beyond, Spec
 from ..specs.writing import document as document_of
 from .backend import evaluator_choice
 from .inputs import parse_values, print_notices, read_inputs

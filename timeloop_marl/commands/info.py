@@ -12,7 +12,7 @@ from rich.table import Table
 
 from ..api import expand
 from ..evaluators.native import NativeEvaluator
-from ..flattening import check_flattening
+from ..front_end import check_flattening
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.diagnosis import Severity, diagnose
 from ..mapspace.patterns import level_label

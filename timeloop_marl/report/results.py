@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..mapping import Mapping
+from ..mapping_yaml import model_document
 from ..model.outcome import Statistics
-from ..model_input import model_document
 from ..run_folder import RunFolder
 from ..search_result import SearchResult
 from ..settings import Settings

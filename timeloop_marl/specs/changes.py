@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SpecError
-from .components import COMPUTE_KEYS, NETWORK_KEYS
 from .document import KeyPath, Map, Origin, Seq, tree
 from .flatten import TOP_KEYS
 from .flatten.constraints import CONSTRAINT_GROUPS, DATASPACE_KEYS, SPATIAL_CONSTRAINT_KEYS, TEMPORAL_KEYS
 from .flatten.nodes import LEAF_KEYS, SPATIAL_KEYS
-from .safe_yaml import parse_yaml
-from .storage import STORAGE_KEYS
+from .machine import COMPUTE_KEYS, NETWORK_KEYS, STORAGE_KEYS
+from .yaml_text import parse_yaml
 
 SOURCE = "--set"
 NOT_FOLLOWING = "energies and areas do not follow"

@@ -10,8 +10,8 @@ from typing import Any
 from ..errors import SpecError, UnsupportedFeatureError, UsageError
 from .changes import changed, split_values
 from .document import Document, Map, Node, Origin, Seq, appended, merged, to_document
-from .safe_yaml import parse_yaml
 from .templates import Rendered, Templates, read_text, uses_templates
+from .yaml_text import parse_yaml
 
 STYLES = ("auto", "timeloop", "frontend")
 MAX_TOTAL_BYTES = 64 << 20

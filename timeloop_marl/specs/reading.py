@@ -9,21 +9,19 @@ from typing import Any
 
 from ..errors import SpecError, UsageError
 from .architecture import Architecture
-from .beyond import LAYOUT, SPARSE, Beyond, verbatim
 from .changes import changed, split_values
-from .constraint_reading import read_constraints
+from .constraints import read_constraints
 from .document import Document, Map, Node, to_document
 from .energy_source import EnergyChoice, read_energies
 from .flatten import flatten, is_nodes_form
 from .loading import load_document
-from .mapper_reading import read_mapper, read_model_section
+from .machine import architecture_node, read_architecture
+from .mapper import read_mapper, read_model_section
 from .objects import object_document
-from .problem import Problem
-from .scalars import Reading, empty
-from .spec import ModelOptions, Spec
+from .problem import Problem, read_problem, shape_map
+from .scalars import LAYOUT, SPARSE, Reading, empty
+from .spec import Beyond, ModelOptions, Spec, verbatim
 from .templates import read_text, uses_templates
-from .tree import architecture_node, read_architecture
-from .workload import read_problem, shape_map
 
 _OPTIONS = ModelOptions()
 _ENERGIES = EnergyChoice()

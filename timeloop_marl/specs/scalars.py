@@ -20,6 +20,13 @@ _SPECIAL = {".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf}
 _TRUE = frozenset({"true", "yes", "on", "y"})
 _FALSE = frozenset({"false", "no", "off", "n"})
 
+# What is outside the native model, in the plural.
+SPARSE = "sparse optimisations"
+LAYOUT = "data layouts"
+FLATTENED = "flattened dimensions"
+OVERBOOKING = "overbooked buffers"
+SKEW = "skewed loops"
+
 
 @dataclass(frozen=True)
 class Feature:

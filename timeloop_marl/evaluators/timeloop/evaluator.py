@@ -15,8 +15,8 @@ import numpy as np
 
 from ...errors import BackendError, UsageError
 from ...mapping import Mapping, MappingBatch
+from ...mapping_yaml import machine_sections, mapping_section
 from ...model.outcome import Failure, Outcome, Rejection, Statistics
-from ...model_input import machine_sections, mapping_section
 from ...specs.spec import Spec
 from ...specs.writing import yaml_text
 from . import bindings

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from ...errors import UnsupportedFeatureError, UsageError
 from ..document import Document, Map, Node, Origin, Seq, appended, merged, to_document, tree
+from ..problem import read_problem
 from ..scalars import Reading, close_keys, nearest
-from ..workload import read_problem
 from .constraints import Wishes, Workload
 from .macros import apply_macros, spread_over_branches
 from .nodes import Level, Walk, architecture

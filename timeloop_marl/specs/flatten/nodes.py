@@ -8,8 +8,8 @@ from typing import Any
 
 from ..document import Map, Node, Origin, tree
 from ..expressions import Record
+from ..machine import component_kind
 from ..scalars import close_keys
-from ..tree import component_kind
 from .constraints import Loops, Wishes, Workload, read_wishes
 from .scope import Attributes, World
 
