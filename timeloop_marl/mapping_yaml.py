@@ -10,31 +10,20 @@ from typing import Any
 from .errors import MappingError, SpecError, UnsupportedFeatureError
 from .mapping import Mapping, TilingLoops
 from .specs.architecture import TilingLevel
-from .specs.constraints import Switches, data_space_indices, target_level
+from .specs.constraints import SWITCH_KEYS, SWITCHES, Switches, data_space_indices, target_level
 from .specs.document import Document, Node
 from .specs.factors import MAPPING, read_factors, read_permutation
-from .specs.scalars import SKEW, Reading, feature, nearest
+from .specs.scalars import SKEW, Reading, feature, unknown
 from .specs.spec import Beyond, Spec
-from .specs.writing import document
+from .specs.writing import document, switch_keys
 
 _BYPASS_TYPES = ("bypass", "datatype")
 _TYPES = ("temporal", "spatial", *_BYPASS_TYPES)
 _LOOP_KEYS = ("target", "type", "factors", "permutation")
 _KEYS = {
-    "temporal": (*_LOOP_KEYS, "no_reuse", "no_temporal_reuse", "rmw_first_update"),
-    "spatial": (*_LOOP_KEYS, "split", "no_reuse", "no_multicast_no_reduction", "no_link_transfer"),
-    "bypass": ("target", "type", "keep", "bypass", "no_coalesce"),
-}
-_SWITCH_KEYS: dict[str, dict[str, tuple[str, ...]]] = {
-    "temporal": {
-        "no_temporal_reuse": ("no_reuse", "no_temporal_reuse"),
-        "rmw_first_update": ("rmw_first_update",),
-    },
-    "spatial": {
-        "no_multicast": ("no_reuse", "no_multicast_no_reduction"),
-        "no_link_transfer": ("no_link_transfer",),
-    },
-    "bypass": {"no_coalesce": ("no_coalesce",)},
+    "temporal": (*_LOOP_KEYS, *SWITCH_KEYS["temporal"]),
+    "spatial": (*_LOOP_KEYS, "split", *SWITCH_KEYS["spatial"]),
+    "bypass": ("target", "type", "keep", "bypass", *SWITCH_KEYS["bypass"]),
 }
 
 
@@ -161,16 +150,12 @@ def _read_directive(collector: _Collector, node: Node) -> None:
         collector.skews.append(node)
         return
     if kind not in _TYPES:
-        near = nearest(kind or "", _TYPES)
-        node.child("type").fail(
-            "directive without a type" if kind is None else f"unknown directive type {kind!r}",
-            expected="one of " + ", ".join(_TYPES),
-            remedy=f"did you mean {near!r}?" if near else "",
-        )
+        problem = "directive without a type" if kind is None else f"unknown directive type {kind!r}"
+        raise unknown(node.child("type"), problem, _TYPES, name=kind or "")
     grammar = "bypass" if kind in _BYPASS_TYPES else kind
     reading.closed(node, _KEYS[grammar], f"a {grammar} directive")
     level = target_level(reading, node.child("target"), spec.architecture)
-    for switch, names in _SWITCH_KEYS[grammar].items():
+    for switch, names in SWITCHES[grammar].items():
         spaces = data_space_indices(reading.find(node, *names), spec.problem)
         collector.switches.setdefault(switch, set()).update((level, space) for space in spaces)
     if grammar == "bypass":
@@ -280,10 +265,6 @@ def directives(mapping: Mapping, spec: Spec, *, complete: bool = False) -> list[
     return result
 
 
-def _names(spec: Spec, pairs: frozenset[tuple[int, int]], level: int) -> list[str]:
-    return [space.name for p, space in enumerate(spec.problem.data_spaces) if (level, p) in pairs]
-
-
 def _bypass_directive(mapping: Mapping, spec: Spec, level: int, complete: bool) -> dict[str, Any]:
     names = [space.name for space in spec.problem.data_spaces]
     keep = mapping.keep[level]
@@ -293,18 +274,7 @@ def _bypass_directive(mapping: Mapping, spec: Spec, level: int, complete: bool) 
         "keep": [name for name, kept in zip(names, keep) if kept],
         "bypass": [name for name, kept in zip(names, keep) if not kept],
     }
-    if complete:
-        _add_switches(directive, spec, level, {"no_coalesce": spec.constraints.switches.no_coalesce})
-    return directive
-
-
-def _add_switches(
-    directive: dict[str, Any], spec: Spec, level: int, switches: MappingABC[str, frozenset[tuple[int, int]]]
-) -> None:
-    for key, pairs in switches.items():
-        names = _names(spec, pairs, level)
-        if names:
-            directive[key] = names
+    return directive | (switch_keys(spec, "bypass", level) if complete else {})
 
 
 def _loop_directive(
@@ -336,13 +306,7 @@ def _complete_directive(tiling: TilingLevel, loops: TilingLoops, spec: Spec) -> 
         for name, factor, residual in zip(spec.problem.dims, loops.factors, loops.residuals)
     ]
     directive = _loop_directive(tiling, spec, " ".join(tokens), loops.order, loops.split)
-    switches = spec.constraints.switches
-    if tiling.spatial:
-        chosen = {"no_reuse": switches.no_multicast, "no_link_transfer": switches.no_link_transfer}
-    else:
-        chosen = {"no_reuse": switches.no_temporal_reuse, "rmw_first_update": switches.rmw_first_update}
-    _add_switches(directive, spec, tiling.storage, chosen)
-    return directive
+    return directive | switch_keys(spec, "spatial" if tiling.spatial else "temporal", tiling.storage)
 
 
 def model_document(spec: Spec, mapping: Mapping) -> dict[str, Any]:

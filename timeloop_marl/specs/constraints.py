@@ -10,7 +10,7 @@ from .architecture import Architecture, TilingLevel
 from .document import Node
 from .factors import CONSTRAINT, read_factors, read_permutation
 from .problem import Problem
-from .scalars import Reading, nearest
+from .scalars import Reading, unknown
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,23 @@ class Constraints:
     warnings: tuple[str, ...] = ()
 
 
-_LOOP_KEYS = ("factors", "permutation", "default_max_factor", "default_min_factor", "remainders")
-_SPATIAL_KEYS = (*_LOOP_KEYS, "split", "no_link_transfer", "no_reuse", "no_multicast_no_reduction")
-_TEMPORAL_KEYS = (*_LOOP_KEYS, "no_reuse", "no_temporal_reuse", "rmw_first_update")
-_BYPASS_KEYS = ("keep", "bypass", "no_coalesce")
+_NUMBERS = ("default_max_factor", "default_min_factor", "remainders")
+_LOOP_KEYS = ("factors", "permutation", *_NUMBERS)
+SWITCHES: dict[str, dict[str, tuple[str, ...]]] = {
+    "temporal": {
+        "no_temporal_reuse": ("no_reuse", "no_temporal_reuse"),
+        "rmw_first_update": ("rmw_first_update",),
+    },
+    "spatial": {
+        "no_multicast": ("no_reuse", "no_multicast_no_reduction"),
+        "no_link_transfer": ("no_link_transfer",),
+    },
+    "bypass": {"no_coalesce": ("no_coalesce",)},
+}
+"""The reuse switches that an entry of each type may set, and the keys they go by, in constraints and mappings."""
+SWITCH_KEYS = {
+    kind: tuple(key for keys in table.values() for key in keys) for kind, table in SWITCHES.items()
+}
 _FRAME_KEYS = ("target", "name", "type", "attributes", "constraints")
 BYPASS_TYPES = ("datatype", "bypass", "bypassing", "dataspace")
 _UTILIZATION_TYPES = ("utilization", "parallelism")
@@ -77,12 +90,9 @@ class _Loops:
     fixed: dict[int, int] = field(default_factory=dict)
     maximum: dict[int, int] = field(default_factory=dict)
     minimum: dict[int, int] = field(default_factory=dict)
-    default_maximum: int | None = None
-    default_minimum: int | None = None
+    numbers: dict[str, int] = field(default_factory=dict)
     prefix: tuple[int, ...] | None = None
     suffix: tuple[int, ...] = ()
-    split: int | None = None
-    remainders: int | None = None
     sources: list[str] = field(default_factory=list)
 
 
@@ -194,12 +204,8 @@ def target_level(reading: Reading, node: Node, architecture: Architecture) -> in
         return names.index(value)
     if value is not None and re.fullmatch("[0-9]{1,3}", value) and int(value) < len(names):
         return int(value)
-    near = nearest(value or "", names)
-    raise node.error(
-        "no target" if value is None else f"unknown storage level {value!r}",
-        expected="one of " + ", ".join(names),
-        remedy=f"did you mean {near!r}?" if near else "",
-    )
+    problem = "no target" if value is None else f"unknown storage level {value!r}"
+    raise unknown(node, problem, names, name=value or "")
 
 
 def _target(collector: _Collector, node: Node) -> int:
@@ -213,12 +219,8 @@ def _read_constraint(collector: _Collector, node: Node, level: int) -> None:
     reading = collector.reading
     kind = reading.text(node.child("type"))
     if kind not in _TYPES:
-        near = nearest(kind or "", _TYPES)
-        node.child("type").fail(
-            "constraint without a type" if kind is None else f"unknown constraint type {kind!r}",
-            expected="one of " + ", ".join(_TYPES),
-            remedy=f"did you mean {near!r}?" if near else "",
-        )
+        problem = "constraint without a type" if kind is None else f"unknown constraint type {kind!r}"
+        raise unknown(node.child("type"), problem, _TYPES, name=kind or "")
     attributes = node.child("attributes")
     fields = node if attributes.absent else attributes
     if not attributes.absent and not isinstance(attributes.value, Mapping):
@@ -228,7 +230,7 @@ def _read_constraint(collector: _Collector, node: Node, level: int) -> None:
     elif kind == "temporal":
         _read_loops(collector, node, fields, level, spatial=False)
     elif kind in BYPASS_TYPES:
-        reading.closed(fields, (*_BYPASS_KEYS, *_FRAME_KEYS), "a bypass constraint")
+        reading.closed(fields, ("keep", "bypass", "no_coalesce", *_FRAME_KEYS), "a bypass constraint")
         _read_bypass(collector, fields, level)
     elif kind in _UTILIZATION_TYPES:
         reading.closed(fields, ("min", *_FRAME_KEYS), "a utilization constraint")
@@ -241,8 +243,9 @@ def _read_constraint(collector: _Collector, node: Node, level: int) -> None:
 
 def _read_loops(collector: _Collector, node: Node, fields: Node, level: int, *, spatial: bool) -> None:
     reading, problem = collector.reading, collector.problem
-    keys = _SPATIAL_KEYS if spatial else _TEMPORAL_KEYS
-    reading.closed(fields, (*keys, *_FRAME_KEYS), f"a {'spatial' if spatial else 'temporal'} constraint")
+    kind = "spatial" if spatial else "temporal"
+    keys = (*_LOOP_KEYS, *(("split",) if spatial else ()), *SWITCH_KEYS[kind], *_FRAME_KEYS)
+    reading.closed(fields, keys, f"a {kind} constraint")
     tiling = TilingLevel(level, spatial)
     name = collector.architecture.storage[level].name
     if tiling not in collector.architecture.tiling_levels:
@@ -253,32 +256,21 @@ def _read_loops(collector: _Collector, node: Node, fields: Node, level: int, *, 
     loops = collector.loops.setdefault(tiling, _Loops())
     loops.sources.append(str(node.origin))
     _read_limits(collector, loops, reading.find(fields, "factors"), name)
-    _read_defaults(reading, loops, fields)
     permutation = reading.find(fields, "permutation")
     if not permutation.absent:
         if loops.prefix is not None:
             permutation.fail(f"the permutation at {name} is specified twice")
         loops.prefix, loops.suffix = read_permutation(reading, permutation, problem, CONSTRAINT)
-    remainders = reading.find(fields, "remainders")
-    if not remainders.absent:
-        _once(remainders, loops.remainders, "remainders")
-        loops.remainders = reading.integer(remainders, minimum=0)
-    if spatial:
-        _read_split(collector, loops, reading.find(fields, "split"))
-        _switch(collector, "no_link_transfer", reading.find(fields, "no_link_transfer"), level)
-        _switch(
-            collector, "no_multicast", reading.find(fields, "no_reuse", "no_multicast_no_reduction"), level
-        )
-    else:
-        _switch(collector, "no_temporal_reuse", reading.find(fields, "no_reuse", "no_temporal_reuse"), level)
-        _switch(collector, "rmw_first_update", reading.find(fields, "rmw_first_update"), level)
-
-
-def _once(node: Node, present: object, what: str) -> None:
-    if present is not None:
-        node.fail(
-            f"{what} of this level specified twice", expected="once in all sources of constraints together"
-        )
+    for key in (*_NUMBERS, "split") if spatial else _NUMBERS:
+        node = reading.find(fields, key)
+        number = reading.integer(node, minimum=0)
+        if number is not None and key in loops.numbers:
+            node.fail(
+                f"{key} of this level specified twice", expected="once in all sources of constraints together"
+            )
+        if number is not None:
+            loops.numbers[key] = number
+    _read_switches(collector, kind, fields, level)
 
 
 def _read_limits(collector: _Collector, loops: _Loops, node: Node, name: str) -> None:
@@ -298,24 +290,6 @@ def _read_limits(collector: _Collector, loops: _Loops, node: Node, name: str) ->
         table[dim] = factor.value
 
 
-def _read_defaults(reading: Reading, loops: _Loops, fields: Node) -> None:
-    maximum = reading.find(fields, "default_max_factor")
-    if not maximum.absent:
-        _once(maximum, loops.default_maximum, "default_max_factor")
-        loops.default_maximum = reading.integer(maximum, minimum=0)
-    minimum = reading.find(fields, "default_min_factor")
-    if not minimum.absent:
-        _once(minimum, loops.default_minimum, "default_min_factor")
-        loops.default_minimum = reading.integer(minimum, minimum=0)
-
-
-def _read_split(collector: _Collector, loops: _Loops, node: Node) -> None:
-    split = collector.reading.integer(node, minimum=0)
-    if split is not None:
-        _once(node, loops.split, "split")
-        loops.split = min(split, len(collector.problem.dims))
-
-
 def data_space_indices(node: Node, problem: Problem) -> list[int]:
     """Indices of the data spaces of a list of names; empty if absent.
 
@@ -329,23 +303,20 @@ def data_space_indices(node: Node, problem: Problem) -> list[int]:
     names = [space.name for space in problem.data_spaces]
     for element in node.elements():
         if element.value not in names:
-            near = nearest(str(element.value), names)
-            element.fail(
-                "unknown data space",
-                expected="one of " + ", ".join(names),
-                remedy=f"did you mean {near!r}?" if near else "",
-            )
+            raise unknown(element, "unknown data space", names)
     return [names.index(name) for name in node.value]
 
 
-def _switch(collector: _Collector, switch: str, node: Node, level: int) -> None:
-    if node.absent:
-        return
-    if (switch, level) in collector.switched:
-        node.fail(f"{switch} of this level specified twice")
-    collector.switched.add((switch, level))
-    pairs = {(level, space) for space in data_space_indices(node, collector.problem)}
-    collector.switches.setdefault(switch, set()).update(pairs)
+def _read_switches(collector: _Collector, kind: str, fields: Node, level: int) -> None:
+    for switch, keys in SWITCHES[kind].items():
+        node = collector.reading.find(fields, *keys)
+        if node.absent:
+            continue
+        if (switch, level) in collector.switched:
+            node.fail(f"{switch} of this level specified twice")
+        collector.switched.add((switch, level))
+        pairs = {(level, space) for space in data_space_indices(node, collector.problem)}
+        collector.switches.setdefault(switch, set()).update(pairs)
 
 
 def _read_bypass(collector: _Collector, fields: Node, level: int) -> None:
@@ -360,7 +331,7 @@ def _read_bypass(collector: _Collector, fields: Node, level: int) -> None:
                 )
             collector.bypass[space, level] = flag
             collector.bypass_sources[space, level] = str(node.origin)
-    _switch(collector, "no_coalesce", collector.reading.find(fields, "no_coalesce"), level)
+    _read_switches(collector, "bypass", fields, level)
 
 
 def _read_utilization(collector: _Collector, fields: Node, level: int) -> None:
@@ -398,18 +369,17 @@ def _result(collector: _Collector) -> Constraints:
 
 def _loops(loops: _Loops, problem: Problem) -> LoopConstraint:
     """The finished constraint, default limits spread over the dims without an own one."""
-    dims = range(len(problem.dims))
-    if loops.default_maximum is not None:
-        loops.maximum = {dim: loops.maximum.get(dim, loops.default_maximum) for dim in dims}
-    if loops.default_minimum is not None:
-        loops.minimum = {dim: loops.minimum.get(dim, loops.default_minimum) for dim in dims}
+    dims, numbers = range(len(problem.dims)), loops.numbers
+    for key, limits in (("default_max_factor", loops.maximum), ("default_min_factor", loops.minimum)):
+        if key in numbers:
+            limits.update({dim: numbers[key] for dim in dims if dim not in limits})
     return LoopConstraint(
         fixed=loops.fixed,
         maximum=loops.maximum,
         minimum=loops.minimum,
         prefix=loops.prefix,
         suffix=loops.suffix,
-        split=loops.split,
-        remainders=loops.remainders,
+        split=min(numbers["split"], len(dims)) if "split" in numbers else None,
+        remainders=numbers.get("remainders"),
         source="; ".join(loops.sources),
     )

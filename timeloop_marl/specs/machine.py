@@ -3,23 +3,83 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import SpecError
 from .architecture import Architecture, ComputeLevel, NetworkAttributes, StorageLevel, UserNetwork
 from .document import Node
 from .scalars import INT64_MAX, OVERBOOKING, SPARSE, Reading, empty
 
-_NETWORK_TYPES = ("", "1:1", "1:N", "M:N")
-COMPUTE_KEYS = (
-    "instances", "word_bits", "datawidth", "meshX", "meshY", "network_operand", "network_result", "energy", "area",
-)  # fmt: skip
-NETWORK_KEYS = (
-    "network_type", "network_word_bits", "word_bits", "datawidth", "router_energy", "wire_energy", "tile_width",
-    "energy_per_hop", "energy-per-ingress", "fill_latency", "drain_latency", "action_name",
-    "multicast_factor_argument", "per_datatype_ERT", "adder_energy",
-)  # fmt: skip
+
+@dataclass(frozen=True)
+class Attribute:
+    """One attribute: the field it fills, the keys it goes by (the first is written) and how ``Reading`` reads it."""
+
+    name: str
+    keys: tuple[str, ...]
+    kind: str = "text"
+    default: Any = None
+    limits: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _integer(name: str, *keys: str, default: int | None = None, minimum: int = 0) -> Attribute:
+    return Attribute(name, keys or (name,), "integer", default, {"minimum": minimum})
+
+
+def _number(name: str, *keys: str, default: float | None = None, **limits: float | bool | None) -> Attribute:
+    return Attribute(name, keys or (name,), "number", default, {"minimum": 0.0, **limits})
+
+
+def _texts(*names: str) -> tuple[Attribute, ...]:
+    return tuple(Attribute(name, (name,)) for name in names)
+
+
+COMPUTE = (
+    _integer("word_bits", "word_bits", "datawidth", default=16, minimum=1),
+    _integer("energy"),
+    _integer("area"),
+    *_texts("network_operand", "network_result"),
+)
+STORAGE = (
+    _integer("word_bits", "word_bits", "word_width", "datawidth", default=16, minimum=1),
+    _number("multiple_buffering", default=1.0, minimum=None, above=0.0),
+    _number("min_utilization", default=0.0),
+    _number("read_bandwidth", finite=False),
+    _number("write_bandwidth", finite=False),
+    _number("shared_bandwidth", finite=False),
+    Attribute("bandwidth_scale", ("per_dataspace_bandwidth_consumption_scale",), "numbers"),
+    *_texts("power_gated_at"),
+    Attribute("reduction_supported", ("reduction_supported",), "boolean"),
+    _number("vector_access_energy"),
+    _number("addr_gen_energy", minimum=None),
+    _integer("num_ports", "num_ports", "n_ports", default=2),
+    _integer("num_banks", "num_banks", "n_banks", default=2),
+    *_texts("network_read", "network_fill", "network_drain", "network_update"),
+)
+# Of inferred networks and of those declared; ``energy-per-ingress`` is only known with hyphens.
+_NETWORK = (
+    Attribute("network_type", ("network_type",), default=""),
+    _number("router_energy"),
+    _number("wire_energy"),
+    _number("tile_width"),
+    _number("energy_per_hop"),
+    _number("energy_per_ingress", "energy-per-ingress"),
+)
+INFERRED_NETWORK = (
+    *_NETWORK,
+    _integer("fill_latency", "network_fill_latency", default=0),
+    _integer("drain_latency", "network_drain_latency", default=0),
+    _integer("word_bits", "network_word_bits", minimum=1),
+)
+OWN_NETWORK = (
+    _integer("word_bits", "network_word_bits", "word_bits", "datawidth", default=16, minimum=1),
+    *_NETWORK,
+    _integer("fill_latency", default=0),
+    _integer("drain_latency", default=0),
+)
+MULTICAST = (*_texts("action_name", "multicast_factor_argument"), _number("adder_energy", default=0.0))
 
 
 @dataclass(frozen=True)
@@ -37,7 +97,7 @@ class Component:
         return self.node.child("attributes")
 
 
-def read_mesh(reading: Reading, attributes: Node, component: Component) -> tuple[int, int, int]:
+def _mesh(reading: Reading, attributes: Node, component: Component) -> tuple[int, int, int]:
     """Instances, meshX and meshY of a component (formats section 2).
 
     Raises:
@@ -61,80 +121,59 @@ def read_mesh(reading: Reading, attributes: Node, component: Component) -> tuple
     return instances, mesh_x, mesh_y
 
 
-def read_compute(reading: Reading, attributes: Node, component: Component) -> ComputeLevel:
+def _fields(reading: Reading, attributes: Node, table: Sequence[Attribute]) -> dict[str, Any]:
+    """The values of a table of attributes, by field."""
+    values: dict[str, Any] = {}
+    for entry in table:
+        value = getattr(reading, entry.kind)(reading.find(attributes, *entry.keys), **entry.limits)
+        values[entry.name] = entry.default if value is None else value
+    return values
+
+
+def _read_compute(reading: Reading, attributes: Node, component: Component) -> ComputeLevel:
     """The compute level of one component."""
     if not attributes.absent:
         reading.near_misses(attributes, (*COMPUTE_KEYS, "name"), f"the attributes of {component.name}")
-    instances, mesh_x, mesh_y = read_mesh(reading, attributes, component)
-    word_bits = reading.integer(reading.find(attributes, "word_bits", "datawidth"), minimum=1)
+    instances, mesh_x, mesh_y = _mesh(reading, attributes, component)
     return ComputeLevel(
         name=component.name,
         class_name=component.class_name,
         instances=instances,
         mesh_x=mesh_x,
         mesh_y=mesh_y,
-        word_bits=16 if word_bits is None else word_bits,
-        energy=reading.integer(reading.find(attributes, "energy"), minimum=0),
-        area=reading.integer(reading.find(attributes, "area"), minimum=0),
-        network_operand=reading.text(reading.find(attributes, "network_operand")),
-        network_result=reading.text(reading.find(attributes, "network_result")),
         attributes=dict(attributes.value or {}),
+        **_fields(reading, attributes, COMPUTE),
     )
 
 
-def network_attributes(
-    reading: Reading, attributes: Node, fill_latency: str, drain_latency: str
-) -> NetworkAttributes:
-    """The network attributes among ``attributes``; the two latencies go by the given keys.
-
-    ``energy-per-ingress`` is only known with hyphens (cost-model section 14).
-    """
-    type_node = reading.find(attributes, "network_type")
-    network_type = reading.text(type_node) or ""
-    if network_type not in _NETWORK_TYPES:
-        type_node.fail("unknown network type", expected="1:1, 1:N or M:N")
-    number = reading.number
-    return NetworkAttributes(
-        network_type=network_type,
-        word_bits=reading.integer(reading.find(attributes, "network_word_bits"), minimum=1),
-        router_energy=number(reading.find(attributes, "router_energy"), minimum=0.0),
-        wire_energy=number(reading.find(attributes, "wire_energy"), minimum=0.0),
-        tile_width=number(reading.find(attributes, "tile_width"), minimum=0.0),
-        energy_per_hop=number(reading.find(attributes, "energy_per_hop"), minimum=0.0),
-        energy_per_ingress=number(reading.find(attributes, "energy-per-ingress"), minimum=0.0),
-        fill_latency=reading.integer(reading.find(attributes, fill_latency), minimum=0) or 0,
-        drain_latency=reading.integer(reading.find(attributes, drain_latency), minimum=0) or 0,
-    )
+def _network_attributes(reading: Reading, attributes: Node, table: Sequence[Attribute]) -> NetworkAttributes:
+    values = _fields(reading, attributes, table)
+    if values["network_type"] not in ("", "1:1", "1:N", "M:N"):
+        reading.find(attributes, "network_type").fail("unknown network type", expected="1:1, 1:N or M:N")
+    return NetworkAttributes(**values)
 
 
-def read_network(reading: Reading, attributes: Node, component: Component, kind: str) -> UserNetwork:
+def _read_network(reading: Reading, attributes: Node, component: Component, kind: str) -> UserNetwork:
     """A network declared in the architecture; ``kind``: Legacy, SimpleMulticast or ReductionTree."""
     if not attributes.absent:
         reading.near_misses(attributes, NETWORK_KEYS, f"the attributes of {component.name}")
-    network = network_attributes(reading, attributes, "fill_latency", "drain_latency")
-    word_bits = reading.integer(
-        reading.find(attributes, "network_word_bits", "word_bits", "datawidth"), minimum=1
-    )
-    action = reading.text(reading.find(attributes, "action_name"))
-    if kind == "SimpleMulticast" and not action:
+    network = _network_attributes(reading, attributes, OWN_NETWORK)
+    further = _fields(reading, attributes, MULTICAST)
+    if kind == "SimpleMulticast" and not further["action_name"]:
         attributes.fail(f"network {component.name} has no action_name", expected="the name of an ERT action")
-    adder = reading.number(reading.find(attributes, "adder_energy"), minimum=0.0)
     return UserNetwork(
         name=component.name,
         kind=kind,
-        network=replace(network, word_bits=16 if word_bits is None else word_bits),
-        action_name=action,
-        multicast_factor_argument=reading.text(reading.find(attributes, "multicast_factor_argument")),
+        network=network,
         # Timeloop only asks whether the key is there, even as false
         per_datatype_ert=reading.has(attributes, "per_datatype_ERT"),
-        adder_energy=0.0 if adder is None else adder,
         attributes=dict(attributes.value or {}),
+        **further,
     )
 
 
 WIDTH = ("width", "memory_width", "data_storage_width")
 DEPTH = ("depth", "memory_depth", "data_storage_depth")
-WORD_BITS = ("word_bits", "word_width", "datawidth")
 BLOCK = ("block_size", "n_words")
 _BITS_PER_KB = 8192
 # Read, but nothing depends on them: a public design that says nports needs no notice.
@@ -146,18 +185,21 @@ _METADATA = (
     "tile_partition_supported", "decompression_supported", "compression_supported",
 )  # fmt: skip
 
+
+def _keys(*tables: Sequence[Attribute]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(key for table in tables for entry in table for key in entry.keys))
+
+
+_MESH = ("instances", "meshX", "meshY")
+COMPUTE_KEYS = (*_MESH, *_keys(COMPUTE))
+NETWORK_KEYS = (*_keys(OWN_NETWORK, MULTICAST), "per_datatype_ERT")
 STORAGE_KEYS = (
-    *WORD_BITS, *BLOCK, "cluster_size", *WIDTH, "entries", *DEPTH, "sizeKB", "technology", "num_ports", "n_ports",
-    "num_banks", "n_banks", "bandwidth", "read_bandwidth", "write_bandwidth", "shared_bandwidth",
-    "per_dataspace_bandwidth_consumption_scale", "multiple_buffering", "min_utilization", "instances", "meshX",
-    "meshY", "network_read", "network_fill", "network_drain", "network_update", "power_gated_at",
-    "reduction_supported", "vector_access_energy", "addr_gen_energy", "cluster_area", "allow_overbooking",
-    "network_fill_latency", "network_drain_latency", "network_type", "network_word_bits", "router_energy",
-    "wire_energy", "tile_width", "energy_per_hop", "energy-per-ingress",
+    *_MESH, *BLOCK, "cluster_size", *WIDTH, "entries", *DEPTH, "sizeKB", "technology", "bandwidth", "cluster_area",
+    "allow_overbooking", *_keys(STORAGE, INFERRED_NETWORK),
 )  # fmt: skip
 
 
-def read_storage(reading: Reading, attributes: Node, component: Component) -> StorageLevel:
+def _read_storage(reading: Reading, attributes: Node, component: Component) -> StorageLevel:
     """The storage level of one component.
 
     Raises:
@@ -166,27 +208,27 @@ def read_storage(reading: Reading, attributes: Node, component: Component) -> St
     if not attributes.absent:
         known = [key for key in (*STORAGE_KEYS, *_METADATA, "name") if key not in _WITHOUT_EFFECT]
         reading.near_misses(attributes, known, f"the attributes of {component.name}")
-    technology = reading.text(reading.find(attributes, "technology"))
-    dram = "DRAM" in component.class_name or technology == "DRAM"
-    word_bits = _default(reading.integer(reading.find(attributes, *WORD_BITS), minimum=1), 16)
-    block, cluster = _block_and_cluster(reading, attributes, word_bits)
-    size = _size(reading, attributes, word_bits, block)
+    dram = "DRAM" in component.class_name or reading.text(reading.find(attributes, "technology")) == "DRAM"
+    values = _fields(reading, attributes, STORAGE)
+    block, cluster = _block_and_cluster(reading, attributes, values["word_bits"])
+    size = _size(reading, attributes, values["word_bits"], block)
     if size is None and not dram:
         attributes.fail(
             f"storage level {component.name} has no size",
             expected="entries, depth or sizeKB (only a DRAM may be unlimited)",
         )
-    instances, mesh_x, mesh_y = read_mesh(reading, attributes, component)
+    instances, mesh_x, mesh_y = _mesh(reading, attributes, component)
     if instances % cluster:
         attributes.fail(
             f"instances ({instances}) of {component.name} are not a multiple of cluster_size ({cluster})"
         )
-    read_bandwidth, write_bandwidth = _bandwidths(reading, attributes)
+    both = reading.number(reading.find(attributes, "bandwidth"), minimum=0.0, finite=False)
+    for key in ("read_bandwidth", "write_bandwidth"):  # the deprecated key gives half of it to each
+        if values[key] is None and both is not None:
+            values[key] = both / 2
     overbooking = reading.find(attributes, "allow_overbooking")
     if reading.boolean(overbooking):
         reading.outside(overbooking, OVERBOOKING)
-    number = reading.number
-    find = reading.find
     return StorageLevel(
         name=component.name,
         class_name=component.class_name,
@@ -194,37 +236,13 @@ def read_storage(reading: Reading, attributes: Node, component: Component) -> St
         instances=instances,
         mesh_x=mesh_x,
         mesh_y=mesh_y,
-        word_bits=word_bits,
         block_size=block,
         cluster_size=cluster,
         size=size,
-        multiple_buffering=_default_number(number(find(attributes, "multiple_buffering"), above=0.0), 1.0),
-        min_utilization=_default_number(number(find(attributes, "min_utilization"), minimum=0.0), 0.0),
-        read_bandwidth=read_bandwidth,
-        write_bandwidth=write_bandwidth,
-        shared_bandwidth=number(find(attributes, "shared_bandwidth"), minimum=0.0, finite=False),
-        bandwidth_scale=_bandwidth_scale(reading, attributes),
-        power_gated_at=reading.text(find(attributes, "power_gated_at")),
-        reduction_supported=reading.boolean(find(attributes, "reduction_supported")),
-        vector_access_energy=number(find(attributes, "vector_access_energy"), minimum=0.0),
-        addr_gen_energy=number(find(attributes, "addr_gen_energy")),
-        num_ports=_default(reading.integer(find(attributes, "num_ports", "n_ports"), minimum=0), 2),
-        num_banks=_default(reading.integer(find(attributes, "num_banks", "n_banks"), minimum=0), 2),
-        network=network_attributes(reading, attributes, "network_fill_latency", "network_drain_latency"),
-        network_read=reading.text(find(attributes, "network_read")),
-        network_fill=reading.text(find(attributes, "network_fill")),
-        network_drain=reading.text(find(attributes, "network_drain")),
-        network_update=reading.text(find(attributes, "network_update")),
+        network=_network_attributes(reading, attributes, INFERRED_NETWORK),
         attributes=dict(attributes.value or {}),
+        **values,
     )
-
-
-def _default(value: int | None, default: int) -> int:
-    return default if value is None else value
-
-
-def _default_number(value: float | None, default: float) -> float:
-    return default if value is None else value
 
 
 def _block_and_cluster(reading: Reading, attributes: Node, word_bits: int) -> tuple[int, int]:
@@ -234,10 +252,10 @@ def _block_and_cluster(reading: Reading, attributes: Node, word_bits: int) -> tu
     width_node = reading.find(attributes, *WIDTH)
     width = reading.integer(width_node, minimum=1)
     if width is None:
-        return _default(block, 1), _default(cluster, 1)
-    if width % (word_bits * _default(block, 1)):
+        return block or 1, cluster or 1
+    if width % (word_bits * (block or 1)):
         width_node.fail(
-            f"width is not a multiple of word_bits ({word_bits}) times block_size ({_default(block, 1)})",
+            f"width is not a multiple of word_bits ({word_bits}) times block_size ({(block or 1)})",
             expected="a multiple of it",
         )
     if block is not None and cluster is not None:
@@ -275,29 +293,6 @@ def _bounded(value: int, node: Node) -> int:
     if value > INT64_MAX:
         node.fail("size too large", expected=f"at most {INT64_MAX} words")
     return value
-
-
-def _bandwidths(reading: Reading, attributes: Node) -> tuple[float | None, float | None]:
-    """Read and write words per cycle; the deprecated ``bandwidth`` gives half of it to each."""
-    both = reading.number(reading.find(attributes, "bandwidth"), minimum=0.0, finite=False)
-    half = None if both is None else both / 2
-    read = reading.number(reading.find(attributes, "read_bandwidth"), minimum=0.0, finite=False)
-    write = reading.number(reading.find(attributes, "write_bandwidth"), minimum=0.0, finite=False)
-    return (half if read is None else read), (half if write is None else write)
-
-
-def _bandwidth_scale(reading: Reading, attributes: Node) -> dict[str, float]:
-    node = reading.find(attributes, "per_dataspace_bandwidth_consumption_scale")
-    if node.absent:
-        return {}
-    if not isinstance(node.value, Mapping):
-        node.fail("not a map", expected="a map of data space and factor, e.g. {Inputs: 2.0}")
-    scales: dict[str, float] = {}
-    for name, child in node.items():
-        factor = reading.number(child, minimum=0.0)
-        if factor is not None:
-            scales[name] = factor
-    return scales
 
 
 _STORAGE_CLASSES = ("DRAM", "SRAM", "regfile", "smartbuffer", "storage")
@@ -366,11 +361,11 @@ def _read_tree(reading: Reading, node: Node, places: dict[str, Node]) -> Archite
         if not empty(component.node.child("sparse_optimizations").value):
             reading.outside(component.node.child("sparse_optimizations"), SPARSE)
         if kind == "storage":
-            storage.append(read_storage(reading, component.attributes, component))
+            storage.append(_read_storage(reading, component.attributes, component))
         elif kind == "compute":
-            compute.append(read_compute(reading, component.attributes, component))
+            compute.append(_read_compute(reading, component.attributes, component))
         elif kind:
-            networks.append(read_network(reading, component.attributes, component, kind))
+            networks.append(_read_network(reading, component.attributes, component, kind))
         else:
             ignored.append(f"{component.name} ({component.class_name})")
             continue
@@ -479,8 +474,8 @@ def _read_ispass(reading: Reading, node: Node, places: dict[str, Node]) -> Archi
     for entry in entries.elements():
         component = _ispass_component(reading, entry, None)
         _remember(component, entry, places)
-        storage.append(read_storage(reading, entry, component))
-    return Architecture(tuple(storage), read_compute(reading, arithmetic, unit), ())
+        storage.append(_read_storage(reading, entry, component))
+    return Architecture(tuple(storage), _read_compute(reading, arithmetic, unit), ())
 
 
 def _ispass_component(reading: Reading, node: Node, default_name: str | None) -> Component:

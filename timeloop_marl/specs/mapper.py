@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .document import Node
-from .scalars import Reading, nearest
+from .scalars import Reading, unknown
 
 
 @dataclass(frozen=True)
@@ -116,12 +116,7 @@ def _algorithm(reading: Reading, node: Node) -> str:
     name = (reading.text(node) or "hybrid").replace("-", "_")
     name = {"linear": "linear_pruned"}.get(name, name)
     if name not in ALGORITHMS:
-        near = nearest(name, ALGORITHMS)
-        node.fail(
-            "unknown algorithm",
-            expected=", ".join(ALGORITHMS),
-            remedy=f"did you mean {near!r}?" if near else "",
-        )
+        raise unknown(node, "unknown algorithm", ALGORITHMS, name=name)
     return name
 
 
@@ -147,12 +142,8 @@ def _metric(node: Node) -> str:
     known = ("delay", "energy", "edp", "last_level_accesses", "ordered_accesses")
     level = name.removeprefix("accesses-")
     if name not in known and not (name.startswith("accesses-") and level.isdecimal()):
-        near = nearest(name, known)
-        node.fail(
-            "unknown optimization metric",
-            expected=", ".join(known) + " or accesses-<level>",
-            remedy=f"did you mean {near!r}?" if near else "",
-        )
+        expected = ", ".join(known) + " or accesses-<level>"
+        raise unknown(node, "unknown optimization metric", known, name=name, expected=expected)
     return name
 
 

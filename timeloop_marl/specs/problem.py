@@ -15,7 +15,7 @@ import yaml
 
 from ..errors import SpecError
 from .document import Node, Origin
-from .scalars import FLATTENED, INT64_MAX, SPARSE, Reading, nearest
+from .scalars import FLATTENED, INT64_MAX, SPARSE, Reading, unknown
 
 
 @dataclass(frozen=True)
@@ -141,12 +141,8 @@ def _shape_node(reading: Reading, node: Node) -> Node:
     name = _DEFAULT_SHAPE if shape.absent else str(shape.value)
     known = {_plain(key): key for key in shipped_shapes()}
     if _plain(name) not in known:
-        near = nearest(name, shipped_shapes())
-        shape.fail(
-            f"unknown shape {name!r}",
-            expected="a map, or one of " + ", ".join(shipped_shapes()),
-            remedy=f"did you mean {near!r}?" if near else "",
-        )
+        expected = "a map, or one of " + ", ".join(shipped_shapes())
+        raise unknown(shape, f"unknown shape {name!r}", shipped_shapes(), name=name, expected=expected)
     if shape.absent:
         reading.notice(f"no problem.shape given; Timeloop takes {_DEFAULT_SHAPE}", node)
     found = known[_plain(name)]
@@ -310,12 +306,8 @@ def _term(node: Node, dims: tuple[str, ...], coefficients: Mapping[str, int]) ->
         return Term(dim, 1)
     name = node.child(1)
     if not isinstance(name.value, str) or name.value not in coefficients:
-        near = nearest(str(name.value), coefficients)
-        name.fail(
-            "unknown coefficient",
-            expected="one of " + (", ".join(coefficients) or "the coefficients declared (there are none)"),
-            remedy=f"did you mean {near!r}?" if near else "",
-        )
+        expected = "" if coefficients else "one of the coefficients declared (there are none)"
+        raise unknown(name, "unknown coefficient", coefficients, expected=expected)
     return Term(dim, coefficients[name.value])
 
 

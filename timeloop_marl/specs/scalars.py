@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import SpecError
 from .document import Document, Map, Node, format_path
 
 INT64_MAX = 2**63 - 1
@@ -150,6 +151,15 @@ class Reading:
             node.fail("number out of range", expected=f"a number > {above:g}")
         return value
 
+    def numbers(self, node: Node) -> dict[str, float]:
+        """Numbers >= 0 by name; nulls are left out."""
+        if node.absent:
+            return {}
+        if not isinstance(node.value, Mapping):
+            node.fail("not a map", expected="a map of data space and factor, e.g. {Inputs: 2.0}")
+        values = {name: self.number(child, minimum=0.0) for name, child in node.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
     def boolean(self, node: Node) -> bool | None:
         """A YAML truth value, or the variable named; ``None`` if absent."""
         if not self._scalar(node):
@@ -209,6 +219,19 @@ class Reading:
             near = None if key in accepted else self.guess(key, names, 0.85)
             if near:
                 self.notice(f"key {key!r} in {what} is ignored by Timeloop; did you mean {near!r}?", child)
+
+
+def unknown(
+    node: Node, problem: str, known: Iterable[str], *, name: str | None = None, expected: str = ""
+) -> SpecError:
+    """The error about a name (default: the value) that is none of the ``known`` ones, with the nearest of them."""
+    names = list(known)
+    near = nearest(str(node.value) if name is None else name, names)
+    return node.error(
+        problem,
+        expected=expected or "one of " + ", ".join(names),
+        remedy=f"did you mean {near!r}?" if near else "",
+    )
 
 
 def feature(node: Node, what: str) -> Feature:

@@ -8,11 +8,22 @@ from dataclasses import fields
 from typing import Any
 
 from ..errors import SpecError
-from .architecture import ComputeLevel, NetworkAttributes, StorageLevel, TilingLevel, UserNetwork
-from .constraints import LoopConstraint
+from .architecture import ComputeLevel, StorageLevel, TilingLevel, UserNetwork
+from .constraints import SWITCHES, LoopConstraint
 from .document import plain
 from .energy import Action, LevelEnergy, component_name, pat_compute, pat_vector_access
-from .machine import COMPUTE_KEYS, NETWORK_KEYS, STORAGE_KEYS, component_kind
+from .machine import (
+    COMPUTE,
+    COMPUTE_KEYS,
+    INFERRED_NETWORK,
+    MULTICAST,
+    NETWORK_KEYS,
+    OWN_NETWORK,
+    STORAGE,
+    STORAGE_KEYS,
+    Attribute,
+    component_kind,
+)
 from .mapper import MapperOptions, ModelSection
 from .problem import Problem, Term
 from .spec import Spec
@@ -111,10 +122,6 @@ _UINT32 = 1 << 32  # Timeloop reads entries and depth into 32 bits
 _BITS_PER_KB = 8192
 _FREE_DEPTH = 4
 _FREE_KEY = 100
-_DEFAULTS: dict[str, Any] = {
-    "block_size": 1, "cluster_size": 1, "multiple_buffering": 1.0, "min_utilization": 0.0, "num_ports": 2,
-    "num_banks": 2,
-}  # fmt: skip
 
 
 def architecture_section(spec: Spec) -> dict[str, Any]:
@@ -143,35 +150,17 @@ def _component(name: str, class_name: str, attributes: Mapping[str, Any]) -> dic
 
 
 def _storage(level: StorageLevel, keeps_energy: bool) -> dict[str, Any]:
-    attributes = _given(
-        {
-            "word_bits": level.word_bits,
-            **_size(level),
-            "block_size": level.block_size,
-            "cluster_size": level.cluster_size,
-            "instances": level.instances,
-            "meshX": level.mesh_x,
-            "meshY": level.mesh_y,
-            "multiple_buffering": level.multiple_buffering,
-            "min_utilization": level.min_utilization,
-            "read_bandwidth": level.read_bandwidth,
-            "write_bandwidth": level.write_bandwidth,
-            "shared_bandwidth": level.shared_bandwidth,
-            "per_dataspace_bandwidth_consumption_scale": dict(level.bandwidth_scale) or None,
-            "power_gated_at": level.power_gated_at,
-            "reduction_supported": level.reduction_supported,
-            "vector_access_energy": level.vector_access_energy if keeps_energy else None,
-            "addr_gen_energy": level.addr_gen_energy,
-            "num_ports": level.num_ports,
-            "num_banks": level.num_banks,
-            "network_read": level.network_read,
-            "network_fill": level.network_fill,
-            "network_drain": level.network_drain,
-            "network_update": level.network_update,
-            **_network_attributes(level.network, "network_fill_latency", "network_drain_latency"),
-            "network_word_bits": level.network.word_bits,
-        }
-    )
+    given = _given(level, STORAGE)
+    if not keeps_energy:
+        given.pop("vector_access_energy", None)
+    attributes = {
+        "word_bits": given.pop("word_bits"),
+        **{key: value for key, value in _size(level).items() if value is not None},
+        **{key: getattr(level, key) for key in ("block_size", "cluster_size") if getattr(level, key) != 1},
+        **_mesh(level),
+        **given,
+        **_given(level.network, INFERRED_NETWORK),
+    }
     class_name = level.class_name if component_kind(level.class_name) == "storage" else level.technology
     technology = level.attributes.get("technology")
     if level.is_dram and "DRAM" not in class_name:
@@ -179,6 +168,10 @@ def _storage(level: StorageLevel, keeps_energy: bool) -> dict[str, Any]:
     elif technology is not None and not isinstance(technology, (Mapping, list)):
         attributes["technology"] = plain(technology)
     return _component(level.name, class_name, attributes | _free(level.attributes, STORAGE_KEYS))
+
+
+def _mesh(level: StorageLevel | ComputeLevel) -> dict[str, int]:
+    return {"instances": level.instances, "meshX": level.mesh_x, "meshY": level.mesh_y}
 
 
 def _size(level: StorageLevel) -> dict[str, int | None]:
@@ -194,56 +187,32 @@ def _size(level: StorageLevel) -> dict[str, int | None]:
     return {"entries": size}
 
 
-def _network_attributes(network: NetworkAttributes, fill_latency: str, drain_latency: str) -> dict[str, Any]:
-    return {
-        "network_type": network.network_type or None,
-        "router_energy": network.router_energy,
-        "wire_energy": network.wire_energy,
-        "tile_width": network.tile_width,
-        "energy_per_hop": network.energy_per_hop,
-        "energy-per-ingress": network.energy_per_ingress,  # only known with hyphens
-        fill_latency: network.fill_latency or None,
-        drain_latency: network.drain_latency or None,
-    }
-
-
 def _compute(level: ComputeLevel) -> dict[str, Any]:
-    attributes = _given(
-        {
-            "word_bits": level.word_bits,
-            "instances": level.instances,
-            "meshX": level.mesh_x,
-            "meshY": level.mesh_y,
-            "energy": level.energy,
-            "area": level.area,
-            "network_operand": level.network_operand,
-            "network_result": level.network_result,
-        }
-    )
     class_name = level.class_name if component_kind(level.class_name) == "compute" else "mac"
-    return _component(level.name, class_name, attributes | _free(level.attributes, COMPUTE_KEYS))
+    attributes = {**_given(level, COMPUTE), **_mesh(level), **_free(level.attributes, COMPUTE_KEYS)}
+    return _component(level.name, class_name, attributes)
 
 
 def _network(network: UserNetwork) -> dict[str, Any]:
-    attributes = _given(
-        {
-            "word_bits": network.network.word_bits,
-            **_network_attributes(network.network, "fill_latency", "drain_latency"),
-            "action_name": network.action_name,
-            "multicast_factor_argument": network.multicast_factor_argument,
-            "per_datatype_ERT": network.per_datatype_ert or None,  # its presence counts, not its value
-            "adder_energy": network.adder_energy or None,
-        }
-    )
+    own = _given(network.network, OWN_NETWORK)
+    attributes = {
+        "word_bits": own.pop("network_word_bits", None) or 16,
+        **own,
+        **_given(network, MULTICAST),
+        **(
+            {"per_datatype_ERT": True} if network.per_datatype_ert else {}
+        ),  # its presence counts, not its value
+    }
     return _component(network.name, network.kind, attributes | _free(network.attributes, NETWORK_KEYS))
 
 
-def _given(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes that are there and not what Timeloop takes without them."""
+def _given(level: object, table: Sequence[Attribute]) -> dict[str, Any]:
+    """Attributes that are there and not what Timeloop takes without them; words are always written."""
+    values = [(entry, getattr(level, entry.name)) for entry in table]
     return {
-        key: value
-        for key, value in attributes.items()
-        if value is not None and not (key in _DEFAULTS and value == _DEFAULTS[key])
+        entry.keys[0]: dict(value) if isinstance(value, Mapping) else value
+        for entry, value in values
+        if value not in (None, {}) and (value != entry.default or entry.name == "word_bits")
     }
 
 
@@ -290,7 +259,7 @@ def _bypass(spec: Spec, level: int) -> list[dict[str, Any]]:
     lists = {
         "keep": [name for name, flag in zip(names, flags, strict=False) if flag == "1" and not outermost],
         "bypass": [name for name, flag in zip(names, flags, strict=False) if flag == "0"],
-        "no_coalesce": _switched(spec, spec.constraints.switches.no_coalesce, level),
+        **switch_keys(spec, "bypass", level, -1),
     }
     entry = {key: found for key, found in lists.items() if found}
     return [{"target": spec.architecture.storage[level].name, "type": "datatype", **entry}] if entry else []
@@ -299,24 +268,23 @@ def _bypass(spec: Spec, level: int) -> list[dict[str, Any]]:
 def _loops(spec: Spec, tiling: TilingLevel) -> list[dict[str, Any]]:
     if tiling not in spec.architecture.tiling_levels:
         return []
-    constraint, switches = spec.constraints.loops.get(tiling), spec.constraints.switches
+    kind, constraint = "spatial" if tiling.spatial else "temporal", spec.constraints.loops.get(tiling)
     entry = {} if constraint is None else _loop_keys(constraint, spec.problem)
-    if tiling.spatial:
-        pairs = {
-            "no_multicast_no_reduction": switches.no_multicast,
-            "no_link_transfer": switches.no_link_transfer,
-        }
-    else:
-        pairs = {
-            "no_temporal_reuse": switches.no_temporal_reuse,
-            "rmw_first_update": switches.rmw_first_update,
-        }
-    lists = {key: _switched(spec, chosen, tiling.storage) for key, chosen in pairs.items()}
-    entry |= {key: names for key, names in lists.items() if names}
+    entry |= switch_keys(spec, kind, tiling.storage, -1)
     if constraint is None and not entry:
         return []
-    kind = "spatial" if tiling.spatial else "temporal"
     return [{"target": spec.architecture.storage[tiling.storage].name, "type": kind, **entry}]
+
+
+def switch_keys(spec: Spec, kind: str, level: int, spelling: int = 0) -> dict[str, list[str]]:
+    """The reuse switches that are set at a storage level, as entries of a directive or (last spelling) constraint."""
+    result: dict[str, list[str]] = {}
+    for switch, keys in SWITCHES[kind].items():
+        pairs = getattr(spec.constraints.switches, switch)
+        names = [space.name for p, space in enumerate(spec.problem.data_spaces) if (level, p) in pairs]
+        if names:
+            result[keys[spelling]] = names
+    return result
 
 
 def _loop_keys(constraint: LoopConstraint, problem: Problem) -> dict[str, Any]:
@@ -343,10 +311,6 @@ def _loop_keys(constraint: LoopConstraint, problem: Problem) -> dict[str, Any]:
 
 def _letters(dims: Sequence[int], problem: Problem) -> str:
     return "".join(problem.dims[dim] for dim in dims)
-
-
-def _switched(spec: Spec, pairs: frozenset[tuple[int, int]], level: int) -> list[str]:
-    return [space.name for index, space in enumerate(spec.problem.data_spaces) if (level, index) in pairs]
 
 
 ROOT = "system"  # the subtree that holds all components, and what full names begin with

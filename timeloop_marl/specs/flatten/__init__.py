@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from ...errors import UnsupportedFeatureError, UsageError
 from ..document import Document, Map, Node, Origin, Seq, appended, merged, to_document, tree
 from ..problem import read_problem
-from ..scalars import Reading, close_keys, nearest
+from ..scalars import Reading, close_keys, nearest, unknown
 from .constraints import Wishes, Workload
 from .macros import apply_macros, spread_over_branches
 from .nodes import Level, Walk, architecture
@@ -174,14 +174,10 @@ class _Flattening:
         target, kind = node.as_name("a target"), entry.get("type")
         owners = walk.spatial_owners if kind == "spatial" else walk.owners
         if target not in owners:
-            known = list(walk.owners)
-            inner_name = target.removeprefix("inter_").removesuffix("_spatial")
-            near = inner_name if inner_name in known else nearest(target, known)
-            node.fail(
-                "there is no node of this name to constrain",
-                expected=", ".join(known),
-                remedy=f"did you mean {near!r}?" if near else "",
-            )
+            name = target.removeprefix("inter_").removesuffix("_spatial")
+            if name in walk.owners:  # the dummy of a fan-out, which constraints call by its node
+                node.fail("there is no node of this name to constrain", remedy=f"did you mean {name!r}?")
+            raise unknown(node, "there is no node of this name to constrain", walk.owners)
         owners[target].absorb(kind, entry, self.workload, self.world.integer)
 
     def _point_out_idle(self, walk: Walk) -> None:
@@ -304,13 +300,8 @@ def sparse_targets(levels: Sequence[Level], section: Node) -> Seq:
         values = entry.as_map("an entry of sparse_optimizations")
         target = values.get("target", values.get("name"))
         if target not in real:
-            near = nearest(str(target), real)
-            raise values.origin_of("target").error(
-                "there is no component of this name to optimise",
-                value=target,
-                expected=", ".join(real),
-                remedy=f"did you mean {near!r}?" if near else "",
-            )
+            node = Node(target, values.origin_of("target"))
+            raise unknown(node, "there is no component of this name to optimise", real)
         _add_sparse(entries, str(target), values)
     result = Seq()
     for name, level in real.items():
