@@ -26,6 +26,7 @@ from .search_result import Progress, SearchResult
 from .searchers.marl.knowledge import Knowledge
 from .searchers.registry import make_searcher
 from .settings import Settings
+from .specs.loading import IGNORED_INPUT
 from .specs.objects import is_specification
 from .specs.reading import load as load_files
 from .specs.reading import load_object
@@ -217,7 +218,9 @@ def expand(files: str | Path | Sequence[str | Path]) -> list[Path]:
         path = Path(name)
         if path.is_dir():
             inside = sorted(
-                file for file in path.iterdir() if file.suffix in (".yaml", ".yml") and file.is_file()
+                file
+                for file in path.iterdir()
+                if file.suffix in (".yaml", ".yml") and file.name != IGNORED_INPUT and file.is_file()
             )
             if not inside:
                 raise UsageError(f"{path}: no .yaml or .yml file in this folder")

@@ -20,10 +20,11 @@ from .specs.writing import document, switch_keys
 _BYPASS_TYPES = ("bypass", "datatype")
 _TYPES = ("temporal", "spatial", *_BYPASS_TYPES)
 _LOOP_KEYS = ("target", "type", "factors", "permutation")
+# "stream" and the split of temporal loops, which Timeloop's own files of 2020 hold, mean nothing to it.
 _KEYS = {
-    "temporal": (*_LOOP_KEYS, *SWITCH_KEYS["temporal"]),
+    "temporal": (*_LOOP_KEYS, "split", *SWITCH_KEYS["temporal"]),
     "spatial": (*_LOOP_KEYS, "split", *SWITCH_KEYS["spatial"]),
-    "bypass": ("target", "type", "keep", "bypass", *SWITCH_KEYS["bypass"]),
+    "bypass": ("target", "type", "keep", "bypass", "stream", *SWITCH_KEYS["bypass"]),
 }
 
 
@@ -83,12 +84,16 @@ class _Collector:
     skews: list[Node] | None = None
     loops: dict[TilingLevel, _Loops] = field(default_factory=dict)
     keep: dict[tuple[int, int], bool] = field(default_factory=dict)
-    bypassed: set[int] = field(default_factory=set)
     switches: dict[str, set[tuple[int, int]]] = field(default_factory=dict)
 
 
 def read_mapping(
-    node: Node, spec: Spec, *, strict: bool = True, skews: list[Node] | None = None
+    node: Node,
+    spec: Spec,
+    *,
+    strict: bool = True,
+    skews: list[Node] | None = None,
+    notices: list[str] | None = None,
 ) -> tuple[Mapping, Switches, list[str]]:
     """The mapping a list of directives describes (formats section 3).
 
@@ -97,6 +102,7 @@ def read_mapping(
         spec: problem and machine.
         strict: unknown keys are errors.
         skews: collects the directives that skew loops, which a ``Mapping`` does not hold; without it they are refused.
+        notices: collects what the user should know, besides Timeloop's own warnings.
 
     Returns:
         The mapping, the reuse switches its directives set, and Timeloop's own warning lines.
@@ -106,7 +112,8 @@ def read_mapping(
         MappingError: any other thing wrong with a directive.
         UnsupportedFeatureError: skewed loops, where they are not collected.
     """
-    collector = _Collector(Reading(node.document or Document({}), strict), spec, skews)
+    reading = Reading(node.document or Document({}), strict, [] if notices is None else notices)
+    collector = _Collector(reading, spec, skews)
     try:
         if not isinstance(node.value, list):
             node.fail("no mapping", expected="a list of directives {target, type, ...}")
@@ -166,13 +173,17 @@ def _read_directive(collector: _Collector, node: Node) -> None:
 
 def _read_bypass(collector: _Collector, node: Node, level: int) -> None:
     problem = collector.spec.problem
-    if level in collector.bypassed:
-        node.fail("two bypass directives for one level", expected="one per level")
-    collector.bypassed.add(level)
-    for key, flag in (("keep", True), ("bypass", False)):
+    for key, flag in (
+        ("keep", True),
+        ("bypass", False),
+    ):  # of several directives the last counts, and bypassing
         for space in data_space_indices(collector.reading.find(node, key), problem):
             if collector.keep.get((level, space), flag) is not flag:
-                node.fail(f"data space {problem.data_spaces[space].name} is both kept and bypassed")
+                name = problem.data_spaces[space].name
+                kept = "keeps" if flag else "bypasses"
+                collector.reading.notice(
+                    f"{name} is both kept and bypassed; as Timeloop, the level {kept} it", node
+                )
             collector.keep[level, space] = flag
 
 

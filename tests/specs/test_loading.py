@@ -233,10 +233,12 @@ def test_huge_files_are_refused_without_reading_them(tmp_path: Path) -> None:
 def test_file_names(tmp_path: Path) -> None:
     good = write(tmp_path, a="a: 1")[0]
     (tmp_path / "timeloop-mapper.map.yaml").write_text("mapping: []")
-    document = load_document([good, tmp_path / "timeloop-mapper.map.yaml", good])
+    document = load_document([good, "timeloop-mapper.map.yaml", good])
     assert document.data == {"a": 1}
     assert len(document.notices) == 1
     assert "ignored" in document.notices[0]
+    document = load_document([good, tmp_path / "timeloop-mapper.map.yaml", good])
+    assert document.data == {"a": 1, "mapping": []}
     with pytest.raises(SpecError, match="not an input file"):
         load_document([tmp_path / "a.txt"])
     with pytest.raises(UnsupportedFeatureError, match="libconfig"):

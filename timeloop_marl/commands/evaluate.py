@@ -110,11 +110,12 @@ def _mapping(
     elif file.endswith(".txt"):
         return _map_text(Path(file), spec), spec.constraints.switches
     else:
-        node = load_document([file], style="timeloop").root().child("mapping")
+        node = load_document([file], style="timeloop", named=True).root().child("mapping")
         if node.absent:
             raise UsageError(f"{file}: no 'mapping' section")
     try:
-        mapping, switches, warnings = read_mapping(node, spec, skews=skews)
+        notices: list[str] = []
+        mapping, switches, warnings = read_mapping(node, spec, skews=skews, notices=notices)
     except MappingError as error:
         if file is not None or _has_mapping(options):
             raise
@@ -123,7 +124,7 @@ def _mapping(
             f"no mapping: give one with --mapping, or a 'mapping' section in FILES (the constraints alone are none: "
             f"{error.problem})"
         ) from error
-    for warning in warnings:
+    for warning in (*notices, *warnings):
         print(f"notice: {warning}", file=sys.stderr)
     return mapping, switches
 

@@ -11,7 +11,7 @@ from ..errors import TimeloopMarlError
 from ..report.numbers import OutputStyle
 from ..specs.document import Document
 from ..specs.flatten import flatten, is_nodes_form
-from ..specs.loading import load_document
+from ..specs.loading import IGNORED_INPUT, load_document
 from .arguments import Arguments, ProgramError, parse_arguments
 from .screen import input_lines
 
@@ -55,7 +55,7 @@ class Program:
                 self.notice(f"{name} does not exist; ignored, as Timeloop does")
         # paths stay as written where possible: error messages show them
         relative = self.cwd.resolve() == Path.cwd()
-        paths = [Path(name) if relative else self.cwd / name for name in present]
+        paths = [Path(name) if relative or name == IGNORED_INPUT else self.cwd / name for name in present]
         document = load_document(paths, style="timeloop")
         if not is_nodes_form(document):
             return document

@@ -10,7 +10,7 @@ from .architecture import Architecture, TilingLevel
 from .document import Node
 from .factors import CONSTRAINT, read_factors, read_permutation
 from .problem import Problem
-from .scalars import Reading, unknown
+from .scalars import Reading, empty, unknown
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,12 @@ def _entries(reading: Reading, node: Node) -> list[Node]:
         node.fail("not a list of constraints", expected="a list, or a map with targets or constraints")
     named = [key for key, _ in node.items() if key.startswith("constraints_")]
     reading.closed(node, ("targets", "constraints", "template", "version", *named), "a constraints section")
-    targets = reading.find(node, "targets", "constraints")
+    targets = node.child("targets")
+    if reading.has(node, "constraints"):
+        unread, targets = targets, node.child("constraints")
+        if not empty(unread.value):
+            said = "is empty" if targets.absent else "is given, too"
+            reading.notice(f"constraints {said}: Timeloop does not read targets", unread)
     if isinstance(targets.value, str):
         return _named_entries(node, targets)
     return [] if targets.absent else targets.elements()

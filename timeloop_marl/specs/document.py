@@ -61,14 +61,15 @@ class Quoted(str):
 class Map(dict[str, Any]):
     """A map with its YAML tag (``!Component``; empty if none), its origin and the origin of every key.
 
-    ``size`` is the number of values in it with aliases expanded, a guard against alias bombs.
+    ``size`` is the number of values in it with aliases expanded, a guard against alias bombs; ``alone``: it was marked
+    as one to which the merge key ``<<<`` adds nothing.
     """
 
-    __slots__ = ("origin", "size", "tag", "where")
+    __slots__ = ("alone", "origin", "size", "tag", "where")
 
     def __init__(self, origin: Origin = NOWHERE, tag: str = "") -> None:
         super().__init__()
-        self.origin, self.tag, self.size = origin, tag, 1
+        self.origin, self.tag, self.size, self.alone = origin, tag, 1, False
         self.where: dict[str, Origin] = {}
 
     def put(self, key: str, value: Any, origin: Origin | None = None) -> None:
@@ -103,13 +104,13 @@ class Map(dict[str, Any]):
 
 
 class Seq(list[Any]):
-    """A list with its origin and the origin of every element."""
+    """A list with its origin and the origin of every element; ``size`` and ``alone`` as in a ``Map``."""
 
-    __slots__ = ("origin", "size", "where")
+    __slots__ = ("alone", "origin", "size", "where")
 
     def __init__(self, origin: Origin = NOWHERE) -> None:
         super().__init__()
-        self.origin, self.size = origin, 1
+        self.origin, self.size, self.alone = origin, 1, False
         self.where: list[Origin] = []
 
     def add(self, value: Any, origin: Origin | None = None) -> None:
@@ -291,10 +292,34 @@ def overridden(first: Node, second: Node) -> Node:
 
 
 def deeply(first: Node, second: Node) -> Node:
-    """The clash of which the second wins, maps within maps merged in the same way."""
+    """The clash of the merge key ``<<<``: the second wins, but maps are merged and lists joined, its own first."""
+    if getattr(second.value, "alone", False):
+        return second
     if isinstance(first.value, Map) and isinstance(second.value, Map):
         return Node(merged(first.value, second.value, deeply, head=second.value), second.origin)
+    if isinstance(first.value, Seq) and isinstance(second.value, Seq):
+        return appended(second, first, "a list")
     return second
+
+
+def together(mine: Node, other: Node) -> Node:
+    """The clash of equals, of two files for one: maps are combined, lists appended, different scalars an error."""
+    if mine.absent or other.absent:
+        return other if mine.absent else mine
+    if isinstance(mine.value, Map) and isinstance(other.value, Map):
+        return Node(merged(mine.value, other.value, together), mine.origin)
+    if isinstance(mine.value, Seq) and isinstance(other.value, Seq):
+        return appended(mine, other, "a list")
+    same = type(mine.value) is type(other.value) and mine.value == other.value
+    if not same and str(mine.value) != str(other.value):
+        other.fail(
+            "two files give different values for one key"
+            if mine.origin.file != other.origin.file
+            else "two different values for one key",
+            expected=f"{mine.value!r}, as in {mine.origin.place}",
+            remedy="give one machine and one problem at a time (a folder stands for all YAML files in it)",
+        )
+    return mine
 
 
 def appended(first: Node, second: Node, what: str) -> Node:

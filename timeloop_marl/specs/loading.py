@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import SpecError, UnsupportedFeatureError, UsageError
 from .changes import changed, split_values
-from .document import Document, Map, Node, Origin, Seq, appended, merged, to_document
+from .document import Document, Map, Origin, merged, to_document, together
 from .templates import Rendered, Templates, read_text, uses_templates
 from .yaml_text import parse_yaml
 
@@ -38,7 +38,11 @@ _NODES = re.compile(r"\bnodes[\"']?\s*:")
 
 
 def load_document(
-    files: Sequence[str | Path], *, style: str = "auto", jinja_data: Mapping[str, Any] | None = None
+    files: Sequence[str | Path],
+    *,
+    style: str = "auto",
+    jinja_data: Mapping[str, Any] | None = None,
+    named: bool = False,
 ) -> Document:
     """Read and merge input files.
 
@@ -48,6 +52,7 @@ def load_document(
             ``frontend``: as the v0.4 front end, every file passes through Jinja2 and maps are combined;
             ``auto``: ``frontend`` if a file uses Jinja2 or an architecture has ``nodes``, else ``timeloop``.
         jinja_data: variables for the templates; names with a dot are values to set in the document (``changes``).
+        named: a file called just ``timeloop-mapper.map.yaml``, which Timeloop ignores among its inputs, is meant.
 
     Returns:
         The document, with the origin of every value. A v0.4 architecture is still in its nodes form.
@@ -61,7 +66,7 @@ def load_document(
     if not files:
         raise UsageError("no input file: give the architecture, problem, ... as YAML files")
     variables, changes = split_values(jinja_data or {})
-    paths, notices = _input_files(files)
+    paths, notices = _input_files(files, named)
     texts = {path: read_text(path) for path in paths}
     if sum(map(len, texts.values())) > MAX_TOTAL_BYTES:
         raise SpecError(
@@ -78,13 +83,13 @@ def load_document(
     return to_document(data, [*notices, *more])
 
 
-def _input_files(files: Sequence[str | Path]) -> tuple[list[Path], list[str]]:
+def _input_files(files: Sequence[str | Path], named: bool) -> tuple[list[Path], list[str]]:
     """The files to read, without repetition, and notices about those left out."""
     paths: list[Path] = []
     notices: list[str] = []
     for name in files:
         path = Path(name)
-        if path.name == IGNORED_INPUT:
+        if str(name) == IGNORED_INPUT and not named:
             notices.append(f"{path}: ignored as an input, as by Timeloop (it is an output file)")
         elif path.suffix == ".cfg":
             raise UnsupportedFeatureError(
@@ -126,7 +131,14 @@ def _load_timeloop(texts: Mapping[Path, str]) -> Map:
         parts.append(text)
         lines += [(str(path), line + 1) for line in range(text.count("\n") + 1)]
     rendered = Rendered("\n".join(parts), lines)
-    return _top(parse_yaml(rendered.text, rendered.locate, keep_first=True), next(iter(texts), Path()))
+    try:
+        return _top(parse_yaml(rendered.text, rendered.locate, keep_first=True), next(iter(texts), Path()))
+    except SpecError:
+        for path, text in (
+            texts.items() if len(texts) > 1 else ()
+        ):  # a file that is wrong by itself is to blame
+            _top(parse_yaml(text, _locator(path, text), keep_first=True), path)
+        raise
 
 
 def _load_frontend(texts: Mapping[Path, str], jinja_data: Mapping[str, Any]) -> tuple[Map, list[str]]:
@@ -137,7 +149,7 @@ def _load_frontend(texts: Mapping[Path, str], jinja_data: Mapping[str, Any]) -> 
         data = _top(templates.load(path, text), path)
         for key in [key for key in data if "ignore" in key.lower()]:
             del data[key]
-        whole = merged(whole, data, _together)
+        whole = merged(whole, data, together)
     return whole, templates.notices
 
 
@@ -152,21 +164,3 @@ def _top(value: Any, path: Path) -> Map:
         value=value,
         expected="top-level keys such as architecture:, problem:",
     )
-
-
-def _together(mine: Node, other: Node) -> Node:
-    """The clash of two files: maps are combined, lists appended, different scalars are an error."""
-    if mine.absent or other.absent:
-        return other if mine.absent else mine
-    if isinstance(mine.value, Map) and isinstance(other.value, Map):
-        return Node(merged(mine.value, other.value, _together), mine.origin)
-    if isinstance(mine.value, Seq) and isinstance(other.value, Seq):
-        return appended(mine, other, "a list")
-    same = type(mine.value) is type(other.value) and mine.value == other.value
-    if not same and str(mine.value) != str(other.value):
-        other.fail(
-            "two files give different values for one key",
-            expected=f"{mine.value!r}, as in {mine.origin.place}",
-            remedy="give one machine and one problem at a time (a folder stands for all YAML files in it)",
-        )
-    return mine

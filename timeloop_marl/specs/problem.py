@@ -75,6 +75,7 @@ class Problem:
 _SHAPE_KEYS = ("name", "dimensions", "data_spaces", "coefficients", "flatten", "ranks", "version")
 _SPACE_KEYS = ("name", "projection", "read_write", "ranks")
 _PROBLEM_KEYS = ("version", "shape", "instance", "name")
+_QUIET = ("H", "W", "name", "type")  # what converters write for people
 _INSTANCE_KEYS = ("densities", "commonDensity")
 _MAX_SPACES = 64
 _MAX_RANKS = 64
@@ -238,12 +239,19 @@ def _point_out_extras(reading: Reading, instance: Node, known: Mapping[str, int]
     for key, child in instance.items():
         if key in known or key in other:
             continue
-        candidates = [name for name in known if len(name) > 1 or name.lower() == key.lower()]
-        near = reading.guess(key, candidates, 0.8)
-        if near:
+        if key == "bitwidths":
             reading.notice(
-                f"{key!r} names nothing and is ignored, as Timeloop does; did you mean {near!r}? "
-                f"As it stands, {near} is {known[near]}",
+                "ignored, as Timeloop does: words have the width that their level gives them", child
+            )
+            continue
+        candidates = [name for name in known if len(name) > 1 or name.lower() == key.lower()]
+        near = reading.guess(key, candidates, 0.8) or next(
+            (name for name in candidates if key.startswith(name) and key not in _QUIET), None
+        )
+        hint = f"; did you mean {near!r}? As it stands, {near} is {known[near]}" if near else ""
+        if near or not (key in _QUIET or "pad" in key.lower()):
+            reading.notice(
+                f"{key!r} is neither a dimension nor a coefficient and is ignored, as Timeloop does{hint}",
                 child,
             )
     sparse = any(entry.what == SPARSE for entry in reading.beyond)

@@ -118,6 +118,8 @@ class Reading:
         if value is None:
             variable = self._variable(node)
             value = None if variable is None else _integer(variable.value)
+        if value and isinstance(node.value, str) and node.value.strip().lstrip("+-")[:1] == "0":
+            self.notice(f"read as an octal number, {value}, as by Timeloop", node)
         if value is None:
             remedy = f"write {int(node.value)}" if _whole(node.value) else ""
             node.fail("not an integer", expected="a plain integer", remedy=remedy)
@@ -277,9 +279,12 @@ def _folded(name: str) -> str:
 def _integer(value: object) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
-        return int(value)
-    return None
+    text = value.strip() if isinstance(value, str) else ""
+    if not _INTEGER.fullmatch(text):
+        return None
+    if text.lstrip("+-")[0] == "0":  # octal, as in C; 8 and 9 are no digits there
+        return int(text, 8) if not set("89") & set(text) else None
+    return int(text)
 
 
 def _number(value: object) -> float | None:

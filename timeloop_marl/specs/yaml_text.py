@@ -19,8 +19,10 @@ from .scalars import nearest
 
 MAX_DEPTH = 100
 NODE_TAGS = ("!Container", "!Component", "!Parallel", "!Hierarchical", "!Pipelined", "!Nothing")
+NO_MERGE = "!nomerge"  # of a list or map below the merge key <<<: it stands as it is
 _CORE = "tag:yaml.org,2002:"
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_OCTAL = re.compile(r"[-+]?0[0-9]{1,40}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
@@ -159,18 +161,23 @@ class _Composer:
         if tag in (None, "!") or tag == _CORE + "str":
             if event.style in ("'", '"') or tag is not None:
                 return Quoted(text)
+            if self.keep_first and _OCTAL.fullmatch(text):
+                return text  # the C++ programs read an octal integer or a decimal double, as the key wants it
             return text if event.style in ("|", ">") else resolve(text)
         if tag.startswith(_CORE) and tag[len(_CORE) :] in ("int", "float", "bool", "null"):
             value = resolve(text)
             return float(value) if tag.endswith("float") and isinstance(value, int) else value
+        if tag == NO_MERGE:
+            raise origin.error(f"{tag} on a single value", value=text, expected="a list or a map behind it")
         if tag in NODE_TAGS and not text:
             return Map(origin, tag)
         raise _unknown_tag(tag, origin)
 
     def _sequence(self, event: Any, origin: Origin, depth: int) -> Seq:
-        if event.tag not in (None, "!", _CORE + "seq"):
+        if event.tag not in (None, "!", _CORE + "seq", NO_MERGE):
             raise _unknown_tag(event.tag, origin)
         result = Seq(origin)
+        result.alone = event.tag == NO_MERGE
         while not isinstance(child := next(self.events), yaml.SequenceEndEvent):
             path = (*origin.path, len(result))
             value = self._node(child, path, depth + 1)
@@ -179,7 +186,7 @@ class _Composer:
         return result
 
     def _mapping(self, event: Any, origin: Origin, depth: int) -> Map:
-        if event.tag not in (None, "!", _CORE + "map", *NODE_TAGS):
+        if event.tag not in (None, "!", _CORE + "map", *NODE_TAGS, NO_MERGE):
             raise _unknown_tag(event.tag, origin)
         tag = event.tag if event.tag in NODE_TAGS else ""
         own = Map(origin, tag)
@@ -200,6 +207,7 @@ class _Composer:
             own.size += 1 + _size(value)
         for merge in merges:
             own = _merged(own, *merge)
+        own.alone = event.tag == NO_MERGE
         return own
 
     def _key(self, event: Any, origin: Origin) -> str:
