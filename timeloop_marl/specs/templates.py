@@ -319,7 +319,7 @@ class Templates:
                 "include_all": self.include_all,
                 "add_to_path": self.add_to_path,
                 "cwd": self.cwd,
-                "find_path": lambda name: str(self._find(name)),
+                "find_path": lambda name: str(self._find(name, read=False)),
                 "path_exists": self.path_exists,
             }
         )
@@ -438,10 +438,11 @@ class Templates:
         folders = [path.parent for path in reversed(self.stack)]
         return [folder / text for folder in (*folders, *self.search_path, Path())]
 
-    def _find(self, name: str) -> Path:
+    def _find(self, name: str, *, read: bool = True) -> Path:
         for candidate in self._candidates(name):
             if _exists(candidate):
-                _check_includable(candidate)
+                if read or not candidate.is_dir():
+                    _check_includable(candidate)
                 return candidate
         raise SpecError(
             f"the included file {name!r} is not found",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...errors import UnsupportedFeatureError, UsageError
-from ..document import Document, Map, Node, Origin, Seq, appended, merged, to_document, tree
+from ..document import Document, Map, Node, Origin, Seq, appended, merged, to_document, together, tree
 from ..problem import read_problem
 from ..scalars import Reading, close_keys, nearest, unknown
 from .constraints import Wishes, Workload
@@ -75,9 +75,11 @@ class _Flattening:
         """Run all steps."""
         close_keys(self.data, TOP_KEYS, "the input")
         self._refuse_functions()
-        self.world.variables = Attributes(
-            self.data.node("variables").as_map("variables"), "variables", self.world
-        )
+        node = self.data.node("variables")
+        variables = Map(node.origin)
+        for part in node.elements() if isinstance(node.value, Seq) else [node]:
+            variables = merged(variables, part.as_map("variables"), together)
+        self.world.variables = Attributes(variables, "variables", self.world)
         out = self._passed_on()
         self.workload = _workload(out)
         section = self.data.node("architecture").as_map("architecture")

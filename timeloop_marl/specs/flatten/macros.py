@@ -137,10 +137,16 @@ def best_factors(bounds: dict[str, int], capacity: int, origin: Origin) -> dict[
 
 
 def spread_over_branches(parallels: Iterable[Parallel], workload: Workload) -> None:
-    """Inside a ``!Parallel`` every data space lives in exactly one branch; all others bypass it."""
-    for parallel in parallels:
+    """Inside a ``!Parallel`` every data space lives in exactly one branch; all others bypass it.
+
+    ``parallels``: inner ones before those around them, as the walk meets their ends.
+    """
+    for parallel in reversed(list(parallels)):
         for space in workload.spaces:
             homes = [branch for branch in parallel.branches if space in _kept(branch)]
+            levels = [level for branch in parallel.branches for level in branch.levels]
+            if parallel.inner and not homes and all(space in level.wishes.keeping.bypass for level in levels):
+                continue  # it lives in another branch of the one around
             if len(homes) != 1:
                 raise parallel.origin.error(
                     f"data space {space} is kept in {len(homes)} branches of a !Parallel node",
@@ -155,7 +161,5 @@ def spread_over_branches(parallels: Iterable[Parallel], workload: Workload) -> N
 
 
 def _kept(branch: Branch) -> list[str]:
-    kept = list(branch.nothing.keeping.keep) if branch.nothing is not None else []
-    for level in branch.levels:
-        kept += level.wishes.keeping.keep
-    return kept
+    wishes = [*branch.nothings, *(level.wishes for level in branch.levels)]
+    return [space for one in wishes for space in one.keeping.keep]

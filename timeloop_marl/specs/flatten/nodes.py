@@ -120,18 +120,19 @@ def fill(target: Map, defaults: Mapping[str, Any], origin: Origin) -> None:
 
 @dataclass
 class Branch:
-    """One child of a ``!Parallel``: its levels, and the data spaces that a ``!Nothing`` there says it keeps."""
+    """One child of a ``!Parallel``: its levels, and what any ``!Nothing`` in it says it keeps."""
 
     levels: list[Level] = field(default_factory=list)
-    nothing: Wishes | None = None
+    nothings: list[Wishes] = field(default_factory=list)
 
 
 @dataclass
 class Parallel:
-    """A ``!Parallel`` node."""
+    """A ``!Parallel`` node; ``inner``: it stands in a branch of another."""
 
     origin: Origin
     branches: list[Branch]
+    inner: bool
 
 
 class Walk:
@@ -169,18 +170,17 @@ class Walk:
             return branch
         if node.tag == "!Nothing":
             close_keys(node, NOTHING_KEYS, "a !Nothing node")
-            branch.nothing = self._wishes(node, self._attributes(node, "Nothing"))
+            branch.nothings = [self._wishes(node, self._attributes(node, "Nothing"))]
         elif node.tag in ("!Container", "!Component"):
             self._leaf(node, inside_parallel)
         else:
             close_keys(node, BRANCH_KEYS, f"a {node.tag} node")
             parallel = node.tag == "!Parallel"
-            if parallel and inside_parallel:
-                raise entry.origin.error("a !Parallel node inside another", remedy="use one !Parallel node")
             branches = self.nodes(node.node("nodes"), inside_parallel or parallel)
+            branch.nothings = [nothing for inner in branches for nothing in inner.nothings]
             if parallel:
-                branches = [b for b in branches if b.levels or b.nothing is not None]
-                self.parallels.append(Parallel(entry.origin, branches))
+                branches = [inner for inner in branches if inner.levels or inner.nothings]
+                self.parallels.append(Parallel(entry.origin, branches, inside_parallel))
         branch.levels = self.levels[start:]
         return branch
 
