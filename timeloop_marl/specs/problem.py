@@ -64,13 +64,6 @@ class Problem:
         except ValueError:
             raise KeyError(name) from None
 
-    def data_space_index(self, name: str) -> int:
-        """Index of a data space by name; ``KeyError`` if there is none."""
-        for index, space in enumerate(self.data_spaces):
-            if space.name == name:
-                return index
-        raise KeyError(name)
-
 
 _SHAPE_KEYS = ("name", "dimensions", "data_spaces", "coefficients", "flatten", "ranks", "version")
 _SPACE_KEYS = ("name", "projection", "read_write", "ranks")
