@@ -19,7 +19,7 @@ from pathlib import Path
 
 import timeloop_marl as tm
 from timeloop_marl.converters.convert import write_network
-from timeloop_marl.converters.layer_shapes import LayeredNetwork, NamedLayer, Shape, product
+from timeloop_marl.converters.layer_files import LayeredNetwork, NamedLayer, Shape, product
 
 ROOT = Path(__file__).parent.parent
 MEBIBYTE = 1 << 20

@@ -17,7 +17,7 @@ from timeloop_marl.api.front import search_front
 from timeloop_marl.cli import main
 from timeloop_marl.errors import UnsupportedFeatureError
 from timeloop_marl.evaluators.choice import EvaluatorChoice, fitting_choice
-from timeloop_marl.model_input import model_document
+from timeloop_marl.mapping_yaml import model_document
 from timeloop_marl.run.options import Settings
 from timeloop_marl.specs import read_spec
 from timeloop_marl.specs.document import Document

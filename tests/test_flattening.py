@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from front_end_objects import DESIGN, FOLDER
 
-from timeloop_marl import flattening, specification
+from timeloop_marl import front_end
 from timeloop_marl.cli import main
 from timeloop_marl.errors import UsageError
-from timeloop_marl.flattening import FlatDifference, check_flattening, compare
+from timeloop_marl.front_end import FlatDifference, check_flattening, compare
 
 ROOT = Path(__file__).resolve().parents[1]
 FLATTENED = (FOLDER / "flattened.yaml").read_text()
@@ -23,14 +23,14 @@ DESIGNS = sorted(folder.name for folder in (ROOT / "arch").iterdir() if (folder 
 def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """A front end that makes ``text`` of whatever it is given."""
     monkeypatch.setattr(
-        flattening, "front_end", lambda version: SimpleNamespace(__name__=f"recorded.{version}")
+        front_end, "front_end", lambda version: SimpleNamespace(__name__=f"recorded.{version}")
     )
-    monkeypatch.setattr(flattening, "_flattened", lambda *_: text)
+    monkeypatch.setattr(front_end, "_flattened", lambda *_: text)
 
 
 def installed() -> bool:
     try:
-        specification.front_end("v4")
+        front_end.front_end("v4")
     except UsageError:
         return False
     return True
@@ -67,7 +67,7 @@ def test_what_the_front_end_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> 
         raise TypeError("\n  DRAM needs a depth\nand more")
 
     answer(monkeypatch, "")
-    monkeypatch.setattr(flattening, "_flattened", refuse)
+    monkeypatch.setattr(front_end, "_flattened", refuse)
     check = check_flattening([DESIGN])
     assert not check.agree and "TypeError: DRAM needs a depth" in check.summary()
     answer(monkeypatch, FLATTENED.replace("class: intmac", "class: nothing"))
@@ -77,7 +77,7 @@ def test_what_the_front_end_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> 
 def test_without_a_front_end_it_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(specification, "FRONT_ENDS", ("no_such_front_end",))
+    monkeypatch.setattr(front_end, "FRONT_ENDS", ("no_such_front_end",))
     assert main(["info", str(DESIGN), "--flattening"]) == 2
     assert "install pytimeloop" in capsys.readouterr().err
 

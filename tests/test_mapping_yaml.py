@@ -233,12 +233,9 @@ BAD: list[tuple[Any, str]] = [
     ([{"target": "RF", "type": "temporal", "factors": "X=2"}], "unknown dimension"),
     ([{"target": "RF", "type": "temporal", "permutation": "MNX"}], "unknown dimension"),
     ([{"target": "RF", "type": "temporal", "permutation": "M_N"}], "'_' in the permutation"),
-    ([{"target": "RF", "type": "temporal", "split": 1}], "unknown key 'split'"),
     ([{"target": "BUF", "type": "spatial", "split": -1}], "out of range"),
     ([{"target": "RF", "type": "bypass", "keep": ["Q"]}], "unknown data space"),
-    ([{"target": "RF", "type": "bypass", "keep": ["A"], "bypass": ["A"]}], "both kept and bypassed"),
     ([{"target": "RF", "type": "temporal"}] * 2, "two directives"),
-    ([{"target": "RF", "type": "bypass"}] * 2, "two bypass directives"),
 ]
 
 

@@ -17,9 +17,8 @@ from timeloop_marl.cli.dropin import run_model
 from timeloop_marl.cost.outcome import Rejection, Statistics
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapping import Mapping
-from timeloop_marl.mapping_yaml import read_mapping
-from timeloop_marl.model_input import model_document
-from timeloop_marl.report.maps import map_text, tensella_text
+from timeloop_marl.mapping_yaml import model_document, read_mapping
+from timeloop_marl.report.maps import map_text
 from timeloop_marl.report.stats import stats_text
 from timeloop_marl.rows.encoding import row_mapping
 from timeloop_marl.specs import load, read_spec

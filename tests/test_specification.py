@@ -15,11 +15,10 @@ import pytest
 from front_end_objects import DESIGN, RECORDED, recorded, revived
 
 import timeloop_marl as tm
-from timeloop_marl import specification as module
+from timeloop_marl import front_end as module
 from timeloop_marl.errors import SpecError, UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping_yaml import read_mapping
-from timeloop_marl.model_input import model_document
+from timeloop_marl.mapping_yaml import model_document, read_mapping
 from timeloop_marl.specs.document import Document
 from timeloop_marl.specs.fingerprint import spec_fingerprint
 from timeloop_marl.specs.loading import load_document

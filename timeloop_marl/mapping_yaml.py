@@ -10,32 +10,21 @@ from typing import Any
 from .errors import MappingError, SpecError, UnsupportedFeatureError
 from .mapping import Mapping, TilingLoops
 from .specs.architecture import TilingLevel
-from .specs.beyond import SKEW, Beyond
-from .specs.constraint_reading import data_space_indices, target_level
-from .specs.constraints import Switches
-from .specs.document import Node
-from .specs.factors import read_factors, read_permutation
-from .specs.scalars import Reading, feature, nearest
-from .specs.spec import Spec
+from .specs.constraints import SWITCH_KEYS, SWITCHES, Switches, data_space_indices, target_level
+from .specs.document import Document, Node
+from .specs.factors import MAPPING, read_factors, read_permutation
+from .specs.scalars import SKEW, Reading, feature, unknown
+from .specs.spec import Beyond, Spec
+from .specs.writing import document, switch_keys
 
 _BYPASS_TYPES = ("bypass", "datatype")
 _TYPES = ("temporal", "spatial", *_BYPASS_TYPES)
 _LOOP_KEYS = ("target", "type", "factors", "permutation")
+# "stream" and the split of temporal loops, which Timeloop's own files of 2020 hold, mean nothing to it.
 _KEYS = {
-    "temporal": (*_LOOP_KEYS, "no_reuse", "no_temporal_reuse", "rmw_first_update"),
-    "spatial": (*_LOOP_KEYS, "split", "no_reuse", "no_multicast_no_reduction", "no_link_transfer"),
-    "bypass": ("target", "type", "keep", "bypass", "no_coalesce"),
-}
-_SWITCH_KEYS: dict[str, dict[str, tuple[str, ...]]] = {
-    "temporal": {
-        "no_temporal_reuse": ("no_reuse", "no_temporal_reuse"),
-        "rmw_first_update": ("rmw_first_update",),
-    },
-    "spatial": {
-        "no_multicast": ("no_reuse", "no_multicast_no_reduction"),
-        "no_link_transfer": ("no_link_transfer",),
-    },
-    "bypass": {"no_coalesce": ("no_coalesce",)},
+    "temporal": (*_LOOP_KEYS, "split", *SWITCH_KEYS["temporal"]),
+    "spatial": (*_LOOP_KEYS, "split", *SWITCH_KEYS["spatial"]),
+    "bypass": ("target", "type", "keep", "bypass", "stream", *SWITCH_KEYS["bypass"]),
 }
 
 
@@ -95,12 +84,16 @@ class _Collector:
     skews: list[Node] | None = None
     loops: dict[TilingLevel, _Loops] = field(default_factory=dict)
     keep: dict[tuple[int, int], bool] = field(default_factory=dict)
-    bypassed: set[int] = field(default_factory=set)
     switches: dict[str, set[tuple[int, int]]] = field(default_factory=dict)
 
 
 def read_mapping(
-    node: Node, spec: Spec, *, strict: bool = True, skews: list[Node] | None = None
+    node: Node,
+    spec: Spec,
+    *,
+    strict: bool = True,
+    skews: list[Node] | None = None,
+    notices: list[str] | None = None,
 ) -> tuple[Mapping, Switches, list[str]]:
     """The mapping a list of directives describes (formats section 3).
 
@@ -109,6 +102,7 @@ def read_mapping(
         spec: problem and machine.
         strict: unknown keys are errors.
         skews: collects the directives that skew loops, which a ``Mapping`` does not hold; without it they are refused.
+        notices: collects what the user should know, besides Timeloop's own warnings.
 
     Returns:
         The mapping, the reuse switches its directives set, and Timeloop's own warning lines.
@@ -118,7 +112,8 @@ def read_mapping(
         MappingError: any other thing wrong with a directive.
         UnsupportedFeatureError: skewed loops, where they are not collected.
     """
-    collector = _Collector(Reading(node.document, strict), spec, skews)
+    reading = Reading(node.document or Document({}), strict, [] if notices is None else notices)
+    collector = _Collector(reading, spec, skews)
     try:
         if not isinstance(node.value, list):
             node.fail("no mapping", expected="a list of directives {target, type, ...}")
@@ -162,16 +157,12 @@ def _read_directive(collector: _Collector, node: Node) -> None:
         collector.skews.append(node)
         return
     if kind not in _TYPES:
-        near = nearest(kind or "", _TYPES)
-        node.child("type").fail(
-            "directive without a type" if kind is None else f"unknown directive type {kind!r}",
-            expected="one of " + ", ".join(_TYPES),
-            remedy=f"did you mean {near!r}?" if near else "",
-        )
+        problem = "directive without a type" if kind is None else f"unknown directive type {kind!r}"
+        raise unknown(node.child("type"), problem, _TYPES, name=kind or "")
     grammar = "bypass" if kind in _BYPASS_TYPES else kind
     reading.closed(node, _KEYS[grammar], f"a {grammar} directive")
     level = target_level(reading, node.child("target"), spec.architecture)
-    for switch, names in _SWITCH_KEYS[grammar].items():
+    for switch, names in SWITCHES[grammar].items():
         spaces = data_space_indices(reading.find(node, *names), spec.problem)
         collector.switches.setdefault(switch, set()).update((level, space) for space in spaces)
     if grammar == "bypass":
@@ -182,13 +173,17 @@ def _read_directive(collector: _Collector, node: Node) -> None:
 
 def _read_bypass(collector: _Collector, node: Node, level: int) -> None:
     problem = collector.spec.problem
-    if level in collector.bypassed:
-        node.fail("two bypass directives for one level", expected="one per level")
-    collector.bypassed.add(level)
-    for key, flag in (("keep", True), ("bypass", False)):
+    for key, flag in (
+        ("keep", True),
+        ("bypass", False),
+    ):  # of several directives the last counts, and bypassing
         for space in data_space_indices(collector.reading.find(node, key), problem):
             if collector.keep.get((level, space), flag) is not flag:
-                node.fail(f"data space {problem.data_spaces[space].name} is both kept and bypassed")
+                name = problem.data_spaces[space].name
+                kept = "keeps" if flag else "bypasses"
+                collector.reading.notice(
+                    f"{name} is both kept and bypassed; as Timeloop, the level {kept} it", node
+                )
             collector.keep[level, space] = flag
 
 
@@ -202,20 +197,17 @@ def _read_loops(collector: _Collector, node: Node, tiling: TilingLevel) -> None:
     loops = collector.loops[tiling] = _Loops()
     factors = reading.find(node, "factors")
     loops.factors_given = not factors.absent
-    for factor in read_factors(reading, factors, spec.problem):
+    for factor in read_factors(reading, factors, spec.problem, MAPPING):
+        dim = spec.problem.dim_index(factor.dim)
         residual = factor.value if factor.residual is None else factor.residual
-        if factor.relation != "=":
-            factors.fail("a limit in a mapping", expected="factors such as C=4")
-        if factor.dim in loops.factors:
-            factors.fail(f"factor of dimension {spec.problem.dims[factor.dim]} given twice")
+        if dim in loops.factors:
+            factors.fail(f"factor of dimension {factor.dim} given twice")
         if not 1 <= residual <= factor.value:
             factors.fail("residual out of range", expected="1 <= residual <= factor, e.g. M=3,1")
-        loops.factors[factor.dim] = (factor.value, residual)
+        loops.factors[dim] = (factor.value, residual)
     permutation = reading.find(node, "permutation")
     if not permutation.absent:
-        loops.permutation, suffix = read_permutation(reading, permutation, spec.problem)
-        if suffix:
-            permutation.fail("'_' in the permutation of a mapping", expected="letters only, innermost first")
+        loops.permutation, _ = read_permutation(reading, permutation, spec.problem, MAPPING)
     if tiling.spatial:
         loops.split = reading.integer(node.child("split"), minimum=0)
 
@@ -262,7 +254,7 @@ def _check_products(loops: Sequence[TilingLoops], spec: Spec, warnings: Sequence
         if reached + 1 != bound:
             wrong.append(FactorProduct(name, reached + 1, bound))
     if wrong:
-        raise FactorProductError(wrong, warnings, node.document.origin(node.path)[0].file or None)
+        raise FactorProductError(wrong, warnings, node.origin.file or None)
 
 
 def directives(mapping: Mapping, spec: Spec, *, complete: bool = False) -> list[dict[str, Any]]:
@@ -284,10 +276,6 @@ def directives(mapping: Mapping, spec: Spec, *, complete: bool = False) -> list[
     return result
 
 
-def _names(spec: Spec, pairs: frozenset[tuple[int, int]], level: int) -> list[str]:
-    return [space.name for p, space in enumerate(spec.problem.data_spaces) if (level, p) in pairs]
-
-
 def _bypass_directive(mapping: Mapping, spec: Spec, level: int, complete: bool) -> dict[str, Any]:
     names = [space.name for space in spec.problem.data_spaces]
     keep = mapping.keep[level]
@@ -297,18 +285,7 @@ def _bypass_directive(mapping: Mapping, spec: Spec, level: int, complete: bool) 
         "keep": [name for name, kept in zip(names, keep) if kept],
         "bypass": [name for name, kept in zip(names, keep) if not kept],
     }
-    if complete:
-        _add_switches(directive, spec, level, {"no_coalesce": spec.constraints.switches.no_coalesce})
-    return directive
-
-
-def _add_switches(
-    directive: dict[str, Any], spec: Spec, level: int, switches: MappingABC[str, frozenset[tuple[int, int]]]
-) -> None:
-    for key, pairs in switches.items():
-        names = _names(spec, pairs, level)
-        if names:
-            directive[key] = names
+    return directive | (switch_keys(spec, "bypass", level) if complete else {})
 
 
 def _loop_directive(
@@ -340,10 +317,34 @@ def _complete_directive(tiling: TilingLevel, loops: TilingLoops, spec: Spec) -> 
         for name, factor, residual in zip(spec.problem.dims, loops.factors, loops.residuals)
     ]
     directive = _loop_directive(tiling, spec, " ".join(tokens), loops.order, loops.split)
-    switches = spec.constraints.switches
-    if tiling.spatial:
-        chosen = {"no_reuse": switches.no_multicast, "no_link_transfer": switches.no_link_transfer}
-    else:
-        chosen = {"no_reuse": switches.no_temporal_reuse, "rmw_first_update": switches.rmw_first_update}
-    _add_switches(directive, spec, tiling.storage, chosen)
-    return directive
+    return directive | switch_keys(spec, "spatial" if tiling.spatial else "temporal", tiling.storage)
+
+
+def model_document(spec: Spec, mapping: Mapping) -> dict[str, Any]:
+    """Machine, workload, energy and area tables, and the mapping down to residuals, unit loops and reuse switches.
+
+    Constraints are left out: timeloop-model refuses mappings that timeloop-mapper finds under the same ones, because it
+    compares permutations and splits of unit loops (mapspace section 2.5). So are options of the section ``model``, one
+    of which changes the mapping.
+
+    Raises:
+        SpecError: a name that the tree form or the tables cannot carry.
+    """
+    return {**mapping_section(spec, mapping), **machine_sections(spec)}
+
+
+def mapping_section(spec: Spec, mapping: Mapping) -> dict[str, Any]:
+    """The part of ``model_document`` that differs from mapping to mapping."""
+    own = [] if spec.beyond is None else list(spec.beyond.directives)
+    return {"mapping": [*directives(mapping, spec, complete=True), *own]}
+
+
+def machine_sections(spec: Spec) -> dict[str, Any]:
+    """The part of ``model_document`` that all mappings share.
+
+    Raises:
+        SpecError: a name that the tree form or the tables cannot carry.
+    """
+    sections = document(spec, constraints=False, mapper=False)
+    sections.pop("model", None)
+    return sections

@@ -12,7 +12,7 @@ from shell import TOY, Shell
 
 import timeloop_marl as tm
 from timeloop_marl.converters.convert import convert_model, write_network
-from timeloop_marl.converters.layer_shapes import NamedLayer, Shape
+from timeloop_marl.converters.layer_files import NamedLayer, Shape
 from timeloop_marl.errors import TimeloopMarlError
 
 onnx = pytest.importorskip("onnx")

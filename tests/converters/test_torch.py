@@ -8,7 +8,7 @@ import pytest
 from shell import Shell
 
 from timeloop_marl.converters.convert import is_model
-from timeloop_marl.converters.layer_shapes import Shape
+from timeloop_marl.converters.layer_files import Shape
 
 torch = pytest.importorskip("torch")
 

@@ -13,8 +13,8 @@ from yaml_cases import GOLDEN, document, machine
 
 from timeloop_marl.errors import SpecError
 from timeloop_marl.specs import load, read_spec
+from timeloop_marl.specs.document import Quoted
 from timeloop_marl.specs.energy_source import EnergyChoice
-from timeloop_marl.specs.marked import Quoted
 
 PROLOGUE = """\
 import json, pathlib, sys

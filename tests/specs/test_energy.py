@@ -9,10 +9,10 @@ import pytest
 from yaml_cases import component, document, machine, spec, tree
 
 from timeloop_marl.errors import SpecError, UsageError
-from timeloop_marl.specs import pat, read_spec
+from timeloop_marl.specs import read_spec
+from timeloop_marl.specs.energy import component_name, pat_vector_access
 from timeloop_marl.specs.energy_source import EnergyChoice
 from timeloop_marl.specs.spec import Spec
-from timeloop_marl.specs.tables import component_name
 
 # Example E1 of the cost model: accesses (reads, fills, updates) per data space, as the real program counts them.
 BUF_ACCESSES = ((24, 12, 0), (24, 24, 0), (16, 0, 24))
@@ -111,7 +111,7 @@ def test_pat_of_a_dram_needs_clusters_of_one() -> None:
 
 
 def test_pat_of_an_empty_buffer_is_zero() -> None:
-    assert pat.vector_access(spec(two_levels(entries=0)).architecture.storage[0]) == 0.0
+    assert pat_vector_access(spec(two_levels(entries=0)).architecture.storage[0]) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_of_several_tables_the_last_counts() -> None:
     result = spec(ERT=ert(("a.BUF", {"read": 1, "write": 2}), ("b.BUF[1..1]", {"read": 3})))
     buffer = result.energies.storage[1]
     assert buffer.read == 3.0
-    assert buffer.fill == pat.vector_access(result.architecture.storage[1])
+    assert buffer.fill == pat_vector_access(result.architecture.storage[1])
 
 
 def test_old_tables() -> None:

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from timeloop_marl.specs.expressions import Budget, Record, evaluate
-from timeloop_marl.specs.operations import ExpressionError
+from timeloop_marl.specs.expressions import Budget, ExpressionError, Record, evaluate
 
 SYMBOLS: dict[str, Any] = {
     "depth": 64,

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timeloop_marl.errors import SpecError
+from timeloop_marl.specs.document import NOWHERE
 from timeloop_marl.specs.flatten.macros import best_factors
-from timeloop_marl.specs.marked import NOWHERE
 
 
 def test_constraints_of_nodes_become_targets(tmp_path: Path) -> None:
@@ -62,8 +62,7 @@ def test_for_the_model_constraints_are_the_mapping(tmp_path: Path) -> None:
     document = machine(tmp_path, more=more, program="model")
     assert "architecture_constraints" not in document.data
     assert at(document, "BUF", "temporal") == {"factors": "C=12,M=8,P=5", "permutation": "NCMP"}
-    origin, _ = document.origin(("mapping", 1, "factors"))
-    assert origin.path == ("mapping", 0, "factors")
+    assert document.at("mapping", 1, "factors").origin.path == ("mapping", 0, "factors")
 
 
 @pytest.mark.parametrize("program", ["mapper", "model"])

@@ -10,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timeloop_marl.errors import SpecError, UnsupportedFeatureError, UsageError
-from timeloop_marl.specs.document import Document
+from timeloop_marl.specs.document import Document, Quoted
 from timeloop_marl.specs.loading import load_document
-from timeloop_marl.specs.marked import Quoted
-from timeloop_marl.specs.safe_yaml import parse_yaml
+from timeloop_marl.specs.yaml_text import parse_yaml
 
 
 def write(folder: Path, **files: str) -> list[Path]:
@@ -48,7 +47,7 @@ def test_timeloop_style_keeps_the_first_key_inside_maps_too(tmp_path: Path) -> N
 def test_timeloop_style_shares_anchors_between_files(tmp_path: Path) -> None:
     document = load(tmp_path, "a: &x {b: 1}", "c: *x", style="timeloop")
     assert document.data == {"a": {"b": 1}, "c": {"b": 1}}
-    assert document.origin(("c", "b"))[0].line == 1
+    assert document.at("c", "b").origin.line == 1
 
 
 def test_timeloop_style_reads_hyphens_of_known_keys_as_underscores(tmp_path: Path) -> None:
@@ -61,7 +60,7 @@ def test_timeloop_style_reads_hyphens_of_known_keys_as_underscores(tmp_path: Pat
 def test_front_end_style_combines_maps_and_appends_lists(tmp_path: Path) -> None:
     document = load(tmp_path, "a: {b: 1, l: [1]}", "a: {c: 2, l: [2], b: 1}\nd: 3", style="frontend")
     assert document.data == {"a": {"b": 1, "l": [1, 2], "c": 2}, "d": 3}
-    assert document.origin(("a", "l", 1))[0].file.endswith("file1.yaml")
+    assert document.at("a", "l", 1).origin.file.endswith("file1.yaml")
 
 
 def test_front_end_style_refuses_contradictions(tmp_path: Path) -> None:
@@ -234,10 +233,12 @@ def test_huge_files_are_refused_without_reading_them(tmp_path: Path) -> None:
 def test_file_names(tmp_path: Path) -> None:
     good = write(tmp_path, a="a: 1")[0]
     (tmp_path / "timeloop-mapper.map.yaml").write_text("mapping: []")
-    document = load_document([good, tmp_path / "timeloop-mapper.map.yaml", good])
+    document = load_document([good, "timeloop-mapper.map.yaml", good])
     assert document.data == {"a": 1}
     assert len(document.notices) == 1
     assert "ignored" in document.notices[0]
+    document = load_document([good, tmp_path / "timeloop-mapper.map.yaml", good])
+    assert document.data == {"a": 1, "mapping": []}
     with pytest.raises(SpecError, match="not an input file"):
         load_document([tmp_path / "a.txt"])
     with pytest.raises(UnsupportedFeatureError, match="libconfig"):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from timeloop_marl.errors import SpecError
-from timeloop_marl.specs.document import Document
+from timeloop_marl.specs.document import Document, Origin
 from timeloop_marl.specs.loading import load_document
 
 
@@ -46,13 +46,7 @@ def test_include_takes_a_value_with_its_origin(tmp_path: Path) -> None:
         part__x="p:\n  q:\n    r: '45nm'\n    s: [1, 2]\n",
     )
     assert document.data == {"a": {"r": "45nm", "s": [1, 2]}}
-    origin, rest = document.origin(("a", "s"))
-    assert (origin.file, origin.line, origin.path, rest) == (
-        str(tmp_path / "part/x.yaml"),
-        4,
-        ("p", "q", "s"),
-        (),
-    )
+    assert document.at("a", "s").origin == Origin(str(tmp_path / "part/x.yaml"), 4, ("p", "q", "s"))
 
 
 def test_included_scalars_are_values_of_the_template(tmp_path: Path) -> None:
@@ -70,9 +64,9 @@ def test_include_text_shares_anchors_and_keeps_lines(tmp_path: Path) -> None:
     (tmp_path / "layers").mkdir()
     document = load(tmp_path / "layers", text)
     assert document.data == {"problem": {"instance": {"N": 1, "C": 3}}}
-    assert document.origin(("problem", "instance", "C"))[0].line == 4
-    assert document.origin(("problem", "instance", "N"))[0].line == 3
-    assert document.origin(("problem", "instance", "N"))[0].file.endswith("base.yaml")
+    assert document.at("problem", "instance", "C").origin.line == 4
+    assert document.at("problem", "instance", "N").origin.line == 3
+    assert document.at("problem", "instance", "N").origin.file.endswith("base.yaml")
 
 
 def test_include_all_joins_lists(tmp_path: Path) -> None:

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from yaml_cases import CONV, MATMUL, altered, spec
 
 from timeloop_marl.errors import SpecError
-from timeloop_marl.specs.problem import Term
-from timeloop_marl.specs.workload import shipped_shapes
+from timeloop_marl.specs.problem import Term, shipped_shapes
 
 
 def shaped(base: dict[str, Any], **shape: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..specs.loading import IGNORED_INPUT
 from ..specs.reading import load as load_files
 from ..specs.reading import load_object
 from ..specs.spec import ModelOptions, Spec
@@ -48,7 +49,9 @@ def expand(files: str | Path | Sequence[str | Path]) -> list[Path]:
         path = Path(name)
         if path.is_dir():
             inside = sorted(
-                file for file in path.iterdir() if file.suffix in (".yaml", ".yml") and file.is_file()
+                file
+                for file in path.iterdir()
+                if file.suffix in (".yaml", ".yml") and file.name != IGNORED_INPUT and file.is_file()
             )
             if not inside:
                 raise UsageError(f"{path}: no .yaml or .yml file in this folder")

@@ -11,6 +11,7 @@ from ..cost.outcome import Rejection, Statistics
 from ..errors import UsageError
 from ..evaluators.choice import EvaluatorChoice, timeloop_evaluator
 from ..evaluators.native import NativeEvaluator
+from ..front_end import specification
 from ..mapping import Mapping as LoopNest
 from ..mapspace.diagnosis import require_feasible
 from ..report.results import write_results
@@ -22,7 +23,6 @@ from ..run.result import Progress, SearchResult
 from ..run.run import Run
 from ..run.search import run_search
 from ..searchers.knowledge import Knowledge
-from ..specification import specification
 from ..specs.objects import is_specification
 from ..specs.spec import Spec
 from .choices import AnyEvaluator, AnyObjective, AnySearcher, arguments_of, choose, evaluator_of

@@ -23,12 +23,11 @@ from ..report.records import PREFIX
 from ..report.results import write_mapping
 from ..report.terminal import result_view
 from ..run.folder import RunFolder
-from ..specs.beyond import SKEW, Beyond
 from ..specs.constraints import Switches
 from ..specs.document import Document, Node
 from ..specs.loading import load_document
-from ..specs.scalars import feature
-from ..specs.spec import Spec
+from ..specs.scalars import SKEW, feature
+from ..specs.spec import Beyond, Spec
 from ..specs.writing import document as document_of
 from ..verification import drawn, recognise_rules, with_rules
 from .screen import (
@@ -121,11 +120,12 @@ def _mapping(
     elif file.endswith(".txt"):
         return _map_text(Path(file), spec), spec.constraints.switches
     else:
-        node = load_document([file], style="timeloop").root().child("mapping")
+        node = load_document([file], style="timeloop", named=True).root().child("mapping")
         if node.absent:
             raise UsageError(f"{file}: no 'mapping' section")
     try:
-        mapping, switches, warnings = read_mapping(node, spec, skews=skews)
+        notices: list[str] = []
+        mapping, switches, warnings = read_mapping(node, spec, skews=skews, notices=notices)
     except MappingError as error:
         if file is not None or _has_mapping(options):
             raise
@@ -134,7 +134,7 @@ def _mapping(
             f"no mapping: give one with --mapping, or a 'mapping' section in FILES (the constraints alone are none: "
             f"{error.problem})"
         ) from error
-    for warning in warnings:
+    for warning in (*notices, *warnings):
         print(f"notice: {warning}", file=sys.stderr)
     return mapping, switches
 

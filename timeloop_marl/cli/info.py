@@ -17,7 +17,7 @@ from ..api.clusters import Clusters, find_clusters
 from ..api.inputs import expand
 from ..cost.outcome import Failure
 from ..evaluators.native import NativeEvaluator
-from ..flattening import check_flattening
+from ..front_end import check_flattening
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.diagnosis import Severity, diagnose
 from ..mapspace.patterns import level_label

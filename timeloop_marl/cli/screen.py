@@ -65,7 +65,7 @@ def read_inputs(options: argparse.Namespace, *, program: str = "mapper") -> tupl
 
 def print_notices(spec: Spec) -> None:
     """What the user should know about the input, on stderr."""
-    for notice in (*spec.notices, *spec.constraints.warnings):
+    for notice in spec.notices:
         print(f"notice: {notice}", file=sys.stderr)
 
 

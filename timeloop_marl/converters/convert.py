@@ -10,9 +10,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..run.folder import RunFolder
-from .collected import Collected
-from .layer_shapes import LayeredNetwork
-from .problem_files import distinct, network_text, problem_text
+from .layer_files import Collected, LayeredNetwork, distinct, network_text, problem_text
 
 WRITER = "timeloop-marl convert"
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")

@@ -15,8 +15,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from ..errors import SpecError, UsageError
-from .collected import Collected
-from .layer_shapes import Shape, product
+from .layer_files import Collected, Shape, product
 
 REMEDY_DIM = "give it a size: timeloop-marl convert MODEL --dim NAME=SIZE"
 _NOT_CONVERTED = (

@@ -18,8 +18,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import UsageError
-from .collected import Collected
-from .layer_shapes import Shape, product
+from .layer_files import Collected, Shape, product
 
 _LINEAR = {"mm": (0, 1), "addmm": (1, 2), "bmm": (0, 1), "baddbmm": (1, 2), "mv": (0, 1), "addmv": (1, 2)}
 _LEFT_OUT = ("_thnn_fused_lstm_cell", "_thnn_fused_gru_cell", "lstm", "gru", "mkldnn_rnn_layer")

@@ -253,7 +253,7 @@ def _notices(sources: Sources, layers: Sequence[Layer]) -> list[str]:
     """What is to be said about the input, once each."""
     found = [*sources.notices]
     for layer in layers:
-        found += [*layer.spec.notices, *layer.spec.constraints.warnings]
+        found += layer.spec.notices
     return list(dict.fromkeys(found))
 
 

@@ -241,7 +241,7 @@ class _Sweep:
             self.points[i] = dataclasses.replace(
                 self.points[i], area_um2=area, area_note=note, energies=spec.energies.origin
             )
-            for notice in (*spec.notices, *spec.constraints.warnings):
+            for notice in spec.notices:
                 if notice not in told:
                     told.add(notice)
                     on_notice(notice)

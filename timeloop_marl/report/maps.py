@@ -203,7 +203,7 @@ def nominal_contents(spec: Spec, mapping: Mapping) -> Contents:
 
 
 _HEADER = re.compile(r"(?P<name>\S.*) \[ (?P<held>.*)\]\s*$")
-_HELD = re.compile(r"(?P<name>[^\s:]+):\d+ \(\d+\)")
+_HELD = re.compile(r"(?P<name>[^\s:]+):\d+(?: \(\d+\))? ")  # without the number in brackets until 2021
 _LOOP = re.compile(
     r"\|\s+for (?P<dim>\S+) in \[0:(?P<bound>\d+)(?:,(?P<residual>\d+))?\)(?: \(Spatial-(?P<axis>[XY])\))?\s*$"
 )
@@ -291,6 +291,8 @@ class _Reader:
             raise self._error("storage level out of place", number, match["name"], expected)
         names = {space.name: i for i, space in enumerate(self._problem.data_spaces)}
         held = [found["name"] for found in _HELD.finditer(match["held"])]
+        if _HELD.sub("", match["held"]).strip():
+            raise self._error("level line not understood", number, match[0], "e.g. BUF [ A:8 (8) B:16 (16) ]")
         for name in held:
             if name not in names:
                 raise self._error("unknown data space", number, name, f"one of {', '.join(names)}")

@@ -11,7 +11,7 @@ from typing import Any
 from ..cost.components import component_energies
 from ..cost.outcome import Statistics
 from ..mapping import Mapping
-from ..model_input import model_document
+from ..mapping_yaml import model_document
 from ..run.folder import SUMMARY, RunFolder
 from ..run.options import Settings
 from ..run.result import SearchResult, summary

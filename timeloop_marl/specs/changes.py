@@ -14,20 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SpecError
-from .components import COMPUTE_KEYS, NETWORK_KEYS
-from .document import KeyPath, Origin
-from .flatten.grammar import (
-    CONSTRAINT_GROUPS,
-    DATASPACE_KEYS,
-    LEAF_KEYS,
-    SPATIAL_CONSTRAINT_KEYS,
-    SPATIAL_KEYS,
-    TEMPORAL_KEYS,
-    TOP_KEYS,
-)
-from .marked import Map, Seq, to_marked
-from .safe_yaml import parse_yaml
-from .storage import STORAGE_KEYS
+from .document import KeyPath, Map, Origin, Seq, tree
+from .flatten import TOP_KEYS
+from .flatten.constraints import CONSTRAINT_GROUPS, DATASPACE_KEYS, SPATIAL_CONSTRAINT_KEYS, TEMPORAL_KEYS
+from .flatten.nodes import LEAF_KEYS, SPATIAL_KEYS
+from .machine import COMPUTE_KEYS, NETWORK_KEYS, STORAGE_KEYS
+from .yaml_text import parse_yaml
 
 SOURCE = "--set"
 NOT_FOLLOWING = "energies and areas do not follow"
@@ -160,7 +152,7 @@ def _parsed(name: str, value: Any) -> Change:
                 remedy="'timeloop-marl sweep' takes a list of values, one machine for each",
             )
         value = parse_yaml(value, lambda line: (f"{SOURCE} {path}", 1))
-    return Change(path, tuple(steps), to_marked(value, origin), name.startswith("+"))
+    return Change(path, tuple(steps), tree(value, origin), name.startswith("+"))
 
 
 def _made(data: Map, change: Change) -> Map:
@@ -263,9 +255,7 @@ def _replaced(container: Map | Seq, key: Any, value: Any, steps: KeyPath, change
     """A copy with one value replaced: what an alias shares stays as it is elsewhere."""
     ours = Origin(SOURCE, None, change.steps)
     if isinstance(container, Map):
-        result = Map(container.origin, container.tag)
-        for name, item in container.items():
-            result.put(name, item, container.origin_of(name))
+        result = container.copied()
         result.put(key, value, ours if len(steps) == 1 or key not in container else container.origin_of(key))
         return result
     sequence = Seq(container.origin)

@@ -2,19 +2,212 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from ..errors import SpecError, UsageError
-from . import accelergy
 from .architecture import Architecture
-from .document import Node
-from .energies import resolve
-from .energy import Energies
+from .document import Document, Map, Node, Quoted, merged, overridden
+from .energy import LEAK, Energies, Table, component_name, read_art, read_ert, resolve
+from .loading import load_document
+from .machine import architecture_node
 from .scalars import Reading
-from .tables import LEAK, Table, component_name, read_art, read_ert
-from .tree import architecture_node
+
+PROGRAM = "accelergy"
+TIMEOUT_S = 600.0
+REMEDY = "give ERT and ART files, or choose the energies of Timeloop without Accelergy (energies: pat)"
+_STAMP = re.compile(r"^\d{4}-\d\d-\d\d \S+ +[A-Z]+ +")
+_RAISED = re.compile(r"^\w+(Error|Exception|Exit): ")
+_OWN_KEYS = ("ERT", "ART", "mapping", "mapper", "mapspace", "problem")
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What Accelergy wrote: a document with ERT and ART, and the estimators per component where it names them."""
+
+    document: Document
+    estimators: Mapping[str, tuple[str, ...]]  # full component name -> estimators
+
+
+def find_program() -> str | None:
+    """Path of Accelergy, if it is on the PATH."""
+    return shutil.which(PROGRAM)
+
+
+def estimate(
+    program: str,
+    document: Document,
+    inputs: Sequence[Path] = (),
+    *,
+    prefix: str = "timeloop-mapper",
+    timeout_s: float = TIMEOUT_S,
+) -> Estimates:
+    """Run Accelergy in a private folder and read its tables.
+
+    Args:
+        program: path of the program.
+        document: what to estimate; written to one file unless ``inputs`` are given.
+        inputs: the original files, where they reach Accelergy as they are.
+        prefix: what the names of the tables begin with.
+        timeout_s: seconds after which the program and its children are stopped.
+
+    Raises:
+        SpecError: the program fails, takes too long or leaves no tables.
+    """
+    with tempfile.TemporaryDirectory(prefix="timeloop-marl-accelergy-") as name:
+        folder = Path(name)
+        files = [str(path.absolute()) for path in inputs] or [str(_write(document, folder))]
+        command = [program, *files, "--oprefix", f"{prefix}.", "-o", f"{folder}/"]
+        code, output = _run(command, folder, timeout_s)
+        ert, art = folder / f"{prefix}.ERT.yaml", folder / f"{prefix}.ART.yaml"
+        if code != 0 or not ert.is_file():
+            ending = f"Accelergy ended with exit status {code}" if code else "Accelergy wrote no ERT"
+            raise SpecError(f"{ending}: {_said(output)}", file=program, remedy=REMEDY)
+        return Estimates(_tables(ert, art), _estimators(folder / f"{prefix}.ERT_summary.yaml"))
+
+
+def _tables(*paths: Path) -> Document:
+    """One document of the tables, which need not be in a form that concatenates."""
+    data = Map()
+    for path in reversed([path for path in paths if path.is_file()]):
+        part = load_document([path], style="timeloop").data
+        assert isinstance(part, Map)
+        data = merged(data, part, overridden)
+    return Document(data)
+
+
+def _write(document: Document, folder: Path) -> Path:
+    path = folder / "parsed-processed-input.yaml"
+    data = {
+        str(key): _plain(value, evaluated=key in ("architecture", "arch"))
+        for key, value in document.data.items()
+        if key not in _OWN_KEYS
+    }
+    for section in data.values():
+        if isinstance(section, dict) and "version" in section:
+            section["version"] = _version(section["version"])
+    text = yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=1 << 16)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _version(given: Any) -> Any:
+    """A number: Accelergy compares the versions of all sections and stops where some are text."""
+    try:
+        return float(given)
+    except (TypeError, ValueError):
+        return given
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes plain values, and strings that are no expressions in quotes."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+class _Literal(str):
+    """A string that Accelergy must not take for an expression."""
+
+    __slots__ = ()
+
+
+_Dumper.add_representer(
+    _Literal, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style='"')
+)
+
+
+def _plain(value: Any, *, evaluated: bool, attributes: bool = False) -> Any:
+    """The value made of plain maps, lists and scalars.
+
+    Strings that stood in quotes stay so. In an architecture, whose expressions are ``evaluated`` by now, all
+    strings among the attributes are final: unquoted, Accelergy 0.4 would try to evaluate ``45nm``.
+    """
+    if isinstance(value, Mapping):
+        return {
+            str(key): _plain(
+                item, evaluated=evaluated, attributes=attributes or (evaluated and key == "attributes")
+            )
+            for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, evaluated=evaluated, attributes=attributes) for item in value]
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    return _Literal(value) if attributes or isinstance(value, Quoted) else str(value)
+
+
+def _run(command: list[str], folder: Path, timeout_s: float) -> tuple[int, str]:
+    """Exit status and output (both streams together) of a command, stopped with its children after the timeout."""
+    output = folder / "output.txt"
+    try:
+        with output.open("wb") as stream:
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                code = process.wait(timeout=timeout_s)
+            except subprocess.TimeoutExpired:
+                raise SpecError(
+                    f"Accelergy took longer than {timeout_s:g} s", file=command[0], remedy=REMEDY
+                ) from None
+            finally:
+                _stop(process)
+    except OSError as error:
+        raise SpecError(
+            f"Accelergy cannot be run: {error.strerror or error}", file=command[0], remedy=REMEDY
+        ) from None
+    return code, output.read_text(encoding="utf-8", errors="replace")
+
+
+def _said(output: str) -> str:
+    """The line that names the error: Accelergy frames it with estimators' logs, source text or a traceback."""
+    lines = [_STAMP.sub("", line).strip(" |=") for line in output.splitlines()]
+    for line, following in itertools.pairwise(lines):
+        if line.endswith("Error below"):
+            return following
+    raised = [line for line in lines if _RAISED.match(line)]
+    return raised[-1] if raised else " ".join(line for line in lines[-5:] if line)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the process group; estimators may have left children behind."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _estimators(path: Path) -> dict[str, tuple[str, ...]]:
+    """Component -> estimators, from the summary of an ERT; empty if there is none in the known form."""
+    if not path.is_file():
+        return {}
+    summary = load_document([path], style="timeloop").data.get("ERT_summary")
+    tables = summary.get("table_summary") if isinstance(summary, Mapping) else None
+    result: dict[str, tuple[str, ...]] = {}
+    for table in tables if isinstance(tables, list) else []:
+        used = table.get("primitive_estimation(s)") if isinstance(table, Mapping) else None
+        if isinstance(used, list):
+            names = (entry.get("estimator") for entry in used if isinstance(entry, Mapping))
+            result[str(table.get("name"))] = tuple(str(name) for name in names if name)
+    return result
+
 
 SOURCES = ("auto", "tables", "accelergy", "pat")
 _DUMMY_PJ = 1.0
@@ -36,7 +229,7 @@ class EnergyChoice:
     source: str = "auto"
     inputs: tuple[Path, ...] = ()
     prefix: str = "timeloop-mapper"
-    timeout_s: float = accelergy.TIMEOUT_S
+    timeout_s: float = TIMEOUT_S
 
 
 def read_energies(reading: Reading, architecture: Architecture, choice: EnergyChoice) -> Energies:
@@ -59,11 +252,11 @@ def read_energies(reading: Reading, architecture: Architecture, choice: EnergyCh
         reading.notice("ART without ERT: Timeloop reads areas only together with energies; ignored", art)
     if choice.source == "tables":
         root.fail("no ERT given", expected="an ERT section", remedy="add the ERT file")
-    program = accelergy.find_program()
+    program = find_program()
     tree = _is_tree(reading)
     if choice.source == "accelergy" and (program is None or not tree):
         problem = "accelergy is not on the PATH" if program is None else "Accelergy needs the tree form"
-        raise SpecError(problem, remedy=accelergy.REMEDY)
+        raise SpecError(problem, remedy=REMEDY)
     if choice.source != "pat" and program is not None and tree:
         return _from_accelergy(reading, architecture, program, choice)
     return _from_pat(reading, architecture, choice)
@@ -78,7 +271,7 @@ def _is_tree(reading: Reading) -> bool:
 def _from_tables(reading: Reading, architecture: Architecture, ert: Node, art: Node) -> Energies:
     tables = read_ert(reading, ert)
     areas = {} if art.absent else read_art(reading, art)
-    files = dict.fromkeys(node.document.origin(node.path)[0].file for node in (ert, art) if not node.absent)
+    files = dict.fromkeys(node.origin.file for node in (ert, art) if not node.absent)
     named = ", ".join(file for file in files if file)
     origin = ("ERT" if art.absent else "ERT and ART") + (f" of {named}" if named else " given")
     if _all_dummy(architecture, tables):
@@ -130,7 +323,7 @@ def _from_pat(reading: Reading, architecture: Architecture, choice: EnergyChoice
 def _from_accelergy(
     reading: Reading, architecture: Architecture, program: str, choice: EnergyChoice
 ) -> Energies:
-    estimates = accelergy.estimate(
+    estimates = estimate(
         program, reading.document, choice.inputs, prefix=choice.prefix, timeout_s=choice.timeout_s
     )
     own = Reading(estimates.document, strict=False, notices=reading.notices)
@@ -148,7 +341,7 @@ def _refuse_dummies(
     reading: Reading,
     architecture: Architecture,
     tables: Sequence[Table],
-    estimates: accelergy.Estimates,
+    estimates: Estimates,
     program: str,
 ) -> None:
     """Stop if Accelergy priced everything by its dummy table, as 0.4 does silently with v0.3 files."""
@@ -163,7 +356,7 @@ def _refuse_dummies(
             file=program,
             value=", ".join(dummies[:_SHOWN]),
             expected="classes that its plug-ins know (v0.3 files given to Accelergy 0.4 end this way)",
-            remedy="port the architecture to v0.4 and install the plug-ins, or " + accelergy.REMEDY,
+            remedy="port the architecture to v0.4 and install the plug-ins, or " + REMEDY,
         )
     if dummies:
         reading.notice("Accelergy gave dummy energies of 1 pJ to " + ", ".join(dummies))

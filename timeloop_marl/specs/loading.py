@@ -9,62 +9,25 @@ from typing import Any
 
 from ..errors import SpecError, UnsupportedFeatureError, UsageError
 from .changes import changed, split_values
-from .document import Document, Origin
-from .marked import Map, Seq, error_at, to_document
-from .safe_yaml import parse_yaml
+from .document import Document, Map, Origin, merged, to_document, together
 from .templates import Rendered, Templates, read_text, uses_templates
+from .yaml_text import parse_yaml
 
 STYLES = ("auto", "timeloop", "frontend")
 MAX_TOTAL_BYTES = 64 << 20
 IGNORED_INPUT = "timeloop-mapper.map.yaml"
 # Keys that the C++ programs also take with hyphens; they replace them in the text, wherever they stand.
 HYPHENATED = (
-    "addr_gen_energy",
-    "block_size",
-    "cluster_area",
-    "cluster_size",
-    "data_spaces",
-    "data_storage_depth",
-    "data_storage_width",
-    "fill_latency",
-    "drain_latency",
-    "filter_revisits",
-    "live_status",
-    "log_interval",
-    "log_stats",
-    "log_suboptimal",
-    "log_all",
-    "max_permutations_per_if_visit",
-    "memory_depth",
-    "memory_width",
-    "min_utilization",
-    "multiple_buffering",
-    "network_drain",
-    "network_fill",
-    "network_read",
-    "network_update",
-    "network_word_bits",
-    "num_banks",
-    "num_ports",
-    "num_threads",
-    "optimization_metric",
-    "optimization_metrics",
-    "out_prefix",
-    "penalize_consecutive_bypass_fails",
-    "read_bandwidth",
-    "read_write",
-    "router_energy",
-    "search_algorithm",
-    "search_size",
-    "shared_bandwidth",
-    "sync_interval",
-    "tile_width",
-    "vector_access_energy",
-    "victory_condition",
-    "wire_energy",
-    "word_bits",
+    "addr_gen_energy", "block_size", "cluster_area", "cluster_size", "data_spaces", "data_storage_depth",
+    "data_storage_width", "fill_latency", "drain_latency", "filter_revisits", "live_status", "log_interval",
+    "log_stats", "log_suboptimal", "log_all", "max_permutations_per_if_visit", "memory_depth",
+    "memory_width", "min_utilization", "multiple_buffering", "network_drain", "network_fill",
+    "network_read", "network_update", "network_word_bits", "num_banks", "num_ports", "num_threads",
+    "optimization_metric", "optimization_metrics", "out_prefix", "penalize_consecutive_bypass_fails",
+    "read_bandwidth", "read_write", "router_energy", "search_algorithm", "search_size", "shared_bandwidth",
+    "sync_interval", "tile_width", "vector_access_energy", "victory_condition", "wire_energy", "word_bits",
     "write_bandwidth",
-)
+)  # fmt: skip
 _HYPHENS = re.compile(
     r"(?<![\w-])("
     + "|".join(key.replace("_", "-") for key in sorted(HYPHENATED, key=len, reverse=True))
@@ -75,7 +38,11 @@ _NODES = re.compile(r"\bnodes[\"']?\s*:")
 
 
 def load_document(
-    files: Sequence[str | Path], *, style: str = "auto", jinja_data: Mapping[str, Any] | None = None
+    files: Sequence[str | Path],
+    *,
+    style: str = "auto",
+    jinja_data: Mapping[str, Any] | None = None,
+    named: bool = False,
 ) -> Document:
     """Read and merge input files.
 
@@ -85,6 +52,7 @@ def load_document(
             ``frontend``: as the v0.4 front end, every file passes through Jinja2 and maps are combined;
             ``auto``: ``frontend`` if a file uses Jinja2 or an architecture has ``nodes``, else ``timeloop``.
         jinja_data: variables for the templates; names with a dot are values to set in the document (``changes``).
+        named: a file called just ``timeloop-mapper.map.yaml``, which Timeloop ignores among its inputs, is meant.
 
     Returns:
         The document, with the origin of every value. A v0.4 architecture is still in its nodes form.
@@ -98,7 +66,7 @@ def load_document(
     if not files:
         raise UsageError("no input file: give the architecture, problem, ... as YAML files")
     variables, changes = split_values(jinja_data or {})
-    paths, notices = _input_files(files)
+    paths, notices = _input_files(files, named)
     texts = {path: read_text(path) for path in paths}
     if sum(map(len, texts.values())) > MAX_TOTAL_BYTES:
         raise SpecError(
@@ -115,13 +83,13 @@ def load_document(
     return to_document(data, [*notices, *more])
 
 
-def _input_files(files: Sequence[str | Path]) -> tuple[list[Path], list[str]]:
+def _input_files(files: Sequence[str | Path], named: bool) -> tuple[list[Path], list[str]]:
     """The files to read, without repetition, and notices about those left out."""
     paths: list[Path] = []
     notices: list[str] = []
     for name in files:
         path = Path(name)
-        if path.name == IGNORED_INPUT:
+        if str(name) == IGNORED_INPUT and not named:
             notices.append(f"{path}: ignored as an input, as by Timeloop (it is an output file)")
         elif path.suffix == ".cfg":
             raise UnsupportedFeatureError(
@@ -163,7 +131,14 @@ def _load_timeloop(texts: Mapping[Path, str]) -> Map:
         parts.append(text)
         lines += [(str(path), line + 1) for line in range(text.count("\n") + 1)]
     rendered = Rendered("\n".join(parts), lines)
-    return _top(parse_yaml(rendered.text, rendered.locate, keep_first=True), next(iter(texts), Path()))
+    try:
+        return _top(parse_yaml(rendered.text, rendered.locate, keep_first=True), next(iter(texts), Path()))
+    except SpecError:
+        for path, text in (
+            texts.items() if len(texts) > 1 else ()
+        ):  # a file that is wrong by itself is to blame
+            _top(parse_yaml(text, _locator(path, text), keep_first=True), path)
+        raise
 
 
 def _load_frontend(texts: Mapping[Path, str], jinja_data: Mapping[str, Any]) -> tuple[Map, list[str]]:
@@ -174,7 +149,7 @@ def _load_frontend(texts: Mapping[Path, str], jinja_data: Mapping[str, Any]) -> 
         data = _top(templates.load(path, text), path)
         for key in [key for key in data if "ignore" in key.lower()]:
             del data[key]
-        whole = _combined(whole, data)
+        whole = merged(whole, data, together)
     return whole, templates.notices
 
 
@@ -188,38 +163,4 @@ def _top(value: Any, path: Path) -> Map:
         file=path,
         value=value,
         expected="top-level keys such as architecture:, problem:",
-    )
-
-
-def _combined(left: Map, right: Map) -> Map:
-    """Both maps in one: maps combined, lists appended, different scalars are an error."""
-    result = Map(left.origin, left.tag or right.tag)
-    for key, value in left.items():
-        result.put(key, value, left.origin_of(key))
-    for key, value in right.items():
-        origin = right.origin_of(key)
-        if key not in result or result[key] is None:
-            result.put(key, value, origin)
-        elif value is not None:
-            result.put(key, _combined_value(result[key], value, result.origin_of(key), origin))
-    return result
-
-
-def _combined_value(mine: Any, other: Any, here: Origin, there: Origin) -> Any:
-    if isinstance(mine, Map) and isinstance(other, Map):
-        return _combined(mine, other)
-    if isinstance(mine, Seq) and isinstance(other, Seq):
-        joined = Seq(mine.origin)
-        for part in (mine, other):
-            for index, item in enumerate(part):
-                joined.add(item, part.origin_of(index))
-        return joined
-    if (type(mine) is type(other) and mine == other) or str(mine) == str(other):
-        return mine
-    raise error_at(
-        there,
-        "two files give different values for one key",
-        value=other,
-        expected=f"{mine!r}, as in {here.file}:{here.line}",
-        remedy="give one machine and one problem at a time (a folder stands for all YAML files in it)",
     )

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import UsageError
-from .document import Document, KeyPath, Origin
-from .flatten.grammar import NOTHING_KEYS
-from .marked import Map, Quoted, Seq, to_document
+from .document import Document, KeyPath, Map, Origin, Quoted, Seq, to_document
+from .flatten.nodes import NOTHING_KEYS
 
 _INTERNAL = ("processors", "ignore")  # beside names that begin with an underscore
 _TAGS = ("Container", "Hierarchical", "Parallel", "Pipelined", "Nothing", "Component")

@@ -9,22 +9,19 @@ from typing import Any
 
 from ..errors import SpecError, UsageError
 from .architecture import Architecture
-from .beyond import LAYOUT, SPARSE, Beyond, verbatim
 from .changes import changed, split_values
-from .constraint_reading import read_constraints
-from .document import Document, Node
+from .constraints import read_constraints
+from .document import Document, Map, Node, to_document
 from .energy_source import EnergyChoice, read_energies
 from .flatten import flatten, is_nodes_form
 from .loading import load_document
-from .mapper_reading import read_mapper, read_model_section
-from .marked import Map, to_document
+from .machine import architecture_node, read_architecture
+from .mapper import read_mapper, read_model_section
 from .objects import object_document
-from .problem import Problem
-from .scalars import Reading, empty
-from .spec import ModelOptions, Spec
+from .problem import Problem, read_problem, shape_map
+from .scalars import LAYOUT, SPARSE, Reading, empty
+from .spec import Beyond, ModelOptions, Spec, verbatim
 from .templates import read_text, uses_templates
-from .tree import architecture_node, read_architecture
-from .workload import read_problem, shape_map
 
 _OPTIONS = ModelOptions()
 _ENERGIES = EnergyChoice()
@@ -76,7 +73,7 @@ def read_spec(
         mapper=read_mapper(reading),
         model=read_model_section(reading),
         options=options,
-        files=tuple(dict.fromkeys(origin.file for origin in document.origins.values() if origin.file)),
+        files=document.files,
         notices=tuple(reading.notices),
         beyond=beyond,
     )
@@ -111,7 +108,7 @@ def _check_bandwidth_scales(architecture: Architecture, problem: Problem, node: 
             if name not in names:
                 raise SpecError(
                     "bandwidth scale of a data space that the problem does not have (Timeloop ends on that)",
-                    file=node.document.origin(node.path)[0].file or None,
+                    file=node.origin.file or None,
                     path=f"{level.name}.attributes.per_dataspace_bandwidth_consumption_scale",
                     value=name,
                     expected="one of " + ", ".join(sorted(names)),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .document import Document, Node, format_path
+from ..errors import SpecError
+from .document import Document, Map, Node, format_path
 
 INT64_MAX = 2**63 - 1
 _MAX_NAME = 100  # longer keys are no misspellings, and comparing them is slow
@@ -19,6 +20,13 @@ _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _SPECIAL = {".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf}
 _TRUE = frozenset({"true", "yes", "on", "y"})
 _FALSE = frozenset({"false", "no", "off", "n"})
+
+# What is outside the native model, in the plural.
+SPARSE = "sparse optimisations"
+LAYOUT = "data layouts"
+FLATTENED = "flattened dimensions"
+OVERBOOKING = "overbooked buffers"
+SKEW = "skewed loops"
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ class Reading:
 
     def notice(self, text: str, node: Node | None = None) -> None:
         """Remember a notice once, with the place of ``node`` in front."""
-        line = f"{place(node)}: {text}" if node is not None else text
+        line = f"{node.origin}: {text}" if node is not None else text
         if len(self.notices) < _MAX_NOTICES and line not in self.notices:
             self.notices.append(line)
 
@@ -69,12 +77,12 @@ class Reading:
         """The value under the first of ``names`` that is present and not null; hyphens serve as underscores."""
         value = node.value
         if not isinstance(value, Mapping):
-            return Node(node.document, (*node.path, names[0]), None)
+            return Node(None, node.origin.below(names[0]), node.document)
         for name in names:
             for spelling in dict.fromkeys((name, name.replace("_", "-"))):
                 if value.get(spelling) is not None:
                     return node.child(spelling)
-        return Node(node.document, (*node.path, names[0]), None)
+        return node.child(names[0])
 
     def has(self, node: Node, name: str) -> bool:
         """Whether ``name`` (or its hyphenated form) is a key of the map, even if its value is null."""
@@ -110,6 +118,8 @@ class Reading:
         if value is None:
             variable = self._variable(node)
             value = None if variable is None else _integer(variable.value)
+        if value and isinstance(node.value, str) and node.value.strip().lstrip("+-")[:1] == "0":
+            self.notice(f"read as an octal number, {value}, as by Timeloop", node)
         if value is None:
             remedy = f"write {int(node.value)}" if _whole(node.value) else ""
             node.fail("not an integer", expected="a plain integer", remedy=remedy)
@@ -142,6 +152,15 @@ class Reading:
         if above is not None and not value > above:
             node.fail("number out of range", expected=f"a number > {above:g}")
         return value
+
+    def numbers(self, node: Node) -> dict[str, float]:
+        """Numbers >= 0 by name; nulls are left out."""
+        if node.absent:
+            return {}
+        if not isinstance(node.value, Mapping):
+            node.fail("not a map", expected="a map of data space and factor, e.g. {Inputs: 2.0}")
+        values = {name: self.number(child, minimum=0.0) for name, child in node.items()}
+        return {name: value for name, value in values.items() if value is not None}
 
     def boolean(self, node: Node) -> bool | None:
         """A YAML truth value, or the variable named; ``None`` if absent."""
@@ -204,17 +223,22 @@ class Reading:
                 self.notice(f"key {key!r} in {what} is ignored by Timeloop; did you mean {near!r}?", child)
 
 
+def unknown(
+    node: Node, problem: str, known: Iterable[str], *, name: str | None = None, expected: str = ""
+) -> SpecError:
+    """The error about a name (default: the value) that is none of the ``known`` ones, with the nearest of them."""
+    names = list(known)
+    near = nearest(str(node.value) if name is None else name, names)
+    return node.error(
+        problem,
+        expected=expected or "one of " + ", ".join(names),
+        remedy=f"did you mean {near!r}?" if near else "",
+    )
+
+
 def feature(node: Node, what: str) -> Feature:
     """What ``node`` asks for, in the plural, with its place."""
-    error = node.error("")
-    return Feature(what, None if error.file is None else str(error.file), error.path, node.value)
-
-
-def place(node: Node) -> str:
-    """File and key path of a node, for messages."""
-    origin, rest = node.document.origin(node.path)
-    where = origin.file if origin.line is None else f"{origin.file}:{origin.line}"
-    return ": ".join(part for part in (where, format_path((*origin.path, *rest))) if part)
+    return Feature(what, node.origin.place or None, format_path(node.origin.path), node.value)
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
@@ -227,6 +251,18 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
             return candidate
     found = difflib.get_close_matches(name, names, n=1, cutoff=cutoff)
     return found[0] if found and found[0] != name else None
+
+
+def close_keys(value: Map, allowed: Collection[str], what: str) -> None:
+    """Raise a ``SpecError`` for the first key of ``value`` that is not allowed."""
+    for key, node in value.nodes():
+        if key not in allowed:
+            near = nearest(key, allowed, 0.5)
+            node.fail(
+                f"unknown key {key!r} in {what}",
+                expected="one of " + ", ".join(allowed),
+                remedy=f"did you mean {near!r}?" if near else "remove it",
+            )
 
 
 def empty(value: object) -> bool:
@@ -243,9 +279,12 @@ def _folded(name: str) -> str:
 def _integer(value: object) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
-        return int(value)
-    return None
+    text = value.strip() if isinstance(value, str) else ""
+    if not _INTEGER.fullmatch(text):
+        return None
+    if text.lstrip("+-")[0] == "0":  # octal, as in C; 8 and 9 are no digits there
+        return int(text, 8) if not set("89") & set(text) else None
+    return int(text)
 
 
 def _number(value: object) -> float | None:

@@ -14,7 +14,7 @@ from ...report.numbers import OutputStyle
 from ...specs.constraints import LoopConstraint
 from ...specs.document import Document
 from ...specs.flatten import flatten, is_nodes_form
-from ...specs.loading import load_document
+from ...specs.loading import IGNORED_INPUT, load_document
 from ...specs.reading import read_spec
 from ...specs.spec import ModelOptions, Spec
 from .screen import input_lines
@@ -97,7 +97,7 @@ class Program:
                 self.notice(f"{name} does not exist; ignored, as Timeloop does")
         # paths stay as written where possible: error messages show them
         relative = self.cwd.resolve() == Path.cwd()
-        paths = [Path(name) if relative else self.cwd / name for name in present]
+        paths = [Path(name) if relative or name == IGNORED_INPUT else self.cwd / name for name in present]
         document = load_document(paths, style="timeloop")
         if not is_nodes_form(document):
             return document

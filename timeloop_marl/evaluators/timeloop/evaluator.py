@@ -16,7 +16,7 @@ import numpy as np
 from ...cost.outcome import Failure, Outcome, Rejection, Statistics
 from ...errors import BackendError, UsageError
 from ...mapping import Mapping, MappingBatch
-from ...model_input import machine_sections, mapping_section
+from ...mapping_yaml import machine_sections, mapping_section
 from ...specs.spec import Spec
 from ...specs.yaml_text import yaml_text
 from . import bindings

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from ..document import Origin
-from ..marked import Seq, error_at
+from ..document import Node, Origin
+from ..factors import Factor, listed_factors, unique
 from ..primes import prime_factors
-from .factors import Factor, read_factors, unique
+from .constraints import Integer, Loops, Workload
 from .nodes import Branch, Level, Parallel
-from .wishes import Loops, Workload
 
 MAX_STATES = 200_000  # of the search of maximize_dims
 
 
-def apply_macros(levels: Sequence[Level], workload: Workload, integer: Any) -> None:
+def apply_macros(levels: Sequence[Level], workload: Workload, integer: Integer) -> None:
     """Replace every macro by the factors that it stands for; spatial constraints first, innermost level first."""
     inside_out = list(reversed(levels))
-    loops = [level.wishes.spatial for level in inside_out] + [level.wishes.temporal for level in inside_out]
-    for one in loops:
-        _plain_macros(one, workload)
+    for loops in [level.wishes.spatial for level in inside_out] + [
+        level.wishes.temporal for level in inside_out
+    ]:
+        _plain_macros(loops, workload)
     for level in inside_out:
         _maximize(level.wishes.spatial, level.fan_x * level.fan_y, inside_out, workload, integer)
     for level in inside_out:
@@ -28,78 +27,66 @@ def apply_macros(levels: Sequence[Level], workload: Workload, integer: Any) -> N
 
 
 def _plain_macros(loops: Loops, workload: Workload) -> None:
-    macros = loops.macros
-    if "factors_only" in macros:
-        origin = macros.origin_of("factors_only")
-        only = read_factors(macros.pop("factors_only"), origin)
+    if "factors_only" in loops.macros:
+        node = loops.macros.pop("factors_only")
+        only = listed_factors(node)
         loops.factors = unique([*loops.factors, *only])
         named = {factor.dim for factor in only}
-        _fix_to_one(loops, [dim for dim in workload.dims if dim not in named], origin)
+        loops.fix_to_one([dim for dim in workload.dims if dim not in named], node.origin)
     for name in ("no_iteration_over_dataspaces", "must_iterate_over_dataspaces"):
-        if name in macros:
-            origin = macros.origin_of(name)
-            spaces = workload.names(macros.pop(name), origin, name)
+        if name in loops.macros:
+            node = loops.macros.pop(name)
+            spaces = workload.names(node, name)
             touched = frozenset[str]().union(*(workload.spaces.get(space, frozenset()) for space in spaces))
             outside = name.startswith("must")
-            _fix_to_one(loops, [dim for dim in workload.dims if (dim in touched) is not outside], origin)
-
-
-def _fix_to_one(loops: Loops, dims: Iterable[str], origin: Origin) -> None:
-    loops.factors = unique([*loops.factors, *(Factor(dim, "=", 1, origin) for dim in dims)])
+            loops.fix_to_one([dim for dim in workload.dims if (dim in touched) is not outside], node.origin)
 
 
 def _maximize(
-    loops: Loops, fanout: int | None, levels: Sequence[Level], workload: Workload, integer: Any
+    loops: Loops, fanout: int | None, levels: Sequence[Level], workload: Workload, integer: Integer
 ) -> None:
     """The macro ``maximize_dims``: greedy fixed factors that fill the fan-out, or the capacity given."""
-    if "maximize_dims" not in loops.macros:
-        if "maximize_dims_capacity" in loops.macros:
-            raise error_at(
-                loops.macros.origin_of("maximize_dims_capacity"),
-                "maximize_dims_capacity without maximize_dims",
-                remedy="add maximize_dims: [[dims], ...]",
+    limit = loops.macros.pop("maximize_dims_capacity", None)
+    node = loops.macros.pop("maximize_dims", None)
+    if node is None:
+        if limit is not None:
+            raise limit.origin.error(
+                "maximize_dims_capacity without maximize_dims", remedy="add maximize_dims: [[dims], ...]"
             )
         return
-    origin = loops.macros.origin_of("maximize_dims")
-    groups = _groups(loops.macros.pop("maximize_dims"), origin, workload)
-    limit = loops.macros.pop("maximize_dims_capacity", None)
+    groups = _groups(node, workload)
     if limit is not None:
-        fanout = integer(limit, loops.macros.origin_of("maximize_dims_capacity"))
+        fanout = integer(limit)
     if fanout is None:
-        raise error_at(
-            origin,
-            "maximize_dims in a temporal constraint needs maximize_dims_capacity",
-            expected="an integer",
+        raise node.origin.error(
+            "maximize_dims in a temporal constraint needs maximize_dims_capacity", expected="an integer"
         )
     for group in groups:
         capacity = fanout
         for factor in loops.factors:
-            if factor.sign in ("=", ">="):
+            if factor.relation in ("=", ">="):
                 capacity //= max(1, factor.value)
         bounds = {dim: _free_bound(dim, levels, workload) for dim in group if loops.fixed(dim) is None}
-        best = best_factors(bounds, capacity, origin)
-        loops.factors = unique([*loops.factors, *(Factor(dim, "=", best[dim], origin) for dim in bounds)])
+        best = best_factors(bounds, capacity, node.origin)
+        chosen = [Factor(dim, "=", best[dim], None, node.origin) for dim in bounds]
+        loops.factors = unique([*loops.factors, *chosen])
 
 
-def _groups(value: Any, origin: Origin, workload: Workload) -> list[list[str]]:
-    groups = value if isinstance(value, Seq) else Seq(origin)
-    if groups and not any(isinstance(group, Seq) for group in groups):
-        groups = Seq(origin)
-        groups.add(value, origin)
+def _groups(node: Node, workload: Workload) -> list[list[str]]:
+    elements = node.elements() if isinstance(node.value, list) else []
+    if elements and not any(isinstance(element.value, list) for element in elements):
+        elements = [node]
     result: list[list[str]] = []
-    for index, group in enumerate(groups):
-        dims = list(group) if isinstance(group, (Seq, str)) else []
-        wrong = [dim for dim in dims if dim not in workload.dims] or ([group] if not dims else [])
+    for element in elements:
+        dims = list(element.value) if isinstance(element.value, (list, str)) else []
+        wrong = [dim for dim in dims if dim not in workload.dims] or ([element.value] if not dims else [])
         if wrong:
-            raise error_at(
-                groups.origin_of(index),
-                "not a list of dimensions of the problem",
-                value=wrong[0],
-                expected=", ".join(workload.dims),
+            Node(wrong[0], element.origin).fail(
+                "not a list of dimensions of the problem", expected=", ".join(workload.dims)
             )
         result.append(dims)
     if not result:
-        raise error_at(origin, "maximize_dims names no dimensions", value=value, expected="[[C, M], ...]")
+        node.fail("maximize_dims names no dimensions", expected="[[C, M], ...]")
     return result
 
 
@@ -126,7 +113,7 @@ def best_factors(bounds: dict[str, int], capacity: int, origin: Origin) -> dict[
         if key in known:
             return known[key]
         if len(known) > MAX_STATES:
-            raise error_at(origin, "maximize_dims has too many choices", remedy="name fewer dimensions")
+            raise origin.error("maximize_dims has too many choices", remedy="name fewer dimensions")
         best: tuple[float, dict[str, int]] = (1.0, {})
         for index, (dim, value) in enumerate(zip(dims, values)):
             if value > room > 0:
@@ -150,13 +137,18 @@ def best_factors(bounds: dict[str, int], capacity: int, origin: Origin) -> dict[
 
 
 def spread_over_branches(parallels: Iterable[Parallel], workload: Workload) -> None:
-    """Inside a ``!Parallel`` every data space lives in exactly one branch; all others bypass it."""
-    for parallel in parallels:
+    """Inside a ``!Parallel`` every data space lives in exactly one branch; all others bypass it.
+
+    ``parallels``: inner ones before those around them, as the walk meets their ends.
+    """
+    for parallel in reversed(list(parallels)):
         for space in workload.spaces:
             homes = [branch for branch in parallel.branches if space in _kept(branch)]
+            levels = [level for branch in parallel.branches for level in branch.levels]
+            if parallel.inner and not homes and all(space in level.wishes.keeping.bypass for level in levels):
+                continue  # it lives in another branch of the one around
             if len(homes) != 1:
-                raise error_at(
-                    parallel.origin,
+                raise parallel.origin.error(
                     f"data space {space} is kept in {len(homes)} branches of a !Parallel node",
                     expected="exactly one branch with it in constraints: {dataspace: {keep: [...]}}",
                     remedy="add it to one branch; a branch !Nothing {constraints: {dataspace: {keep: [...]}}} may hold "
@@ -169,19 +161,5 @@ def spread_over_branches(parallels: Iterable[Parallel], workload: Workload) -> N
 
 
 def _kept(branch: Branch) -> list[str]:
-    kept = list(branch.nothing.keeping.keep) if branch.nothing is not None else []
-    for level in branch.levels:
-        kept += level.wishes.keeping.keep
-    return kept
-
-
-def put_unit_dims_first(loops: Loops, workload: Workload) -> None:
-    """Dims of factor or bound 1 that the permutation lacks go to its front: their order is no choice."""
-    units = [factor.dim for factor in loops.factors if factor.sign == "=" and factor.value == 1]
-    units += [dim for dim in workload.dims if workload.bounds.get(dim) == 1]
-    permutation = list(loops.permutation or ())
-    for dim in units:
-        if dim not in permutation:
-            permutation.insert(0, dim)
-    if permutation:
-        loops.permutation = permutation
+    wishes = [*branch.nothings, *(level.wishes for level in branch.levels)]
+    return [space for one in wishes for space in one.keeping.keep]

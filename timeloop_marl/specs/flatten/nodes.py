@@ -6,25 +6,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..document import Origin
+from ..document import Map, Node, Origin, tree
 from ..expressions import Record
-from ..marked import Map, Seq, error_at
-from .grammar import (
-    BRANCH_KEYS,
-    LEAF_KEYS,
-    NOTHING_KEYS,
-    SPATIAL_KEYS,
-    as_list,
-    as_map,
-    as_name,
-    close_keys,
-)
-from .scope import Attributes, Symbols, World, typed
-from .wishes import Loops, Wishes, Workload, read_wishes
+from ..machine import component_kind
+from ..scalars import close_keys
+from .constraints import Loops, Wishes, Workload, read_wishes
+from .scope import Attributes, World
 
-STORAGE_CLASSES = ("DRAM", "SRAM", "regfile", "smartbuffer", "storage")
-COMPUTE_CLASSES = ("mac", "intmac", "fpmac", "compute")
+LEAF_KEYS = (
+    "name", "class", "subclass", "attributes", "spatial", "constraints", "sparse_optimizations", "enabled",
+    "required_actions", "area_scale", "energy_scale",
+)  # fmt: skip
+BRANCH_KEYS = ("nodes", "enabled", "attributes", "spatial", "constraints")
+NOTHING_KEYS = ("attributes", "spatial", "constraints", "sparse_optimizations", "enabled")
+SPATIAL_KEYS = ("meshX", "meshY")
 MAX_MESH = 1 << 31
+_STORAGE_DEFAULTS: dict[str, Any] = {
+    "n_banks": 2, "cluster_size": 1, "reduction_supported": True, "multiple_buffering": 1, "min_utilization": 0,
+    "allow_overbooking": False,
+}  # fmt: skip
+_DUMMY: dict[str, Any] = {"width": 1, "depth": 1, "datawidth": 1, "technology": -1}
+_CONTAINER_DEFAULTS: dict[str, Any] = {"has_power_gating": False, "power_gated_at": None}
+_ACTIONS = {"storage": ("read", "write", "update", "leak"), "compute": ("compute",)}
 
 
 @dataclass
@@ -36,7 +39,6 @@ class Level:
 
     name: str
     class_name: str
-    origin: Origin
     node: Map
     attributes: Attributes
     mesh_x: int
@@ -47,30 +49,90 @@ class Level:
     wishes: Wishes = field(default_factory=Wishes)
 
     @property
-    def storage(self) -> bool:
-        """Whether the class makes it a storage level."""
-        return any(part in self.class_name for part in STORAGE_CLASSES)
+    def origin(self) -> Origin:
+        """Where its node stands."""
+        return self.node.origin
 
     @property
-    def compute(self) -> bool:
-        """Whether the class makes it the compute level."""
-        return not self.storage and any(part in self.class_name for part in COMPUTE_CLASSES)
+    def kind(self) -> str:
+        """``storage``, ``compute``, or something else."""
+        return component_kind(self.class_name)
+
+    @property
+    def storage(self) -> bool:
+        """Whether it is a storage level with a node of its own."""
+        return not self.dummy and self.kind == "storage"
+
+    def written(self) -> Map:
+        """The entry of the ``local`` list."""
+        name = f"{self.name}[1..{self.mesh_x * self.mesh_y}]"
+        result: Map = tree({"name": name, "class": self.class_name}, self.origin)
+        result.where["class"] = self.node.origin_of("class")
+        if not self.dummy and self.node.get("subclass") is not None:
+            result.put_node("subclass", self.node.node("subclass"))
+        result.put("attributes", self._attributes(), self.node.origin_of("attributes"))
+        actions = list(_ACTIONS.get(self.kind, ()))
+        if not self.dummy:
+            for key in ("area_scale", "energy_scale"):
+                node = self.node.node(key)
+                if not node.absent:
+                    result.put(key, self.attributes.evaluated(node), node.origin)
+            given = self.node.get("required_actions")
+            own = [action for action in given if isinstance(action, str)] if isinstance(given, list) else []
+            actions = list(dict.fromkeys([*own, *actions]))
+        if actions:
+            result.put("required_actions", tree(actions, self.origin), self.origin)
+        result.put("enabled", True, self.origin)
+        return result
+
+    def _attributes(self) -> Map:
+        """Own attributes, defaults, mesh, then the running ones of the containers for keys not there yet."""
+        origin = self.node.origin_of("attributes")
+        result = Map(origin)
+        if self.dummy:
+            fill(result, _DUMMY, self.origin)
+        else:
+            for key in self.attributes:
+                result.put_node(key, self.attributes.node(key))
+        fill(result, {"has_power_gating": False}, origin)
+        if self.kind == "storage":
+            fill(result, _STORAGE_DEFAULTS, origin)
+        result.put("meshX", self.mesh_x, origin)
+        result.put("meshY", self.mesh_y, origin)
+        containers = list(self.attributes.parents)
+        if self.dummy and self.node.tag == "!Container":
+            containers.append(self.attributes)  # a container's attributes hold from its own fan-out on
+        for container in reversed(containers):
+            for key in container:
+                if key not in result:
+                    result.put_node(key, container.node(key))
+        if containers:
+            fill(result, {"power_gated_at": None}, origin)
+        return result
+
+
+def fill(target: Map, defaults: Mapping[str, Any], origin: Origin) -> None:
+    """Put in the defaults of keys that are not there."""
+    for key, value in defaults.items():
+        if key not in target:
+            target.put(key, value, origin)
 
 
 @dataclass
 class Branch:
-    """One child of a ``!Parallel``: its levels, and the data spaces that a ``!Nothing`` there says it keeps."""
+    """One child of a ``!Parallel``: its levels, and what any ``!Nothing`` in it says it keeps."""
 
     levels: list[Level] = field(default_factory=list)
-    nothing: Wishes | None = None
+    nothings: list[Wishes] = field(default_factory=list)
 
 
 @dataclass
 class Parallel:
-    """A ``!Parallel`` node."""
+    """A ``!Parallel`` node; ``inner``: it stands in a branch of another."""
 
     origin: Origin
     branches: list[Branch]
+    inner: bool
 
 
 class Walk:
@@ -88,88 +150,92 @@ class Walk:
         self.mesh_x = self.mesh_y = 1
         self.names: dict[str, Origin] = {}
 
-    def nodes(self, nodes: Seq) -> None:
-        """Walk a list of nodes, outermost first."""
-        for index, node in enumerate(nodes):
-            self._node(node, nodes.origin_of(index), inside_parallel=False)
+    def nodes(self, node: Node, inside_parallel: bool = False) -> list[Branch]:
+        """Walk a list of nodes, outermost first; returns what each of them adds."""
+        return [self._node(element, inside_parallel) for element in node.as_list("nodes")]
 
-    def _node(self, node: Any, origin: Origin, inside_parallel: bool) -> Branch:
+    def _node(self, entry: Node, inside_parallel: bool) -> Branch:
         """Walk one node; returns what it adds, for the branches of a parallel node."""
+        node = entry.value
         if not isinstance(node, Map) or not node.tag:
-            raise error_at(
-                origin,
+            entry.fail(
                 "not a node",
-                value=node,
                 expected="!Container, !Component, !Parallel, !Hierarchical, !Pipelined or !Nothing",
                 remedy="begin the list entry with a tag, e.g. - !Component",
             )
         start = len(self.levels)
         branch = Branch()
-        if not self._enabled(node):
+        enabled = node.node("enabled")
+        if not enabled.absent and not self._attributes(node, "enabled").typed(enabled, "true or false"):
             return branch
         if node.tag == "!Nothing":
             close_keys(node, NOTHING_KEYS, "a !Nothing node")
-            branch.nothing = self._wishes(node, self._attributes(node, "Nothing"))
-        elif node.tag == "!Container":
-            self._container(node, inside_parallel)
-        elif node.tag == "!Component":
-            self._component(node, inside_parallel)
-        elif node.tag == "!Parallel":
-            self._parallel(node, origin, inside_parallel)
+            branch.nothings = [self._wishes(node, self._attributes(node, "Nothing"))]
+        elif node.tag in ("!Container", "!Component"):
+            self._leaf(node, inside_parallel)
         else:
             close_keys(node, BRANCH_KEYS, f"a {node.tag} node")
-            children = as_list(node.get("nodes"), node.origin_of("nodes"), "nodes")
-            for index, child in enumerate(children):
-                self._node(child, children.origin_of(index), inside_parallel)
+            parallel = node.tag == "!Parallel"
+            branches = self.nodes(node.node("nodes"), inside_parallel or parallel)
+            branch.nothings = [nothing for inner in branches for nothing in inner.nothings]
+            if parallel:
+                branches = [inner for inner in branches if inner.levels or inner.nothings]
+                self.parallels.append(Parallel(entry.origin, branches, inside_parallel))
         branch.levels = self.levels[start:]
         return branch
 
-    def _enabled(self, node: Map) -> bool:
-        value = node.get("enabled")
-        if value is None:
-            return True
-        attributes = self._attributes(node, "enabled")
-        return bool(self._typed(value, node.origin_of("enabled"), "true or false", attributes))
-
     def _attributes(self, node: Map, owner: str) -> Attributes:
-        raw = as_map(node.get("attributes"), node.origin_of("attributes"), "attributes")
+        raw = node.node("attributes").as_map("attributes")
         return Attributes(raw, owner, self.world, self.running)
 
-    def _typed(self, value: Any, origin: Origin, what: str, attributes: Attributes) -> Any:
-        return typed(value, origin, what, Symbols(attributes, ""), self.world.budget)
-
     def _wishes(self, node: Map, attributes: Attributes) -> Wishes:
-        def integer(value: Any, origin: Origin) -> int:
-            return int(self._typed(value, origin, "an integer", attributes))
+        return read_wishes(node.node("constraints"), self.workload, attributes.integer)
 
-        return read_wishes(node.get("constraints"), node.origin_of("constraints"), self.workload, integer)
-
-    def _name(self, node: Map) -> str:
-        name = as_name(node.get("name"), node.origin_of("name"), "the name of a node")
-        if name in self.names:
-            first = self.names[name]
-            raise error_at(
-                node.origin_of("name"),
-                f"two nodes are called {name!r}",
+    def _leaf(self, node: Map, inside_parallel: bool) -> None:
+        """A container or a component."""
+        close_keys(node, LEAF_KEYS, f"a {node.tag} node")
+        container = node.tag == "!Container"
+        name = self._name(node.node("name"))
+        class_name = "" if container else node.node("class").as_name("the class of a component")
+        attributes = self._attributes(node, name)
+        self.attributes.append(attributes)
+        mesh = self._mesh(node, attributes)
+        if inside_parallel and (container or mesh != (1, 1)):
+            what = "a container" if container else "a fan-out"
+            raise node.origin.error(
+                f"{what} inside a !Parallel node",
                 value=name,
-                remedy=f"rename one; the first stands in {first.file}:{first.line}",
+                remedy="put it before or after the !Parallel node",
             )
-        self.names[name] = node.origin_of("name")
+        if container:
+            self.running = (*self.running, attributes)
+            self.first_container = self.first_container or (name, attributes)
+        wishes = self._wishes(node, attributes)
+        self._fanout(name, node, mesh, attributes, wishes)
+        if not container:
+            level = Level(name, class_name, node, attributes, self.mesh_x, self.mesh_y, wishes=wishes)
+            self.levels.append(level)
+        self.owners[name] = wishes
+        self.world.leaves[name] = _record(name, node, attributes)
+
+    def _name(self, node: Node) -> str:
+        name = node.as_name("the name of a node")
+        if name in self.names:
+            node.fail(
+                f"two nodes are called {name!r}",
+                remedy=f"rename one; the first stands in {self.names[name].place}",
+            )
+        self.names[name] = node.origin
         return name
 
     def _mesh(self, node: Map, attributes: Attributes) -> tuple[int, int]:
-        spatial = as_map(node.get("spatial"), node.origin_of("spatial"), "spatial")
+        spatial = node.node("spatial").as_map("spatial")
         close_keys(spatial, SPATIAL_KEYS, "spatial")
         sizes: list[int] = []
         for key in SPATIAL_KEYS:
-            value = spatial.get(key)
-            size = (
-                1 if value is None else self._typed(value, spatial.origin_of(key), "an integer", attributes)
-            )
+            size = 1 if spatial.get(key) is None else attributes.integer(spatial.node(key))
             if not 1 <= size <= MAX_MESH:
-                raise error_at(
-                    spatial.origin_of(key), f"{key} out of range", value=size, expected="at least 1"
-                )
+                Node(size, spatial.origin_of(key)).fail(f"{key} out of range", expected="at least 1")
             sizes.append(size)
         return sizes[0], sizes[1]
 
@@ -182,83 +248,50 @@ class Walk:
         self.spatial_owners[name] = moved
         if mesh == (1, 1):
             return
-        dummy = f"inter_{name}_spatial"
-        level = Level(
-            dummy, "dummy_storage", node.origin, node, attributes, self.mesh_x, self.mesh_y, *mesh, True
+        dummy = Level(
+            f"inter_{name}_spatial",
+            "dummy_storage",
+            node,
+            attributes,
+            self.mesh_x,
+            self.mesh_y,
+            *mesh,
+            True,
+            moved,
         )
-        level.wishes = moved
-        self.levels.append(level)
+        self.levels.append(dummy)
         self.mesh_x *= mesh[0]
         self.mesh_y *= mesh[1]
         if self.mesh_x > MAX_MESH or self.mesh_y > MAX_MESH:
-            raise error_at(
-                node.origin_of("spatial"), "the array is too large", expected=f"at most {MAX_MESH} a side"
+            raise node.origin_of("spatial").error(
+                "the array is too large", expected=f"at most {MAX_MESH} a side"
             )
-
-    def _refuse_fanout(self, node: Map, inside_parallel: bool, mesh: tuple[int, int]) -> None:
-        if inside_parallel and (node.tag == "!Container" or mesh != (1, 1)):
-            what = "a container" if node.tag == "!Container" else "a fan-out"
-            raise error_at(
-                node.origin,
-                f"{what} inside a !Parallel node",
-                value=node.get("name"),
-                remedy="put it before or after the !Parallel node",
-            )
-
-    def _container(self, node: Map, inside_parallel: bool) -> None:
-        close_keys(node, LEAF_KEYS, "a !Container node")
-        name = self._name(node)
-        attributes = self._attributes(node, name)
-        mesh = self._mesh(node, attributes)
-        self._refuse_fanout(node, inside_parallel, mesh)
-        self.attributes.append(attributes)
-        self.running = (*self.running, attributes)
-        if self.first_container is None:
-            self.first_container = (name, attributes)
-        wishes = self._wishes(node, attributes)
-        self.world.leaves.setdefault(name, _record(name, node, attributes))
-        self._fanout(name, node, mesh, attributes, wishes)
-        self.owners[name] = wishes
-
-    def _component(self, node: Map, inside_parallel: bool) -> None:
-        close_keys(node, LEAF_KEYS, "a !Component node")
-        name = self._name(node)
-        class_name = as_name(node.get("class"), node.origin_of("class"), "the class of a component")
-        attributes = self._attributes(node, name)
-        self.attributes.append(attributes)
-        mesh = self._mesh(node, attributes)
-        self._refuse_fanout(node, inside_parallel, mesh)
-        wishes = self._wishes(node, attributes)
-        self._fanout(name, node, mesh, attributes, wishes)
-        level = Level(
-            name, class_name, node.origin, node, attributes, self.mesh_x, self.mesh_y, wishes=wishes
-        )
-        self.levels.append(level)
-        self.owners[name] = wishes
-        self.world.leaves[name] = _record(name, node, attributes)
-
-    def _parallel(self, node: Map, origin: Origin, inside_parallel: bool) -> None:
-        close_keys(node, BRANCH_KEYS, "a !Parallel node")
-        if inside_parallel:
-            raise error_at(origin, "a !Parallel node inside another", remedy="use one !Parallel node")
-        children = as_list(node.get("nodes"), node.origin_of("nodes"), "nodes")
-        branches = [
-            self._node(child, children.origin_of(index), inside_parallel=True)
-            for index, child in enumerate(children)
-        ]
-        self.parallels.append(Parallel(origin, [b for b in branches if b.levels or b.nothing is not None]))
 
 
 def _record(name: str, node: Map, attributes: Attributes) -> Record:
     """What expressions may read of a node."""
+    spatial = node.node("spatial").as_map("spatial")
     entries: Mapping[str, Any] = {
         "name": name,
         "class": node.get("class"),
         "attributes": Record(f"{name}.attributes", attributes),
-        "spatial": {
-            key: value
-            for key, value in as_map(node.get("spatial"), node.origin, "spatial").items()
-            if isinstance(value, int)
-        },
+        "spatial": {key: value for key, value in spatial.items() if isinstance(value, int)},
     }
     return Record(name, entries)
+
+
+def architecture(walk: Walk, world: World, origin: Origin) -> Map:
+    """The ``architecture`` section in tree form."""
+    name, attributes = walk.first_container or ("system", None)
+    top = Map(origin)
+    for source in (world.variables, attributes):
+        for key in source or ():
+            assert source is not None
+            top.put_node(key, source.node(key))
+    fill(top, _CONTAINER_DEFAULTS, origin)
+    local = tree([], origin)
+    for level in walk.levels:
+        local.add(level.written(), level.origin)
+    subtree = {"name": f"{name}_top_level", "attributes": top, "local": local}
+    result: Map = tree({"version": "0.4", "subtree": [subtree]}, origin)
+    return result

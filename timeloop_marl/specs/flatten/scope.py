@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import SpecError
-from ..document import Origin
-from ..expressions import Budget, CycleError, ExpressionError, Record, evaluate
-from ..marked import Map, Quoted, Seq, error_at
+from ..document import Map, Node, Quoted, Seq
+from ..expressions import Budget, ExpressionError, Record, evaluate
 
-_CONVERSIONS: dict[str, type | tuple[type, ...]] = {
+_TYPES: dict[str, type | tuple[type, ...]] = {
     "an integer": int,
     "a number": (int, float),
     "true or false": bool,
@@ -26,6 +25,10 @@ class World:
     variables: Attributes | None = None
     leaves: dict[str, Record] = field(default_factory=dict)
     running: list[str] = field(default_factory=list)  # what is being evaluated, for naming cycles
+
+    def integer(self, node: Node) -> int:
+        """An integer of the input outside the nodes; only variables and other leaves have names there."""
+        return Attributes(Map(), "", self).integer(node)
 
 
 class Attributes(Mapping[str, Any]):
@@ -60,23 +63,76 @@ class Attributes(Mapping[str, Any]):
     def _compute(self, key: str) -> Any:
         if key not in self.raw:
             raise KeyError(key)
-        label = f"{self.owner}.{key}"
-        running = self.world.running
+        label, node, running = f"{self.owner}.{key}", self.raw.node(key), self.world.running
         if label in running:
             circle = " -> ".join([*running[running.index(label) :], label])
-            raise error_at(
-                self.raw.origin_of(key),
-                f"expressions in a circle: {circle}",
-                value=self.raw[key],
-                remedy="give one of them a number",
-            )
+            node.fail(f"expressions in a circle: {circle}", remedy="give one of them a number")
         if len(running) > 40:
-            raise error_at(self.raw.origin_of(key), "expressions refer to one another too deeply")
+            raise node.origin.error("expressions refer to one another too deeply")
         running.append(label)
         try:
-            return evaluated(self.raw[key], self.raw.origin_of(key), Symbols(self, key), self.world.budget)
+            return self._evaluated(node, Symbols(self, key))
         finally:
             running.pop()
+
+    def node(self, key: str) -> Node:
+        """The evaluated value of a key, and where it stood."""
+        return Node(self[key], self.raw.origin_of(key))
+
+    def evaluated(self, node: Node) -> Any:
+        """The value of a field beside the attributes, every unquoted string in it evaluated."""
+        return self._evaluated(node, Symbols(self, ""))
+
+    def _evaluated(self, node: Node, symbols: Symbols) -> Any:
+        value = node.value
+        if isinstance(value, Quoted):
+            return _unwrapped(value)
+        if isinstance(value, str):
+            return _plain(self._run(node, symbols), node)
+        if isinstance(value, Map):
+            result = Map(value.origin, value.tag)
+            for key, item in value.nodes():
+                result.put(key, self._evaluated(item, symbols), item.origin)
+            return result
+        if isinstance(value, Seq):
+            sequence = Seq(value.origin)
+            for item in node.elements():
+                sequence.add(self._evaluated(item, symbols), item.origin)
+            return sequence
+        return value
+
+    def integer(self, node: Node) -> int:
+        """A field of type integer."""
+        return int(self.typed(node, "an integer"))
+
+    def typed(self, node: Node, what: str) -> Any:
+        """A field of a given type; an unquoted string there is an expression (formats section 6).
+
+        Args:
+            node: as written.
+            what: ``an integer``, ``a number`` or ``true or false``.
+        """
+        value = node.value
+        if isinstance(value, Quoted):
+            node.fail(f"not {what}", expected=what, remedy="take the quotes away")
+        if isinstance(value, str):
+            value = self._run(node, Symbols(self, ""))
+        kind = _TYPES[what]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            Node(value, node.origin).fail(f"not {what}", expected=what)
+        return value
+
+    def _run(self, node: Node, symbols: Symbols) -> Any:
+        try:
+            return evaluate(node.value, symbols, self.world.budget)
+        except SpecError:
+            raise
+        except ExpressionError as error:
+            raise node.error(
+                f"the expression cannot be evaluated: {error}",
+                expected="a number, or an expression over variables and attributes known here",
+                remedy="put the text in quotes if it is meant as it stands, or define the names it uses",
+            ) from None
 
 
 class Symbols(Mapping[str, Any]):
@@ -119,51 +175,6 @@ class Symbols(Mapping[str, Any]):
         return sum(1 for _ in self)
 
 
-def evaluated(value: Any, origin: Origin, symbols: Mapping[str, Any], budget: Budget) -> Any:
-    """``value`` with every unquoted string in it replaced by what it evaluates to.
-
-    Raises:
-        SpecError: an unquoted string that is no expression, or whose value is no plain value.
-    """
-    if isinstance(value, Quoted):
-        return _unwrapped(value)
-    if isinstance(value, str):
-        return _plain(_run(value, origin, symbols, budget), value, origin)
-    if isinstance(value, Map):
-        result = Map(value.origin, value.tag)
-        for key, item in value.items():
-            where = value.origin_of(key)
-            result.put(key, evaluated(item, where, symbols, budget), where)
-        return result
-    if isinstance(value, Seq):
-        sequence = Seq(value.origin)
-        for index, item in enumerate(value):
-            where = value.origin_of(index)
-            sequence.add(evaluated(item, where, symbols, budget), where)
-        return sequence
-    return value
-
-
-def typed(value: Any, origin: Origin, what: str, symbols: Mapping[str, Any], budget: Budget) -> Any:
-    """A field of a given type; an unquoted string there is an expression (formats section 6).
-
-    Args:
-        value: as written.
-        origin: where.
-        what: ``an integer``, ``a number`` or ``true or false``.
-        symbols: names that the expression may use.
-        budget: shared by the document.
-    """
-    if isinstance(value, Quoted):
-        raise error_at(origin, f"not {what}", value=value, expected=what, remedy="take the quotes away")
-    if isinstance(value, str):
-        value = _run(value, origin, symbols, budget)
-    kind = _CONVERSIONS[what]
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise error_at(origin, f"not {what}", value=value, expected=what)
-    return value
-
-
 def _unwrapped(text: Quoted) -> str:
     """The text; a second pair of quotes inside the first is taken off as well, as by the front end."""
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
@@ -171,41 +182,22 @@ def _unwrapped(text: Quoted) -> str:
     return str(text)
 
 
-def _run(text: str, origin: Origin, symbols: Mapping[str, Any], budget: Budget) -> Any:
-    try:
-        return evaluate(text, symbols, budget)
-    except SpecError:
-        raise
-    except CycleError as error:
-        raise error_at(origin, str(error), value=text) from None
-    except ExpressionError as error:
-        raise error_at(
-            origin,
-            f"the expression cannot be evaluated: {error}",
-            value=str(text),
-            expected="a number, or an expression over variables and attributes known here",
-            remedy="put the text in quotes if it is meant as it stands, or define the names it uses",
-        ) from None
-
-
-def _plain(value: Any, text: str, origin: Origin) -> Any:
+def _plain(value: Any, node: Node) -> Any:
     """Results as plain values; components and functions are no values."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):
-        sequence = Seq(origin)
+        sequence = Seq(node.origin)
         for item in value:
-            sequence.add(_plain(item, text, origin), origin)
+            sequence.add(_plain(item, node), node.origin)
         return sequence
     if isinstance(value, Mapping) and not isinstance(value, Record):
-        result = Map(origin)
+        result = Map(node.origin)
         for key, item in value.items():
-            result.put(str(key), _plain(item, text, origin), origin)
+            result.put(str(key), _plain(item, node), node.origin)
         return result
-    kind = "a component" if isinstance(value, Record) else "a function"
-    raise error_at(
-        origin,
-        f"{text.strip()} stands for {kind} here, not for a value",
-        value=text,
-        remedy=f"if the word itself is meant, put it in two pairs of quotes: '\"{text.strip()}\"'",
+    kind, text = "a component" if isinstance(value, Record) else "a function", str(node.value).strip()
+    raise node.error(
+        f"{text} stands for {kind} here, not for a value",
+        remedy=f"if the word itself is meant, put it in two pairs of quotes: '\"{text}\"'",
     )

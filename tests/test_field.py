@@ -1,0 +1,195 @@
+"""Small inputs for the faults met in public files, each with what the real Timeloop and its front end make of it."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from pathlib import Path
+
+import pytest
+
+from timeloop_marl.cli import main
+from timeloop_marl.cli.dropin.mapper import run_mapper
+from timeloop_marl.cli.dropin.model import run_model
+from timeloop_marl.errors import SpecError
+from timeloop_marl.specs import load
+from timeloop_marl.specs.spec import Spec
+
+FIELD = Path(__file__).parent / "field"
+
+
+def read(name: str, *files: str) -> Spec:
+    return load([FIELD / name / file for file in files])
+
+
+def keeps(spec: Spec) -> dict[str, str]:
+    """What every level keeps (1), bypasses (0) or may do with (X) each data space."""
+    return {
+        level.name: "".join(row[index] for row in spec.constraints.bypass)
+        for index, level in enumerate(spec.architecture.storage)
+    }
+
+
+EVALUATED = [
+    (("old_map_txt", "arch.yaml", "ert.yaml", "--mapping", "old.map.txt"), 16, "89.800"),
+    (("old_map_txt", "arch.yaml", "ert.yaml", "--mapping", "new.map.txt"), 16, "89.800"),
+    (("mapping_key_stream", "in.yaml", "ert.yaml", "map.yaml"), 64, "321.175"),
+    (("mapping_two_bypass", "in.yaml", "ert.yaml", "map.yaml"), 64, "231.575"),
+    (("mapping_keep_and_bypass", "in.yaml", "ert.yaml", "map.yaml"), 64, "157.250"),
+    (
+        ("mapping_named_timeloop_mapper", "in.yaml", "ert.yaml", "--mapping", "timeloop-mapper.map.yaml"),
+        64,
+        "82.925",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "cycles", "energy"), EVALUATED, ids=lambda value: str(value)[:40])
+def test_evaluate_takes_the_mappings_that_people_have(
+    arguments: tuple[str, ...],
+    cycles: int,
+    energy: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name, *rest = arguments
+    monkeypatch.chdir(FIELD / name)
+    assert main(["evaluate", *rest]) == 0
+    words = capsys.readouterr().out.split()
+    assert words[words.index("cycles") + 1] == str(cycles)
+    assert words[words.index("pJ/compute") + 1] == energy
+
+
+@pytest.mark.parametrize("name", ["mapping_two_bypass", "mapping_keep_and_bypass"])
+def test_contradictions_of_a_mapping_are_pointed_out(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(FIELD / name)
+    assert main(["evaluate", "in.yaml", "ert.yaml", "map.yaml"]) == 0
+    assert "A is both kept and bypassed; as Timeloop, the level bypasses it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "energy"),
+    [
+        ("mapping_two_bypass", "231.575"),
+        ("mapping_keep_and_bypass", "157.250"),
+        ("mapping_key_stream", "321.175"),
+    ],
+)
+def test_the_drop_in_takes_them_too(name: str, energy: str, tmp_path: Path) -> None:
+    shutil.copytree(FIELD / name, tmp_path, dirs_exist_ok=True)
+    stdout, stderr = io.StringIO(), io.StringIO()
+    code = run_model(
+        ["in.yaml", "ert.yaml", "map.yaml"], environ={}, stdout=stdout, stderr=stderr, cwd=tmp_path
+    )
+    assert code == 0
+    assert f"pJ/Compute =  {energy}" in stdout.getvalue()
+
+
+def test_a_map_txt_line_that_is_not_understood_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = FIELD / "old_map_txt"
+    text = (case / "old.map.txt").read_text().replace("A:8 B:16", "A:8 words B:16")
+    (tmp_path / "x.map.txt").write_text(text)
+    files = [str(case / name) for name in ("arch.yaml", "ert.yaml")]
+    assert main(["evaluate", *files, "--mapping", str(tmp_path / "x.map.txt")]) == 2
+    assert "level line not understood" in capsys.readouterr().err
+
+
+def test_a_mapping_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(FIELD / "mapping_named_missing")
+    arguments = ["in.yaml", "ert.yaml", "--mapping", "out/timeloop-mapper.map.yaml"]
+    assert main(["evaluate", *arguments]) == 2
+    assert "cannot be read: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "said", "size", "energy"),
+    [
+        ("constraints_empty_key", "XXX", "constraints is empty: Timeloop does not read targets", 8, "82.925"),
+        ("constraints_both_keys", "10X", "constraints is given, too: Timeloop does not", 2, "157.250"),
+    ],
+)
+def test_constraints_come_before_targets(
+    name: str, kept: str, said: str, size: int, energy: str, tmp_path: Path
+) -> None:
+    spec = read(name, "in.yaml", "ert.yaml", "con.yaml")
+    assert keeps(spec)["REG"] == kept
+    assert sum(said in notice for notice in spec.notices) == 1
+    shutil.copytree(FIELD / name, tmp_path, dirs_exist_ok=True)
+    stdout, stderr = io.StringIO(), io.StringIO()
+    arguments = ["in.yaml", "ert.yaml", "con.yaml"]
+    assert run_mapper(arguments, environ={}, stdout=stdout, stderr=stderr, cwd=tmp_path) == 0
+    assert f"Mapspace Dimension [DatatypeBypass] Size: {size}" in stdout.getvalue()
+    assert f"pJ/Compute = {energy:>8}" in stdout.getvalue().splitlines()[-1]
+
+
+def test_keys_of_an_instance_that_nothing_reads() -> None:
+    (notice,) = [
+        text for text in read("instance_unknown_key", "in.yaml", "ert.yaml").notices if "strid" in text
+    ]
+    assert "'strid' is neither a dimension nor a coefficient and is ignored" in notice
+    assert "did you mean 'st'? As it stands, st is 1" in notice
+    assert any(
+        "bitwidths: ignored" in text for text in read("instance_bitwidths", "in.yaml", "ert.yaml").notices
+    )
+
+
+def test_integers_with_a_leading_zero_are_octal() -> None:
+    spec = read("leading_zero_integer", "in.yaml", "ert.yaml")
+    assert spec.architecture.storage[0].size == 52
+    assert any("read as an octal number, 52" in text for text in spec.notices)
+
+
+def test_a_notice_comes_once(capsys: pytest.CaptureFixture[str]) -> None:
+    files = [str(FIELD / "notice_twice" / name) for name in ("in.yaml", "ert.yaml", "con.yaml")]
+    assert main(["info", *files]) == 0
+    assert capsys.readouterr().err.count("factor K=0 means the full bound 4") == 1
+
+
+def test_the_file_that_is_no_map_is_blamed() -> None:
+    with pytest.raises(SpecError, match=r"a\.yaml: not a map of keys and values"):
+        read("yaml_error_in_other_file", "a.yaml", "b.yaml")
+
+
+def test_find_path_of_a_folder(tmp_path: Path) -> None:
+    shutil.copytree(FIELD / "v4_find_path_folder", tmp_path, dirs_exist_ok=True)
+    (tmp_path / "plug_ins").mkdir()
+    spec = load([tmp_path / "arch.yaml", tmp_path / "prob.yaml"])
+    assert [level.name for level in spec.architecture.storage] == ["BUF", "DRAM"]
+
+
+def test_nomerge_replaces_what_the_merge_key_would_join() -> None:
+    spec = read("v4_nomerge_list", "arch.yaml", "prob.yaml")
+    buffer = spec.architecture.storage[0]
+    assert (buffer.size, buffer.word_bits, buffer.block_size) == (48, 16, 1)
+    assert keeps(spec)["BUF"] == "X01"
+
+
+def test_the_merge_key_joins_lists(tmp_path: Path) -> None:
+    text = (FIELD / "v4_nomerge_list" / "arch.yaml").read_text().replace("!nomerge ", "")
+    (tmp_path / "arch.yaml").write_text(text)
+    spec = load([tmp_path / "arch.yaml", FIELD / "v4_nomerge_list" / "prob.yaml"])
+    assert keeps(spec)["BUF"] == "101"
+    (tmp_path / "arch.yaml").write_text(text.replace("[Z]", "!nomerge Z"))
+    with pytest.raises(SpecError, match="!nomerge on a single value"):
+        load([tmp_path / "arch.yaml", FIELD / "v4_nomerge_list" / "prob.yaml"])
+
+
+def test_parallel_in_parallel() -> None:
+    spec = read("v4_parallel_in_parallel", "arch.yaml", "prob.yaml")
+    assert keeps(spec) == {"W": "001", "Y": "010", "X": "100", "DRAM": "111"}
+
+
+def test_variables_as_a_list(tmp_path: Path) -> None:
+    spec = read("v4_variables_list", "arch.yaml", "prob.yaml")
+    assert [level.name for level in spec.architecture.storage] == ["BUF", "DRAM"]
+    assert (spec.architecture.storage[0].size, spec.architecture.storage[0].word_bits) == (48, 16)
+    text = (FIELD / "v4_variables_list" / "arch.yaml").read_text().replace("{version: 0.4}", "{W: 8}")
+    (tmp_path / "arch.yaml").write_text(text)
+    with pytest.raises(SpecError, match="two different values for one key"):
+        load([tmp_path / "arch.yaml", FIELD / "v4_variables_list" / "prob.yaml"])
