@@ -26,9 +26,9 @@ from typing import Any
 import timeloop_marl as tm
 from timeloop_marl.cost.outcome import Statistics
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import Mapping, MappingBatch
+from timeloop_marl.specs.mapping import Mapping, MappingBatch
 from timeloop_marl.specs.spec import Spec
-from timeloop_marl.verification import draw_mappings
+from timeloop_marl.validation.verification import draw_mappings
 
 SIDE = Path(__file__).resolve().parent / "accelforge_side.py"
 SEEDS = (1, 2, 3)

@@ -21,16 +21,16 @@ import time
 from pathlib import Path
 
 import timeloop_marl as tm
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.cost.outcome import Outcome, Rejection, Statistics
 from timeloop_marl.evaluators.choice import LARGEST_BATCH, EvaluatorChoice, predictor
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.timeloop import find_program
 from timeloop_marl.evaluators.wrappers import AheadEvaluator
-from timeloop_marl.mapping import Mapping, MappingBatch
-from timeloop_marl.objective import parse_objective
 from timeloop_marl.run.loop import Budget, TraceFile, search
 from timeloop_marl.run.trace import read_trace
 from timeloop_marl.searchers.registry import make_searcher
+from timeloop_marl.specs.mapping import Mapping, MappingBatch
 from timeloop_marl.specs.spec import Spec
 
 STAND_IN = """#!/bin/sh

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from timeloop_marl.api.draws import best_of_draws
-from timeloop_marl.device.evaluation import DONE, RESULTS, DeviceModel
-from timeloop_marl.device.target import device_name, what_is_missing
+from timeloop_marl.evaluators.gpu.evaluation import DONE, RESULTS, DeviceModel
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import MappingBatch
+from timeloop_marl.kernels.cuda.target import device_name, what_is_missing
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.specs import load
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.specs.spec import Spec
 
 ROOT = Path(__file__).resolve().parent.parent

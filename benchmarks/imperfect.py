@@ -22,16 +22,16 @@ from pathlib import Path
 import numpy as np
 from throughput import GOLDEN, PAIRS, best_time, files
 
-from timeloop_marl.compiling import plain
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.rows import row_mapping
+from timeloop_marl.kernels.compiling import plain
+from timeloop_marl.kernels.record import views
 from timeloop_marl.specs import load
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.specs.spec import Spec
 from timeloop_marl.traffic.imperfect.walk import prepare_walk, walk_classes
 from timeloop_marl.traffic.nest import build_nest
-from timeloop_marl.traffic.record import views
-from timeloop_marl.verification import drawn
+from timeloop_marl.validation.rows import row_mapping
+from timeloop_marl.validation.verification import drawn
 
 COPIES = 32
 

@@ -33,13 +33,13 @@ from typing import Any
 import joblib
 from document import replace_part
 
-from timeloop_marl.comparison.runs import Limit, run_timeloop
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.networks.layers import Layer, read_layers, sort_sources
 from timeloop_marl.networks.result import read_network
-from timeloop_marl.objective import parse_objective
 from timeloop_marl.searchers.timeloop import ALGORITHMS
 from timeloop_marl.specs.spec import ModelOptions
+from timeloop_marl.validation.comparison.runs import Limit, run_timeloop
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "results.md"

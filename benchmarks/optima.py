@@ -23,8 +23,8 @@ from typing import Any
 
 from timeloop_marl.api.optimum import Start, check, mapping_of, optimum
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.optimal.leaves import Incumbent
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.specs.reading import load
 from timeloop_marl.specs.spec import Spec
 

@@ -13,8 +13,8 @@ import argparse
 import time
 from pathlib import Path
 
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.objective import parse_objective
 from timeloop_marl.searchers.registry import make_searcher
 from timeloop_marl.specs.reading import load
 

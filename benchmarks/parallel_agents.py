@@ -19,11 +19,11 @@ import numpy as np
 from document import head, row
 from pairs import read
 
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.objective import parse_objective
 from timeloop_marl.searchers.registry import make_searcher
+from timeloop_marl.specs.mapping import MappingBatch
 
 PAIR = "simba_like/resnet18/conv2_3x3"
 WORKERS = ((1, "threading"), (2, "threading"), (2, "loky"))

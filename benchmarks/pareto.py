@@ -16,7 +16,7 @@ import numpy as np
 from pairs import read
 
 from timeloop_marl.api.front import search_front
-from timeloop_marl.nondominated import hypervolume, non_dominated
+from timeloop_marl.cost.nondominated import hypervolume, non_dominated
 from timeloop_marl.run.options import Settings
 
 PAIRS = (

@@ -22,9 +22,9 @@ from measures import DRAWS
 from numpy import ndarray
 from pairs import read
 
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.objective import parse_objective
 from timeloop_marl.searchers.marl.clustering import fixed_groups
 from timeloop_marl.searchers.marl.rehearsal import Island, Known
 from timeloop_marl.searchers.marl.searcher import MarlOptions, MarlSearcher

@@ -28,13 +28,13 @@ from numpy import ndarray
 from pairs import ROOT, SETS, read
 
 import timeloop_marl
-from timeloop_marl.comparison.runs import Limit, run_timeloop
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.objective import parse_objective
 from timeloop_marl.run.loop import Budget, search
 from timeloop_marl.searchers.base import Searcher, Space
 from timeloop_marl.searchers.registry import all_searchers, make_searcher
+from timeloop_marl.validation.comparison.runs import Limit, run_timeloop
 
 PACKAGE = Path(timeloop_marl.__file__).parent
 ROOMS = ("searchers", "mapspace", "envs")  # the cost model is exact, so it cannot change

@@ -21,8 +21,8 @@ from measures import Results
 from pairs import SETS, best_known, lower_best_known, read
 from running import PLANS, WORKING, Part, Records, Task, options_of, write_recorded
 
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.errors import UsageError
-from timeloop_marl.objective import parse_objective
 from timeloop_marl.searchers.registry import all_searchers, make_searcher
 
 

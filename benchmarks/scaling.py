@@ -25,13 +25,13 @@ import numpy as np
 from throughput import best_time
 
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.specs import load
 from timeloop_marl.specs.architecture import NetworkAttributes, StorageLevel
 from timeloop_marl.specs.constraints import Constraints
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.specs.spec import Spec
-from timeloop_marl.verification import drawn
+from timeloop_marl.validation.verification import drawn
 
 ROOT = Path(__file__).parent.parent
 LAYER = "resnet18/conv4_3x3"

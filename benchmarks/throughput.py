@@ -27,19 +27,19 @@ from pathlib import Path
 
 import numpy as np
 
-from timeloop_marl.compiling import kernel
 from timeloop_marl.cost.checks import survey
 from timeloop_marl.cost.pricing import count_cycles, network_energy, storage_energy
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.vectors import made
-from timeloop_marl.mapping import MappingBatch
+from timeloop_marl.kernels.compiling import kernel
+from timeloop_marl.kernels.record import boxed
 from timeloop_marl.mapspace.timeloop import TimeloopMapspace
 from timeloop_marl.specs import load
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.specs.spec import Spec
 from timeloop_marl.traffic.accesses import fill_accesses
 from timeloop_marl.traffic.levels import bypass, count_computes, count_traffic, distribute, share_out
 from timeloop_marl.traffic.nest import build_nest
-from timeloop_marl.traffic.record import boxed
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"

@@ -20,11 +20,11 @@ from typing import Any
 import joblib
 import numpy as np
 
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.networks.layers import Layer, read_layers, sort_sources
 from timeloop_marl.networks.transfer import waves
-from timeloop_marl.objective import parse_objective
 from timeloop_marl.run.loop import Budget, search
 from timeloop_marl.searchers.knowledge import Knowledge
 from timeloop_marl.searchers.marl.searcher import HERITABLE, MarlOptions, MarlSearcher

@@ -19,7 +19,7 @@ from pathlib import Path
 from timeloop_marl import specs
 from timeloop_marl.errors import TimeloopMarlError
 from timeloop_marl.evaluators.timeloop import OnCrash, TimeloopEvaluator, find_program
-from timeloop_marl.verification import Verification, drawn, recognise_rules, verify_mappings
+from timeloop_marl.validation.verification import Verification, drawn, recognise_rules, verify_mappings
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (

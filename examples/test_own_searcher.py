@@ -6,7 +6,7 @@ import pytest
 from own_searcher import ROOT, HillClimber, HillClimberOptions
 
 import timeloop_marl as tm
-from timeloop_marl.objective import parse_objective
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.testing import SearcherContract
 
 

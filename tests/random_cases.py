@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from timeloop_marl.mapping import Mapping, TilingLoops
 from timeloop_marl.specs.architecture import Architecture, ComputeLevel, NetworkAttributes, StorageLevel
 from timeloop_marl.specs.constraints import Switches
 from timeloop_marl.specs.energy import Energies, LevelEnergy
+from timeloop_marl.specs.mapping import Mapping, TilingLoops
 from timeloop_marl.specs.problem import DataSpace, Problem, Term
 from timeloop_marl.specs.spec import ModelOptions, Spec
 

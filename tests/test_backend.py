@@ -31,7 +31,7 @@ from timeloop_marl.evaluators.timeloop import OnCrash, TimeloopEvaluator
 from timeloop_marl.run.trace import read_trace
 from timeloop_marl.specs import load
 from timeloop_marl.specs.spec import Spec
-from timeloop_marl.verification import (
+from timeloop_marl.validation.verification import (
     Check,
     Verification,
     draw_mappings,
@@ -237,7 +237,7 @@ def test_verification_counts_by_place(spec: Spec) -> None:
     mapping = draw_mappings(spec, 1, 1)[0]
     verification = verify_mappings(spec, [mapping], NativeInstead(spec, "2025"))
     assert verification.agree and verification.figures > 100
-    from timeloop_marl.rows.figures import Difference
+    from timeloop_marl.validation.rows.figures import Difference
 
     differences = tuple(
         Difference(path, 1, 2)

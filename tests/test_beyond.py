@@ -17,11 +17,11 @@ from timeloop_marl.api.front import search_front
 from timeloop_marl.cli import main
 from timeloop_marl.errors import UnsupportedFeatureError
 from timeloop_marl.evaluators.choice import EvaluatorChoice, fitting_choice
-from timeloop_marl.mapping_yaml import model_document
 from timeloop_marl.run.options import Settings
 from timeloop_marl.specs import read_spec
 from timeloop_marl.specs.document import Document
 from timeloop_marl.specs.fingerprint import spec_fingerprint
+from timeloop_marl.specs.mapping_yaml import model_document
 from timeloop_marl.specs.writing import document
 
 INPUTS = Path(__file__).resolve().parent / "golden" / "inputs"

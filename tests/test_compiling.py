@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from numba.core.errors import NumbaError
 
-from timeloop_marl.compiling import CALLED, PACKAGE, allocating, inlined, is_cached, kernel
 from timeloop_marl.errors import InstallationError
-from timeloop_marl.numba_internals import KNOWN, replace, taken, takes
+from timeloop_marl.kernels.compiling import CALLED, PACKAGE, allocating, inlined, is_cached, kernel
+from timeloop_marl.kernels.numba_internals import KNOWN, replace, taken, takes
 
 
 def defines_kernels(path: Path) -> bool:
@@ -85,7 +85,7 @@ def run_script(code: str, root: Path = PACKAGE.parent, **environment: str) -> st
 PROBE = """
 import numba.core.caching as caching
 {prelude}
-from timeloop_marl.compiling import is_cached
+from timeloop_marl.kernels.compiling import is_cached
 from timeloop_marl.traffic.nest import find_fault
 import numpy as np
 before = is_cached(find_fault)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from front_end_objects import DESIGN, FOLDER
 
-from timeloop_marl import front_end
 from timeloop_marl.cli import main
 from timeloop_marl.errors import UsageError
-from timeloop_marl.front_end import FlatDifference, check_flattening, compare
+from timeloop_marl.specs import front_end
+from timeloop_marl.specs.front_end import FlatDifference, check_flattening, compare
 
 ROOT = Path(__file__).resolve().parents[1]
 FLATTENED = (FOLDER / "flattened.yaml").read_text()

@@ -11,15 +11,15 @@ import pytest
 from fakes import FakeEvaluator
 from machines import gemm, three_level
 
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.errors import BackendError
 from timeloop_marl.evaluators.base import Evaluator
 from timeloop_marl.evaluators.wrappers import AheadEvaluator, row_keys
-from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.objective import parse_objective
 from timeloop_marl.run.loop import Budget, equal, foresight, search
 from timeloop_marl.run.result import SearchResult
 from timeloop_marl.searchers.registry import all_searchers, make_searcher
+from timeloop_marl.specs.mapping import MappingBatch
 
 SPEC = three_level(gemm(16, 24, 40))
 EDP = parse_objective("edp", 3)

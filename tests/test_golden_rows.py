@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from timeloop_marl.rows import evaluate_rows
+from timeloop_marl.validation.rows import evaluate_rows
 
 GOLDEN = Path(__file__).parent / "golden"
 FILES = sorted((GOLDEN / "data").glob("*.jsonl.gz"))

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from machines import conv, gemm
 
 from timeloop_marl.errors import MappingError, UnsupportedFeatureError
-from timeloop_marl.mapping import Mapping, TilingLoops
-from timeloop_marl.mapping_yaml import FactorProductError, directives, read_mapping
 from timeloop_marl.specs import load, read_spec
 from timeloop_marl.specs.architecture import Architecture, ComputeLevel, StorageLevel
 from timeloop_marl.specs.constraints import Constraints, Switches
 from timeloop_marl.specs.document import Document, Node
 from timeloop_marl.specs.energy import Energies
+from timeloop_marl.specs.mapping import Mapping, TilingLoops
+from timeloop_marl.specs.mapping_yaml import FactorProductError, directives, read_mapping
 from timeloop_marl.specs.problem import Problem
 from timeloop_marl.specs.spec import Spec
 

@@ -16,17 +16,17 @@ import yaml
 from timeloop_marl.cli.dropin import run_model
 from timeloop_marl.cost.outcome import Rejection, Statistics
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import Mapping
-from timeloop_marl.mapping_yaml import model_document, read_mapping
 from timeloop_marl.report.maps import map_text
 from timeloop_marl.report.stats import stats_text
-from timeloop_marl.rows.encoding import row_mapping
 from timeloop_marl.specs import load, read_spec
 from timeloop_marl.specs.document import Document
 from timeloop_marl.specs.energy_source import EnergyChoice
 from timeloop_marl.specs.loading import load_document
+from timeloop_marl.specs.mapping import Mapping
+from timeloop_marl.specs.mapping_yaml import model_document, read_mapping
 from timeloop_marl.specs.spec import Spec
 from timeloop_marl.specs.yaml_text import yaml_text
+from timeloop_marl.validation.rows.encoding import row_mapping
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 EVERY = {"part0": 150, "part1": 150, "part1b": 40, "part2": 150, "links": 30, "imperfect": 60}

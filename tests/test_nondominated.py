@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from timeloop_marl.cost.nondominated import Archive, Staircase, crowding, hypervolume, non_dominated, ranks
 from timeloop_marl.errors import UsageError
-from timeloop_marl.nondominated import Archive, Staircase, crowding, hypervolume, non_dominated, ranks
 
 
 def dominates(a: np.ndarray, b: np.ndarray) -> bool:

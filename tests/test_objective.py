@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.errors import UsageError
-from timeloop_marl.objective import parse_objective
 
 
 def an_outcome(cycles: list[int], energy: list[float], failed: list[bool] | None = None) -> Outcome:

@@ -13,8 +13,8 @@ from programs import drop_in
 
 from timeloop_marl.api.front import Front, search_front
 from timeloop_marl.cli import main
+from timeloop_marl.cost.nondominated import non_dominated
 from timeloop_marl.errors import UsageError
-from timeloop_marl.nondominated import non_dominated
 from timeloop_marl.run.options import Settings
 from timeloop_marl.run.trace import read_trace
 from timeloop_marl.specs.energy import Energies, LevelEnergy

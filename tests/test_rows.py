@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from timeloop_marl.errors import MappingError, SpecError, TimeloopMarlError, UsageError
-from timeloop_marl.rows import compare, evaluate_rows, figures, mapping_row, row_mapping
 from timeloop_marl.specs import load
+from timeloop_marl.validation.rows import compare, evaluate_rows, figures, mapping_row, row_mapping
 
 GOLDEN = Path(__file__).parent / "golden"
 INPUTS = GOLDEN / "inputs"

@@ -15,10 +15,10 @@ import pytest
 from fakes import FakeEvaluator
 from machines import gemm, three_level
 
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.cost.outcome import Failure
 from timeloop_marl.errors import UsageError
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.objective import parse_objective
 from timeloop_marl.run.identity import run_identity
 from timeloop_marl.run.loop import Budget, TraceFile, search
 from timeloop_marl.run.options import Settings

@@ -15,13 +15,13 @@ import pytest
 from front_end_objects import DESIGN, RECORDED, recorded, revived
 
 import timeloop_marl as tm
-from timeloop_marl import front_end as module
 from timeloop_marl.errors import SpecError, UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping_yaml import model_document, read_mapping
+from timeloop_marl.specs import front_end as module
 from timeloop_marl.specs.document import Document
 from timeloop_marl.specs.fingerprint import spec_fingerprint
 from timeloop_marl.specs.loading import load_document
+from timeloop_marl.specs.mapping_yaml import model_document, read_mapping
 from timeloop_marl.specs.objects import is_specification, object_document, version_of
 
 KINDS = ("read", "processed")  # as its files gave it, and after all processors of the front end

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping_yaml import read_mapping
 from timeloop_marl.specs import load
 from timeloop_marl.specs.loading import load_document
+from timeloop_marl.specs.mapping_yaml import read_mapping
 
 STANDARD = Path(
     os.environ.get(

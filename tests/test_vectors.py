@@ -10,9 +10,9 @@ import yaml
 
 from timeloop_marl.cost.outcome import Statistics
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping_yaml import read_mapping
 from timeloop_marl.specs import read_spec
 from timeloop_marl.specs.document import Document
+from timeloop_marl.specs.mapping_yaml import read_mapping
 
 SPEC = Path(__file__).parent / "golden" / "spec"
 VECTORS = [

@@ -10,11 +10,11 @@ from machines import conv, three_level
 
 from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.membership import violations
 from timeloop_marl.specs.constraints import Constraints
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.specs.spec import Spec
-from timeloop_marl.verification import KINDS, drawn
+from timeloop_marl.validation.verification import KINDS, drawn
 
 # The buffer holds no weights.
 SPEC = dataclasses.replace(

@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping_yaml import read_mapping
 from timeloop_marl.specs import read_spec
 from timeloop_marl.specs.document import Document
+from timeloop_marl.specs.mapping_yaml import read_mapping
 
 MATMUL = """
 problem:

@@ -11,10 +11,10 @@ import pytest
 
 from timeloop_marl.cost.outcome import Failure, Rejection
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import Mapping, TilingLoops
 from timeloop_marl.specs.architecture import Architecture, ComputeLevel, NetworkAttributes, StorageLevel
 from timeloop_marl.specs.constraints import Switches
 from timeloop_marl.specs.energy import Energies, LevelEnergy
+from timeloop_marl.specs.mapping import Mapping, TilingLoops
 from timeloop_marl.specs.problem import DataSpace, Problem, Term
 from timeloop_marl.specs.spec import ModelOptions, Spec
 

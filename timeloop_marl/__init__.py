@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from .api.networks import network, sweep
     from .api.optimum import OptimumResult, optimum
     from .api.search import Result, evaluate, search
-    from .comparison.compare import Comparison
+    from .cost.objective import Objective
     from .cost.outcome import Outcome, Rejection, Statistics
     from .errors import TimeloopMarlError
     from .evaluators.base import Evaluator
     from .evaluators.choice import EvaluatorChoice
     from .evaluators.native import NativeEvaluator
-    from .mapping import Mapping, MappingBatch
     from .mapspace.axes import LearnersMapspace
     from .mapspace.timeloop import TimeloopMapspace
     from .networks.result import NetworkResult, read_network
     from .networks.sweep_result import SweepResult, read_sweep
-    from .objective import Objective
     from .run.loop import Budget
     from .run.options import Settings
     from .run.result import Progress, SearchResult
     from .run.trace import Trace, read_trace
     from .searchers.base import Searcher
+    from .specs.mapping import Mapping, MappingBatch
     from .specs.spec import Spec
+    from .validation.comparison.compare import Comparison
 
 __all__ = [
     "Budget",

@@ -34,13 +34,13 @@ EXTRAS = (
     "onnx",
 )
 NEED_EXTRAS = {
-    "timeloop_marl.converters.onnx_model",
-    "timeloop_marl.converters.torch_model",
+    "timeloop_marl.specs.converters.onnx_model",
+    "timeloop_marl.specs.converters.torch_model",
     "timeloop_marl.parallel.dask_cluster",
     "timeloop_marl.parallel.ray_cluster",
-    "timeloop_marl.envs.gymnasium",
-    "timeloop_marl.envs.pettingzoo",
-    "timeloop_marl.envs.stable_baselines",
+    "timeloop_marl.searchers.envs.gymnasium",
+    "timeloop_marl.searchers.envs.pettingzoo",
+    "timeloop_marl.searchers.envs.stable_baselines",
     "timeloop_marl.testing",
     "timeloop_marl.testing.evaluators",
     "timeloop_marl.testing.searchers",

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from networks import networks
 
-from timeloop_marl.converters.layer_files import distinct, network_text, problem_text
+from timeloop_marl.specs.converters.layer_files import distinct, network_text, problem_text
 
 ROOT = Path(__file__).resolve().parent.parent
 WRITER = "tools/make_problems.py"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from timeloop_marl.converters.layer_files import LayeredNetwork as Network
-from timeloop_marl.converters.layer_files import NamedLayer as Layer
-from timeloop_marl.converters.layer_files import Shape, product
+from timeloop_marl.specs.converters.layer_files import LayeredNetwork as Network
+from timeloop_marl.specs.converters.layer_files import NamedLayer as Layer
+from timeloop_marl.specs.converters.layer_files import Shape, product
 
 
 def conv(channels: int, maps: int, kernel: int, size: int, stride: int = 1, groups: int = 1) -> Shape:

@@ -22,7 +22,7 @@ from against_accelforge import (
 )
 
 import timeloop_marl as tm
-from timeloop_marl.mapping import Mapping, TilingLoops
+from timeloop_marl.specs.mapping import Mapping, TilingLoops
 from timeloop_marl.specs.spec import Spec
 
 

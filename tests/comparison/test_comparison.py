@@ -13,9 +13,16 @@ from programs import drop_in, script
 
 from timeloop_marl.api.inputs import load
 from timeloop_marl.cli import main
-from timeloop_marl.comparison import Course, Point, compare_searchers
-from timeloop_marl.comparison.compare import _quartile, differences_in_words
-from timeloop_marl.comparison.runs import (
+from timeloop_marl.cost.objective import parse_objective
+from timeloop_marl.cost.outcome import Statistics
+from timeloop_marl.errors import BackendError
+from timeloop_marl.evaluators.native import NativeEvaluator
+from timeloop_marl.evaluators.timeloop import Program, find_program
+from timeloop_marl.report.charts.courses import OURS, PROGRAM
+from timeloop_marl.specs.mapping import MappingBatch
+from timeloop_marl.validation.comparison import Course, Point, compare_searchers
+from timeloop_marl.validation.comparison.compare import _quartile, differences_in_words
+from timeloop_marl.validation.comparison.runs import (
     REPRODUCED,
     Limit,
     falling,
@@ -25,14 +32,7 @@ from timeloop_marl.comparison.runs import (
     run_timeloop,
     unbounded,
 )
-from timeloop_marl.cost.outcome import Statistics
-from timeloop_marl.errors import BackendError
-from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.evaluators.timeloop import Program, find_program
-from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.objective import parse_objective
-from timeloop_marl.report.charts.courses import OURS, PROGRAM
-from timeloop_marl.verification import draw_mappings
+from timeloop_marl.validation.verification import draw_mappings
 
 ARCH = Path(__file__).resolve().parents[2] / "arch"
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -171,7 +171,7 @@ def test_the_program_is_in_both_comparisons_where_it_came_so_far(monkeypatch: py
         first = dataclasses.replace(whole, points=whole.points[:1], samples=samples)
         return whole, first if algorithm == "random" else None
 
-    monkeypatch.setattr("timeloop_marl.comparison.compare.run_mapper_program", ran)
+    monkeypatch.setattr("timeloop_marl.validation.comparison.compare.run_mapper_program", ran)
     program = Program(Path("timeloop-mapper"), "")
     found = compare_searchers(SPEC, ["random"], EDP, samples=40, seconds=0.1, seeds=1, mapper=program)
     real = [course for course in found.by_samples if course.kind == PROGRAM]

@@ -11,9 +11,9 @@ import yaml
 from shell import TOY, Shell
 
 import timeloop_marl as tm
-from timeloop_marl.converters.convert import convert_model, write_network
-from timeloop_marl.converters.layer_files import NamedLayer, Shape
 from timeloop_marl.errors import TimeloopMarlError
+from timeloop_marl.specs.converters.convert import convert_model, write_network
+from timeloop_marl.specs.converters.layer_files import NamedLayer, Shape
 
 onnx = pytest.importorskip("onnx")
 FLOAT = 1

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from shell import Shell
 
-from timeloop_marl.converters.convert import is_model
-from timeloop_marl.converters.layer_files import Shape
+from timeloop_marl.specs.converters.convert import is_model
+from timeloop_marl.specs.converters.layer_files import Shape
 
 torch = pytest.importorskip("torch")
 
-from timeloop_marl.converters.torch_model import read_torch  # noqa: E402
+from timeloop_marl.specs.converters.torch_model import read_torch  # noqa: E402
 
 MODEL = """
 import torch

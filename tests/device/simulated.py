@@ -19,15 +19,15 @@ import numpy as np
 
 from timeloop_marl.api import draws
 from timeloop_marl.cost.outcome import Failure, Outcome
-from timeloop_marl.device.draws import DeviceDraws
-from timeloop_marl.evaluators.cuda import CudaEvaluator
+from timeloop_marl.evaluators.gpu.draws import DeviceDraws
+from timeloop_marl.evaluators.gpu.evaluator import CudaEvaluator
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.mapspace.timeloop import TimeloopMapspace
-from timeloop_marl.rows.encoding import row_mapping
 from timeloop_marl.specs import load
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.specs.spec import ModelOptions, Spec
+from timeloop_marl.validation.rows.encoding import row_mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"

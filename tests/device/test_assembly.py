@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from timeloop_marl.device.draws import EDP, drawing_kernel, plain_record
-from timeloop_marl.device.evaluation import deep_kernel, deep_type, evaluation_kernel, scratch_type
-from timeloop_marl.device.translation import FUSED, check_unfused, compiler_options
+from timeloop_marl.evaluators.gpu.draws import EDP, drawing_kernel, plain_record
+from timeloop_marl.evaluators.gpu.evaluation import deep_kernel, deep_type, evaluation_kernel, scratch_type
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import MappingBatch
+from timeloop_marl.kernels.cuda.translation import FUSED, check_unfused, compiler_options
+from timeloop_marl.kernels.numba_internals import module, taken
+from timeloop_marl.kernels.record import boxed
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.mapspace.learners.tables import workspace
-from timeloop_marl.numba_internals import module, taken
 from timeloop_marl.specs import load
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.specs.spec import Spec
-from timeloop_marl.traffic.record import boxed
 
 pytestmark = [
     pytest.mark.slow,  # the CUDA compiler takes a minute a kernel

@@ -9,11 +9,11 @@ import pytest
 from shell import Shell
 
 from timeloop_marl.api.draws import best_of_draws
-from timeloop_marl.device import target
 from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.choice import EvaluatorChoice
-from timeloop_marl.evaluators.cuda import CudaEvaluator
+from timeloop_marl.evaluators.gpu.evaluator import CudaEvaluator
 from timeloop_marl.evaluators.native import NativeEvaluator
+from timeloop_marl.kernels.cuda import target
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.specs import load
 

@@ -7,7 +7,7 @@ import pytest
 from fakes import FakeEvaluator
 from machines import gemm, three_level
 
-from timeloop_marl.envs.make import gymnasium_env
+from timeloop_marl.api.environments import gymnasium_env
 from timeloop_marl.errors import UsageError
 
 gymnasium = pytest.importorskip("gymnasium", reason="needs the extra 'envs'")

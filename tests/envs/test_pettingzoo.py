@@ -7,7 +7,7 @@ import pytest
 from fakes import FakeEvaluator
 from machines import gemm, three_level
 
-from timeloop_marl.envs.make import pettingzoo_env
+from timeloop_marl.api.environments import pettingzoo_env
 from timeloop_marl.errors import UsageError
 from timeloop_marl.mapspace.axes import LearnersMapspace
 

@@ -10,12 +10,12 @@ from fakes import FakeEvaluator
 from machines import gemm, level, three_level
 from machines import spec as machine
 
+from timeloop_marl.api.environments import mapping_task
 from timeloop_marl.cost.outcome import Failure
-from timeloop_marl.envs.make import mapping_task
-from timeloop_marl.envs.task import Episodes, MappingTask, RewardScale, context, scaled
 from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace, LiteralSpace
+from timeloop_marl.searchers.envs.task import Episodes, MappingTask, RewardScale, context, scaled
 from timeloop_marl.specs.constraints import LoopConstraint
 
 SPEC = three_level(gemm(16, 24, 40))

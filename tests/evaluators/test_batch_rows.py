@@ -9,9 +9,9 @@ from pathlib import Path
 
 from timeloop_marl.cost.outcome import Failure
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.rows import row_mapping
 from timeloop_marl.specs import load
+from timeloop_marl.specs.mapping import MappingBatch
+from timeloop_marl.validation.rows import row_mapping
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

@@ -21,8 +21,8 @@ from machines import gemm, three_level
 from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.errors import BackendError, UsageError
 from timeloop_marl.evaluators.cache import CachedEvaluator, OutcomeCache, mapping_key
-from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
+from timeloop_marl.specs.mapping import MappingBatch
 
 SPEC = three_level(gemm(16, 24, 40))
 

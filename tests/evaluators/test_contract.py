@@ -9,9 +9,9 @@ from machines import gemm, three_level
 from timeloop_marl.evaluators.base import Evaluator
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.wrappers import MemoEvaluator, ParallelEvaluator
-from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace, LiteralSpace
 from timeloop_marl.parallel import Workers
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.testing import EvaluatorContract
 
 SPEC = three_level(gemm(16, 24, 40))

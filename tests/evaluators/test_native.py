@@ -10,7 +10,7 @@ from random_cases import random_mapping, random_spec, random_switches
 from timeloop_marl.cost.outcome import Failure, Rejection, Statistics
 from timeloop_marl.errors import MappingError, SpecError, UnsupportedFeatureError, UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import MappingBatch
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.specs.problem import DataSpace, Problem, Term
 from timeloop_marl.specs.spec import ModelOptions
 from timeloop_marl.traffic.imperfect.space import walk_space

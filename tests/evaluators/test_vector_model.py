@@ -11,9 +11,9 @@ from random_cases import random_mapping, random_spec, random_switches
 from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.evaluators import vectors
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.timeloop import TimeloopMapspace
 from timeloop_marl.specs import load
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.specs.spec import Spec
 
 INPUTS = Path(__file__).parents[1] / "golden" / "inputs"

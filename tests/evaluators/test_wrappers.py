@@ -12,9 +12,9 @@ from machines import gemm, three_level
 from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.wrappers import MemoEvaluator, ParallelEvaluator
-from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.parallel import Workers
+from timeloop_marl.specs.mapping import MappingBatch
 
 
 def some_mappings(m: int, seed: int = 1) -> MappingBatch:

@@ -17,8 +17,8 @@ from types import FrameType
 from typing import Any
 
 from timeloop_marl.errors import TimeloopMarlError
-from timeloop_marl.mapping_yaml import directives, read_mapping
 from timeloop_marl.specs import load, read_spec
+from timeloop_marl.specs.mapping_yaml import directives, read_mapping
 from timeloop_marl.specs.reading import load_flat
 from timeloop_marl.specs.spec import Spec
 

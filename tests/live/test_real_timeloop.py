@@ -12,17 +12,17 @@ import pytest
 
 import timeloop_marl as tm
 from timeloop_marl.cli.dropin import run_mapper
-from timeloop_marl.comparison.runs import Limit, run_mapper_program, run_timeloop
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.evaluators.choice import EvaluatorChoice, predictor
 from timeloop_marl.evaluators.timeloop import MODEL, TimeloopEvaluator, find_program
 from timeloop_marl.evaluators.timeloop.program import MAPPER, timeloop_environment
 from timeloop_marl.evaluators.wrappers import AheadEvaluator
-from timeloop_marl.objective import parse_objective
 from timeloop_marl.run.loop import Budget, search
 from timeloop_marl.run.trace import read_trace
 from timeloop_marl.searchers.registry import make_searcher
 from timeloop_marl.specs.spec import Spec
-from timeloop_marl.verification import drawn, recognise_rules, verify_mappings, with_rules
+from timeloop_marl.validation.comparison.runs import Limit, run_mapper_program, run_timeloop
+from timeloop_marl.validation.verification import drawn, recognise_rules, verify_mappings, with_rules
 
 pytestmark = pytest.mark.timeloop
 needs_model = pytest.mark.skipif(shutil.which(MODEL) is None, reason=f"{MODEL} is not on the path")

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from machines import conv, gemm, level, spec, three_level
 
 from timeloop_marl.errors import InfeasibleError, MappingError, UsageError
-from timeloop_marl.mapping import Mapping
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.mapspace.learners.tables import AxisKind
 from timeloop_marl.mapspace.timeloop import TimeloopMapspace
 from timeloop_marl.run.result import nest_key
 from timeloop_marl.specs.architecture import TilingLevel
 from timeloop_marl.specs.constraints import LoopConstraint
+from timeloop_marl.specs.mapping import Mapping
 from timeloop_marl.specs.spec import Spec
 
 
@@ -167,7 +167,7 @@ def all_nests(s: Spec) -> set[tuple[object, ...]]:
         [f for f in itertools.product(range(1, b + 1), repeat=T) if math.prod(f) == b]
         for b in s.problem.bounds
     ]
-    from timeloop_marl.mapping import TilingLoops
+    from timeloop_marl.specs.mapping import TilingLoops
 
     keeps = list(itertools.product([True, False], repeat=len(s.problem.data_spaces) * (len(levels) - 2)))
     for chosen in itertools.product(*per_dim):

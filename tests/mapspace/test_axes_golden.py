@@ -9,11 +9,11 @@ import pytest
 
 from timeloop_marl.errors import InfeasibleError, SpecError
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.mapspace.membership import violations
 from timeloop_marl.mapspace.timeloop import TimeloopMapspace
 from timeloop_marl.run.result import nest_key
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.specs.reading import load
 from timeloop_marl.specs.spec import Spec
 

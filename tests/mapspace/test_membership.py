@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from machines import gemm, three_level
 
-from timeloop_marl.mapping import Mapping, TilingLoops
 from timeloop_marl.mapspace.membership import Rule, violations
 from timeloop_marl.mapspace.timeloop import TimeloopMapspace
 from timeloop_marl.specs.constraints import LoopConstraint
+from timeloop_marl.specs.mapping import Mapping, TilingLoops
 from timeloop_marl.specs.spec import Spec
 
 PROBLEM = gemm(4, 2, 6)

@@ -143,7 +143,7 @@ def test_capacity_filter_equals_a_direct_count(name: str, seed: int) -> None:
 
 
 def _first_overflow(space: TimeloopMapspace, mapping: object) -> int:
-    from timeloop_marl.mapping import Mapping
+    from timeloop_marl.specs.mapping import Mapping
 
     assert isinstance(mapping, Mapping)
     storage = space.architecture.storage

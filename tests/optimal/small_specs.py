@@ -8,9 +8,9 @@ import random
 import numpy as np
 from machines import conv, gemm, level, spec
 
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.objective import parse_objective
 from timeloop_marl.specs.architecture import NetworkAttributes, StorageLevel
 from timeloop_marl.specs.constraints import LoopConstraint, Switches
 from timeloop_marl.specs.energy import Energies, LevelEnergy

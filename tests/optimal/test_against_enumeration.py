@@ -7,8 +7,8 @@ import pytest
 from small_specs import enumerated, random_case
 
 from timeloop_marl.api.optimum import make_prover
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.errors import InfeasibleError
-from timeloop_marl.objective import parse_objective
 from timeloop_marl.optimal.frontier import Frontier, Node, Queue
 from timeloop_marl.optimal.problem import SLACK
 from timeloop_marl.optimal.proof import Prover

@@ -10,15 +10,15 @@ from machines import conv, gemm, level, spec, three_level
 from timeloop_marl import optimum
 from timeloop_marl.api.optimum import STATE, Start, check, mapping_of, true_prices
 from timeloop_marl.cli import main
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.errors import UnsupportedFeatureError, UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.objective import parse_objective
 from timeloop_marl.optimal.frontier import Frontier, Queue
 from timeloop_marl.optimal.proof import Prover, rounds
 from timeloop_marl.run.result import StopReason
 from timeloop_marl.specs.constraints import LoopConstraint
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.specs.spec import Spec
 from timeloop_marl.specs.writing import document
 from timeloop_marl.specs.yaml_text import yaml_text

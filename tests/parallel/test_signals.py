@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from shell import FC, ROOT, TOY
 
-from timeloop_marl.interruption import deferred
+from timeloop_marl.parallel.interruption import deferred
 
 
 def test_signals_wait_for_the_end() -> None:
@@ -92,7 +92,7 @@ def test_no_traceback_while_a_dask_cluster_starts(
 
 CTRL_C = """
 import os, signal, sys, threading, time
-from timeloop_marl.interruption import watched
+from timeloop_marl.parallel.interruption import watched
 from timeloop_marl.parallel import Workers
 
 def work(seconds):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from timeloop_marl.mapping import Mapping, TilingLoops
 from timeloop_marl.specs.architecture import Architecture, ComputeLevel, StorageLevel
 from timeloop_marl.specs.energy import Energies, LevelEnergy
+from timeloop_marl.specs.mapping import Mapping, TilingLoops
 from timeloop_marl.specs.problem import DataSpace, Problem, Term
 from timeloop_marl.specs.spec import Spec
 

@@ -14,7 +14,6 @@ from machines import level, spec
 from timeloop_marl.cost.components import component_energies
 from timeloop_marl.cost.outcome import Statistics
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import Mapping, TilingLoops
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.networks.result import Best, LayerResult, NetworkResult, totals
 from timeloop_marl.networks.sweep_result import SweepPoint, SweepResult
@@ -27,6 +26,7 @@ from timeloop_marl.report.html.sweep_page import sweep_page
 from timeloop_marl.report.maps import read_map_text
 from timeloop_marl.report.records import LayerRecord, NetworkRecord, Ranked, RunRecord
 from timeloop_marl.report.views import roofline
+from timeloop_marl.specs.mapping import Mapping, TilingLoops
 from timeloop_marl.specs.problem import DataSpace, Problem, Term
 from timeloop_marl.specs.spec import Spec
 

@@ -9,7 +9,6 @@ from hypothesis import given
 from nests import specs_and_mappings
 
 from timeloop_marl.errors import MappingError
-from timeloop_marl.mapping_yaml import read_mapping
 from timeloop_marl.report.maps import (
     loop_nest,
     map_yaml_text,
@@ -20,6 +19,7 @@ from timeloop_marl.report.maps import (
     tensella_text,
 )
 from timeloop_marl.specs.document import Document
+from timeloop_marl.specs.mapping_yaml import read_mapping
 
 MAPPED = mapped_cases()
 by_name = pytest.mark.parametrize("case", MAPPED, ids=lambda case: case.name)

@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 
 from timeloop_marl.report.maps import nest_text, nominal_contents, one_line, read_map_text
-from timeloop_marl.rows.encoding import row_mapping
 from timeloop_marl.specs.loading import load_document
 from timeloop_marl.specs.reading import read_spec
+from timeloop_marl.validation.rows.encoding import row_mapping
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 

@@ -8,7 +8,7 @@ import pytest
 from machines import gemm, three_level
 
 from timeloop_marl import testing
-from timeloop_marl.objective import parse_objective
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.searchers.base import Searcher
 from timeloop_marl.searchers.registry import make_searcher
 from timeloop_marl.testing import told_rows

@@ -10,11 +10,11 @@ from machines import conv, gemm, level, three_level
 from machines import spec as machine
 
 from timeloop_marl import testing
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.cost.outcome import Failure, Outcome, Statistics
 from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.objective import parse_objective
 from timeloop_marl.searchers.base import Searcher
 from timeloop_marl.searchers.fronts import Figures, ScalarisedSearcher, buffer_words, figure_names, weightings
 from timeloop_marl.searchers.registry import make_searcher

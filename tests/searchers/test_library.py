@@ -15,10 +15,10 @@ from fakes import FakeEvaluator
 from machines import gemm, level, three_level
 from machines import spec as machine
 
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.objective import parse_objective
 from timeloop_marl.run.loop import Budget, TraceFile, search
 from timeloop_marl.run.result import StopReason
 from timeloop_marl.searchers.registry import all_searchers, make_searcher

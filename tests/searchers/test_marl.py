@@ -16,11 +16,11 @@ from fakes import FakeEvaluator
 from machines import gemm, level
 from machines import spec as machine
 
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.cost.outcome import Failure
 from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.objective import parse_objective
 from timeloop_marl.run.loop import Budget, search
 from timeloop_marl.searchers.marl.clustering import fixed_groups
 from timeloop_marl.searchers.marl.paper import PaperOptions, PaperSearcher

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from timeloop_marl.mapping_yaml import read_mapping
 from timeloop_marl.specs import EnergyChoice, load, load_flat, read_spec
 from timeloop_marl.specs.architecture import TilingLevel
+from timeloop_marl.specs.mapping_yaml import read_mapping
 
 ARCHITECTURE = """
 architecture:

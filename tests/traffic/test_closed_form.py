@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from random_cases import random_mapping, random_spec, random_switches
 from test_walk import entries_of, run_walk
 
-from timeloop_marl.compiling import kernel
 from timeloop_marl.cost.checks import survey
 from timeloop_marl.cost.evaluate import evaluate
 from timeloop_marl.cost.outcome import Failure
 from timeloop_marl.cost.rates import paid_for, rates_of
-from timeloop_marl.mapping import MappingBatch
+from timeloop_marl.kernels.compiling import kernel
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.specs.spec import ModelOptions
 from timeloop_marl.traffic.accesses import fill_accesses
 from timeloop_marl.traffic.geometry import NO_LIMIT, Geometry, asking, geometry_of

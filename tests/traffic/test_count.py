@@ -7,7 +7,7 @@ from random_cases import random_mapping, random_spec, random_switches
 
 from timeloop_marl.cost.outcome import Failure
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import MappingBatch
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.traffic.count import COUNTED, count_words
 from timeloop_marl.traffic.geometry import asking, geometry_of
 from timeloop_marl.traffic.levels import COMPUTES, STEPS

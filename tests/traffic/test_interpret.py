@@ -7,9 +7,9 @@ import ctypes
 import numpy as np
 import pytest
 
-from timeloop_marl.vectors.build import Code, compiled
-from timeloop_marl.vectors.emit import BOOL, FLOAT, INT, Emitter, Vec
-from timeloop_marl.vectors.interpret import Interpreter, Lanes, NotStraightError
+from timeloop_marl.kernels.vectors.build import Code, compiled
+from timeloop_marl.kernels.vectors.emit import BOOL, FLOAT, INT, Emitter, Vec
+from timeloop_marl.kernels.vectors.interpret import Interpreter, Lanes, NotStraightError
 
 WIDTH = 8
 

@@ -5,11 +5,11 @@ import pytest
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
-from timeloop_marl import numba_internals
-from timeloop_marl.compiling import kernel, plain
 from timeloop_marl.cost.evaluate import evaluate, evaluate_batch
-from timeloop_marl.numba_internals import Dispatcher
-from timeloop_marl.traffic.record import allocate, fill, record_type, rounded
+from timeloop_marl.kernels import numba_internals
+from timeloop_marl.kernels.compiling import kernel, plain
+from timeloop_marl.kernels.numba_internals import Dispatcher
+from timeloop_marl.kernels.record import allocate, fill, record_type, rounded
 
 
 def reachable(function, seen):

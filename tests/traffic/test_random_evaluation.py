@@ -12,9 +12,9 @@ from random_cases import random_mapping, random_spec, random_switches
 
 from timeloop_marl.cost.outcome import Failure, Rejection, Statistics
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import MappingBatch
-from timeloop_marl.rows import compare, computed, mapping_row, row_mapping
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.specs.spec import ModelOptions
+from timeloop_marl.validation.rows import compare, computed, mapping_row, row_mapping
 
 ROWS = 6
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 from random_cases import random_mapping, random_spec, random_switches
 
-from timeloop_marl.compiling import plain
 from timeloop_marl.cost.evaluate import total_energy, utilization
 from timeloop_marl.cost.lanes import figures, first_look, fits
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import MappingBatch
+from timeloop_marl.kernels.compiling import plain
+from timeloop_marl.kernels.record import views
 from timeloop_marl.mapspace.timeloop import TimeloopMapspace
 from timeloop_marl.specs import load
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.traffic.levels import CYCLES
-from timeloop_marl.traffic.record import views
 from timeloop_marl.traffic.workspace import workspace
 
 INPUTS = Path(__file__).parents[1] / "golden" / "inputs"

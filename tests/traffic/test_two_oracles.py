@@ -9,7 +9,7 @@ from test_walk import entries_of, run_walk
 
 from timeloop_marl.cost.checks import survey
 from timeloop_marl.cost.outcome import Failure
-from timeloop_marl.mapping import MappingBatch
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.specs.spec import ModelOptions
 from timeloop_marl.traffic.accesses import fill_accesses
 from timeloop_marl.traffic.geometry import geometry_of

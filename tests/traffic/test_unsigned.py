@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from timeloop_marl.compiling import plain
 from timeloop_marl.cost.pricing import divided, from_unsigned, to_unsigned
+from timeloop_marl.kernels.compiling import plain
 
 CASES = [
     (0.0, 0),

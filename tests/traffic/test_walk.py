@@ -7,7 +7,7 @@ import pytest
 from random_cases import random_mapping, random_spec, random_switches
 from reference_walk import Walk
 
-from timeloop_marl.mapping import MappingBatch
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.specs.spec import ModelOptions
 from timeloop_marl.traffic.geometry import geometry_of
 from timeloop_marl.traffic.imperfect.space import walk_space

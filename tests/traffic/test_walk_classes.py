@@ -9,8 +9,8 @@ import pytest
 from random_cases import random_mapping, random_spec, random_switches
 from test_walk import entries_of
 
-from timeloop_marl.compiling import plain
-from timeloop_marl.mapping import Mapping, MappingBatch, TilingLoops
+from timeloop_marl.kernels.compiling import plain
+from timeloop_marl.specs.mapping import Mapping, MappingBatch, TilingLoops
 from timeloop_marl.specs.spec import ModelOptions
 from timeloop_marl.traffic.geometry import asking, geometry_of
 from timeloop_marl.traffic.imperfect import space as space_module

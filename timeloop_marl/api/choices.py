@@ -8,16 +8,16 @@ from typing import Any
 
 from numpy import ndarray
 
+from ..cost.objective import Objective, parse_objective
 from ..cost.outcome import Outcome
 from ..evaluators.base import Evaluator
 from ..evaluators.choice import EvaluatorChoice, Judged, fitting_choice, judged, valid
-from ..mapping import Mapping as LoopNest
 from ..mapspace.axes import LearnersMapspace
-from ..objective import Objective, parse_objective
 from ..run.identity import qualified_name
 from ..run.options import Settings
 from ..searchers.base import Searcher
 from ..searchers.registry import make_searcher
+from ..specs.mapping import Mapping as LoopNest
 from ..specs.spec import Spec
 
 AnySearcher = str | type[Searcher] | Searcher

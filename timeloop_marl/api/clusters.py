@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
+from ..cost.objective import parse_objective
 from ..cost.outcome import Failure
 from ..errors import UsageError
 from ..evaluators.native import NativeEvaluator
 from ..mapspace.axes import LearnersMapspace
-from ..objective import parse_objective
 from ..searchers.marl.clustering import Merge, chosen_cut, strengths
 from ..specs.spec import Spec
 

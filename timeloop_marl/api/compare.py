@@ -9,10 +9,10 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from ..comparison import Comparison, Course, compare_searchers
+from ..cost.objective import parse_objective
 from ..evaluators.timeloop.program import Program
 from ..mapspace.diagnosis import require_feasible
-from ..objective import parse_objective
+from ..parallel.versions import versions
 from ..report.drawing import beside, png
 from ..report.html import REPORT, page_of, render
 from ..report.html.page import all_pictures
@@ -22,7 +22,7 @@ from ..run.folder import RunFolder
 from ..run.options import DEFAULT_SAMPLES, RunOptions
 from ..run.run import Run
 from ..specs.spec import Spec
-from ..versions import versions
+from ..validation.comparison import Comparison, Course, compare_searchers
 from .inputs import Source, load
 
 SECONDS = 10.0

@@ -13,12 +13,12 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
-from ..device.target import chosen_device
+from ..cost.objective import Objective, parse_objective
 from ..errors import UsageError
 from ..evaluators.choice import native_evaluator
-from ..mapping import Mapping
+from ..kernels.cuda.target import chosen_device
 from ..mapspace.axes import LearnersMapspace
-from ..objective import Objective, parse_objective
+from ..specs.mapping import Mapping
 from ..specs.spec import Spec
 from .inputs import load
 
@@ -143,7 +143,7 @@ class _OnDevice(_OnHost):
 
     def __init__(self, spec: Spec, aim: Objective, seed: int, keep: int, threads: int, batch: int) -> None:
         super().__init__(spec, aim, seed, keep, threads, batch)
-        from ..device.draws import DeviceDraws
+        from ..evaluators.gpu.draws import DeviceDraws
 
         model = self._evaluator
         self._draws = DeviceDraws(

@@ -15,13 +15,12 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from ..cost.nondominated import Archive, hypervolume
+from ..cost.objective import Objective, parse_objective
 from ..cost.outcome import Outcome, Statistics
 from ..errors import UsageError
 from ..evaluators.choice import Judged
-from ..mapping import Mapping
 from ..mapspace.diagnosis import require_feasible
-from ..nondominated import Archive, hypervolume
-from ..objective import Objective, parse_objective
 from ..report.html import REPORT, page_of, render
 from ..report.plot_front import front_figure
 from ..report.plots import save_figure
@@ -34,6 +33,7 @@ from ..run.search import run_search
 from ..searchers.base import Searcher
 from ..searchers.fronts import UNITS, Figures, ScalarisedSearcher, figure_names, weightings
 from ..searchers.registry import make_searcher
+from ..specs.mapping import Mapping
 from ..specs.spec import Spec
 from .choices import AnyEvaluator, Chosen, arguments_of, evaluator_of, settings_of
 from .inputs import Source, load

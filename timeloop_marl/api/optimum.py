@@ -17,23 +17,23 @@ from jaxtyping import Float64
 from numpy import ndarray
 
 from ..cost.noc import LEGACY
+from ..cost.objective import Objective, parse_objective
 from ..cost.outcome import Rejection, Statistics
 from ..cost.rates import Rates, rates_of
 from ..errors import UsageError
 from ..evaluators.choice import native_evaluator
 from ..evaluators.native import NativeEvaluator
-from ..interruption import watched
-from ..mapping import Mapping as LoopNest
-from ..mapping import MappingBatch, TilingLoops
+from ..kernels.record import views
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.diagnosis import require_feasible
-from ..objective import Objective, parse_objective
 from ..optimal.frontier import Frontier, Queue
 from ..optimal.leaves import Incumbent
 from ..optimal.orders import tensors_of
 from ..optimal.prices import DELAY, EDP, ENERGY, Bandwidth, Prices
 from ..optimal.problem import SLACK
 from ..optimal.proof import Prover, rounds
+from ..parallel.interruption import watched
+from ..parallel.versions import versions
 from ..report.plot_gap import Course, gap_figure
 from ..report.plots import save_figure
 from ..report.results import write_results
@@ -45,10 +45,10 @@ from ..run.result import Found, Improvement, SearchResult, StopReason
 from ..run.run import Run
 from ..searchers.registry import make_searcher
 from ..specs.fingerprint import spec_fingerprint
+from ..specs.mapping import Mapping as LoopNest
+from ..specs.mapping import MappingBatch, TilingLoops
 from ..specs.spec import Spec
 from ..traffic.geometry import geometry_of
-from ..traffic.record import views
-from ..versions import versions
 from .inputs import Source, load
 
 CERTIFICATE, PICTURE = "certificate.json", "gap.png"

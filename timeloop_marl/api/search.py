@@ -11,8 +11,6 @@ from ..cost.outcome import Rejection, Statistics
 from ..errors import UsageError
 from ..evaluators.choice import EvaluatorChoice, timeloop_evaluator
 from ..evaluators.native import NativeEvaluator
-from ..front_end import specification
-from ..mapping import Mapping as LoopNest
 from ..mapspace.diagnosis import require_feasible
 from ..report.results import write_results
 from ..run.folder import TRACE, RunFolder
@@ -23,6 +21,8 @@ from ..run.result import Progress, SearchResult
 from ..run.run import Run
 from ..run.search import run_search
 from ..searchers.knowledge import Knowledge
+from ..specs.front_end import specification
+from ..specs.mapping import Mapping as LoopNest
 from ..specs.objects import is_specification
 from ..specs.spec import Spec
 from .choices import AnyEvaluator, AnyObjective, AnySearcher, arguments_of, choose, evaluator_of

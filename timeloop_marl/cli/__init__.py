@@ -13,8 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TextIO
 
-from .. import interruption
 from ..errors import TimeloopMarlError
+from ..parallel import interruption
 from . import arguments
 
 DROP_INS = ("model", "mapper")

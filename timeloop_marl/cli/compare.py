@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from ..api.compare import SECONDS, compare
-from ..comparison import Comparison, Course
 from ..errors import UsageError
 from ..evaluators.timeloop.program import MAPPER, MODEL, Program, find_program
 from ..mapspace.diagnosis import require_feasible
@@ -17,6 +16,7 @@ from ..report.charts.courses import OURS, PROGRAM
 from ..run.folder import RunFolder
 from ..run.options import DEFAULT_SAMPLES, Settings, read_settings
 from ..searchers.registry import all_searchers
+from ..validation.comparison import Comparison, Course
 from .screen import console, device_of, print_notices, read_inputs, report_verification, say, verify_found
 
 _KINDS = {OURS: "ours", PROGRAM: "timeloop-mapper"}

@@ -14,8 +14,6 @@ from ..errors import MappingError, UsageError
 from ..evaluators.choice import fitting_choice, timeloop_evaluator
 from ..evaluators.native import NativeEvaluator
 from ..evaluators.timeloop.figures import Measured
-from ..mapping import Mapping
-from ..mapping_yaml import read_mapping
 from ..mapspace.diagnosis import require_feasible
 from ..mapspace.membership import violations
 from ..report.maps import read_map_text
@@ -26,10 +24,12 @@ from ..run.folder import RunFolder
 from ..specs.constraints import Switches
 from ..specs.document import Document, Node
 from ..specs.loading import load_document
+from ..specs.mapping import Mapping
+from ..specs.mapping_yaml import read_mapping
 from ..specs.scalars import SKEW, feature
 from ..specs.spec import Beyond, Spec
 from ..specs.writing import document as document_of
-from ..verification import drawn, recognise_rules, with_rules
+from ..validation.verification import drawn, recognise_rules, with_rules
 from .screen import (
     console,
     evaluator_choice,
@@ -48,7 +48,7 @@ def evaluate_command(options: argparse.Namespace) -> int:
 
 
 def _rows(options: argparse.Namespace) -> int:
-    from ..rows import evaluate_rows
+    from ..validation.rows import evaluate_rows
 
     if options.inputs is None:
         raise UsageError(

@@ -17,7 +17,6 @@ from ..api.clusters import Clusters, find_clusters
 from ..api.inputs import expand
 from ..cost.outcome import Failure
 from ..evaluators.native import NativeEvaluator
-from ..front_end import check_flattening
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.diagnosis import Severity, diagnose
 from ..mapspace.patterns import level_label
@@ -28,6 +27,7 @@ from ..run.folder import RunFolder
 from ..searchers.registry import all_searchers
 from ..specs.architecture import StorageLevel
 from ..specs.constraints import LoopConstraint
+from ..specs.front_end import check_flattening
 from ..specs.spec import Spec
 from .screen import Screen, console, parse_values, print_notices, read_inputs
 

@@ -10,18 +10,18 @@ import time
 from rich.console import Console
 
 from ..api.networks import network, sweep
-from ..converters.convert import convert_model, write_network
 from ..errors import UsageError
 from ..evaluators.choice import EvaluatorChoice
-from ..interruption import exit_status
 from ..networks.result import NetworkResult
 from ..networks.sweep_result import DONE, FAILED, STOPPED, SweepResult
 from ..networks.watching import SweepProgress
+from ..parallel.interruption import exit_status
 from ..report.terminal import area_notes, network_view, one_line, sweep_table
 from ..run.folder import RunFolder
 from ..run.knowledge import load_knowledge, save_knowledge
 from ..run.options import Settings
 from ..run.result import StopReason
+from ..specs.converters.convert import convert_model, write_network
 from .screen import console, device_of, parse_values, recall, say
 
 _SETTINGS = ("searcher", "objective", "samples", "seconds", "seed")

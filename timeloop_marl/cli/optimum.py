@@ -12,8 +12,8 @@ from rich.console import Console
 
 from ..api.optimum import OptimumResult, Start, optimum
 from ..errors import UsageError
-from ..interruption import exit_status
 from ..optimal.frontier import Frontier
+from ..parallel.interruption import exit_status
 from ..report.terminal import result_view
 from ..run.folder import RunFolder
 from ..run.options import read_settings

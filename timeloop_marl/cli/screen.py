@@ -12,16 +12,16 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 
 from ..api.inputs import expand, model_options
-from ..device.target import chosen_device
 from ..errors import UsageError
 from ..evaluators.choice import EvaluatorChoice, default_cache, timeloop_evaluator
-from ..mapping import Mapping
+from ..kernels.cuda.target import chosen_device
 from ..parallel import Engine
 from ..run.folder import RunFolder
 from ..specs.document import Document
+from ..specs.mapping import Mapping
 from ..specs.reading import load_flat, read_spec
 from ..specs.spec import Spec
-from ..verification import Verification, verify_mappings
+from ..validation.verification import Verification, verify_mappings
 
 _WIDE = 160  # columns for files and pipes: nothing is cut
 _TRAILING = re.compile(r" +$", re.MULTILINE)

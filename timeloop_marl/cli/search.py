@@ -14,8 +14,8 @@ from ..api.search import Result
 from ..api.search import search as run_search
 from ..errors import UsageError
 from ..evaluators.choice import fitting_choice
-from ..interruption import exit_status
 from ..mapspace.diagnosis import Severity, diagnose
+from ..parallel.interruption import exit_status
 from ..report.terminal import result_view
 from ..run.folder import RunFolder
 from ..run.knowledge import save_knowledge

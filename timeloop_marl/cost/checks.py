@@ -10,7 +10,7 @@ from __future__ import annotations
 from jaxtyping import Bool, Int8, Int64
 from numpy import ndarray
 
-from ..compiling import inlined, plain
+from ..kernels.compiling import inlined, plain
 from ..specs.spec import Spec
 from ..traffic.geometry import NO_LIMIT, Geometry, hull_words
 from ..traffic.levels import ABORTS, SPREAD_X, SPREAD_Y, mark_present

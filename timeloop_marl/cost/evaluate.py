@@ -5,14 +5,14 @@ from __future__ import annotations
 from jaxtyping import Bool, Float64, Int8, Int64
 from numpy import ndarray
 
-from ..compiling import inlined, kernel
+from ..kernels.compiling import inlined, kernel
+from ..kernels.record import Box
 from ..traffic.count import COUNTED, LONE_RESIDUAL, move_perfect, settle_words
 from ..traffic.geometry import Geometry
 from ..traffic.imperfect.space import WalkSpace
 from ..traffic.imperfect.walk import prepare_walk, walk
 from ..traffic.levels import COMPUTES, CYCLES, count_instances
 from ..traffic.nest import build_nest
-from ..traffic.record import Box
 from ..traffic.workspace import Workspace
 from .checks import IMPERFECT, check_storage, survey
 from .outcome import Failure

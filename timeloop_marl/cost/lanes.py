@@ -10,7 +10,10 @@ import numpy as np
 from jaxtyping import Bool, Int8, Int64
 from numpy import ndarray
 
-from ..compiling import kernel
+from ..kernels.compiling import kernel
+from ..kernels.vectors.emit import BOOL, FLOAT, INT, Emitter, Value, Vec
+from ..kernels.vectors.interpret import Interpreter, Lanes, NotStraightError
+from ..kernels.vectors.memory import RUN, WIDTH, Memory, starts
 from ..traffic.geometry import Geometry
 from ..traffic.levels import CYCLES, bypass, count_computes, count_traffic, mark_present, share_out
 from ..traffic.nest import grow, is_imperfect, measure_spread, spread_levels
@@ -19,9 +22,6 @@ from ..traffic.regular_block import fill_regular_block
 from ..traffic.regular_links import list_neighbours
 from ..traffic.regular_loops import fetch_regular, list_steps, measure_boxes, weigh_loops
 from ..traffic.workspace import Workspace
-from ..vectors.emit import BOOL, FLOAT, INT, Emitter, Value, Vec
-from ..vectors.interpret import Interpreter, Lanes, NotStraightError
-from ..vectors.memory import RUN, WIDTH, Memory, starts
 from .checks import IMPERFECT, check_compute, check_storage, measure_held
 from .evaluate import total_energy, utilization
 from .noc import REDUCTION_TREE

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..compiling import kernel
+from ..kernels.compiling import kernel
 from ..traffic.geometry import Geometry
 from ..traffic.levels import CYCLES, STEPS
 from ..traffic.workspace import Workspace

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
+from ..kernels.record import allocate, fill
 from ..specs.architecture import Architecture, StorageLevel
 from ..specs.spec import Spec
 from ..traffic.geometry import (
@@ -20,7 +21,6 @@ from ..traffic.geometry import (
     axis_sizes,
     require_countable,
 )
-from ..traffic.record import allocate, fill
 from .noc import ANY_FACTOR, LEGACY, SIMPLE_MULTICAST, Network, evaluated_networks, latency
 
 Values = dict[str, object]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..compiling import plain
+from ..kernels.compiling import plain
 from ..specs.spec import Spec
 from ..traffic.geometry import Geometry
 from ..traffic.levels import COMPUTE_INSTANCES, COMPUTES, CYCLES, SPREAD_X, SPREAD_Y, STEPS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..cost.outcome import Outcome, Rejection, Statistics
-from ..mapping import Mapping, MappingBatch
+from ..specs.mapping import Mapping, MappingBatch
 
 
 class Evaluator(Protocol):

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..cost.outcome import Failure, Outcome, Rejection, Statistics
 from ..errors import UsageError
-from ..mapping import Mapping, MappingBatch
+from ..specs.mapping import Mapping, MappingBatch
 from .base import Evaluator
 from .wrappers import joined
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..cost.outcome import Rejection, Statistics
-from ..device.target import DEVICES, chosen_device
 from ..errors import UsageError
-from ..mapping import Mapping as LoopNest
+from ..kernels.cuda.target import DEVICES, chosen_device
 from ..parallel import Engine, Workers, number
 from ..specs.constraints import Constraints
 from ..specs.fingerprint import spec_fingerprint
 from ..specs.mapper import MapperOptions
+from ..specs.mapping import Mapping as LoopNest
 from ..specs.spec import Spec
 from .base import Evaluator
 from .cache import CachedEvaluator, OutcomeCache
@@ -174,7 +174,7 @@ def native_evaluator(
     """The native model on the CPU or a GPU; arguments and errors as for ``make_evaluator``."""
     if chosen_device(device) == "cpu":
         return NativeEvaluator(spec, accesses=accesses, threads=threads, precheck=precheck)
-    from .cuda import CudaEvaluator  # it imports the CUDA target
+    from .gpu.evaluator import CudaEvaluator  # it imports the CUDA target
 
     return CudaEvaluator(spec, accesses=accesses, threads=threads, precheck=precheck)
 

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ..compiling import is_cached, plain
 from ..cost.checks import check_storage, rejection
 from ..cost.evaluate import evaluate_batch
 from ..cost.noc import evaluated_networks
@@ -15,14 +14,15 @@ from ..cost.outcome import Failure, Outcome, Rejection, Statistics
 from ..cost.rates import paid_for, rates_of
 from ..cost.statistics import Evaluated, collect
 from ..errors import MappingError, UsageError
-from ..mapping import Mapping, MappingBatch
+from ..kernels.compiling import is_cached, plain
+from ..kernels.record import boxed, views
 from ..specs.constraints import Switches
+from ..specs.mapping import Mapping, MappingBatch
 from ..specs.spec import Spec
 from ..traffic.geometry import Geometry, asking, geometry_of
 from ..traffic.imperfect.space import WalkSpace, walk_space
 from ..traffic.levels import mark_present
 from ..traffic.nest import BOUND, DIM, fill_tiles, find_fault
-from ..traffic.record import boxed, views
 from ..traffic.workspace import Workspace, workspace
 from .vectors import LOOK, VectorChoice, VectorModel
 

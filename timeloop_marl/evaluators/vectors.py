@@ -11,16 +11,16 @@ from threading import Lock
 import numpy as np
 from numpy import ndarray
 
-from ..compiling import cache_folder, sources
 from ..cost.evaluate import evaluate_batch
 from ..cost.lanes import CHUNK, RUN_ARGUMENTS, fits, module_text
 from ..cost.outcome import Outcome
 from ..cost.rates import Rates
-from ..mapping import MappingBatch
+from ..kernels.compiling import cache_folder, sources
+from ..kernels.record import boxed
+from ..kernels.vectors.build import Code, available, compiled, machine_name
+from ..kernels.vectors.interpret import NotStraightError
+from ..specs.mapping import MappingBatch
 from ..traffic.geometry import Geometry
-from ..traffic.record import boxed
-from ..vectors.build import Code, available, compiled, machine_name
-from ..vectors.interpret import NotStraightError
 
 LEAST_ROWS = 64
 """Fewest rows of a batch that are handed to vectors."""

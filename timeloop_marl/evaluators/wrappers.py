@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 
 from ..cost.outcome import Outcome, Rejection, Statistics
-from ..mapping import Mapping, MappingBatch
 from ..parallel import Workers
+from ..specs.mapping import Mapping, MappingBatch
 from .base import Evaluator
 
 PARTS = 8

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Int64
 from numpy import ndarray
 
 from ..errors import MappingError, UsageError
-from ..mapping import Mapping, MappingBatch
+from ..specs.mapping import Mapping, MappingBatch
 from ..specs.spec import Spec
 from .diagnosis import require_feasible
 from .learners import decoding, drawing, moves, repair

@@ -11,11 +11,11 @@ from itertools import combinations
 import numpy as np
 
 from ..errors import InfeasibleError
+from ..kernels.record import boxed
 from ..specs.architecture import TilingLevel
 from ..specs.constraints import LoopConstraint
 from ..specs.spec import Spec
 from ..traffic.geometry import least_words
-from ..traffic.record import boxed
 from .factorization import timeloop_divisors
 from .kernels import hull_volumes
 from .learners.build import Builder

@@ -19,8 +19,8 @@ import numpy as np
 from jaxtyping import Bool, Int64
 from numpy import ndarray
 
-from ..compiling import allocating
 from ..errors import UnsupportedFeatureError
+from ..kernels.compiling import allocating
 from ..specs.primes import divisors
 
 LARGEST_LIST = 2**62

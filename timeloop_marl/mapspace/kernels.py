@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Int8, Int64
 from numpy import ndarray
 
-from ..compiling import allocating, inlined, kernel
+from ..kernels.compiling import allocating, inlined, kernel
+from ..kernels.record import Box
 from ..traffic.geometry import Geometry, extent, hull_words
-from ..traffic.record import Box
 from .factorization import FactorTables
 from .patterns import LevelTables
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from ..mapping import Mapping, TilingLoops
 from ..specs.architecture import TilingLevel
 from ..specs.constraints import LoopConstraint
+from ..specs.mapping import Mapping, TilingLoops
 from ..specs.spec import Spec
 from .patterns import Pattern, constraint_of, level_label
 

@@ -12,11 +12,11 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from ..errors import UsageError
-from ..mapping import MappingBatch
+from ..kernels.record import boxed
 from ..specs.constraints import LoopConstraint
+from ..specs.mapping import MappingBatch
 from ..specs.spec import Spec
 from ..traffic.geometry import Geometry, geometry_of
-from ..traffic.record import boxed
 from .factorization import (
     FactorCounts,
     FactorList,
@@ -25,13 +25,7 @@ from .factorization import (
     factor_tables_ruby,
     factor_tables_uber,
 )
-from .kernels import (
-    capacity_failures,
-    construction_failures,
-    decode_rows,
-    level_radices,
-    unpack_dim,
-)
+from .kernels import capacity_failures, construction_failures, decode_rows, level_radices, unpack_dim
 from .patterns import bypass_choices, constraint_of, level_label, level_tables, permutation_patterns
 
 LARGEST_SPACE = 2**128

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..objective import Objective
+from ..cost.objective import Objective
 from ..run.result import SearchResult
 from ..run.trace import TraceReader
 

@@ -17,16 +17,16 @@ from pathlib import Path
 import numpy as np
 
 from ..cost.components import component_energies
+from ..cost.objective import parse_objective
 from ..cost.outcome import Failure, Statistics
 from ..evaluators.choice import EvaluatorChoice, judged, make_evaluator
-from ..mapping import Mapping
-from ..objective import parse_objective
 from ..run.folder import SUMMARY, RunFolder
 from ..run.loop import known
 from ..run.options import Settings
 from ..run.result import Found, SearchResult, StopReason, Tally, summary
 from ..run.trace import TraceReader, read_trace
 from ..searchers.registry import make_searcher
+from ..specs.mapping import Mapping
 from ..specs.spec import Spec
 from .layers import Layer, held
 from .result import Best, LayerResult

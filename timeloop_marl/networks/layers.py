@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..converters.convert import convert_model, is_model, write_network
 from ..errors import InfeasibleError, SpecError, UsageError
 from ..mapspace.diagnosis import require_feasible
 from ..run.folder import RunFolder
+from ..specs.converters.convert import convert_model, is_model, write_network
 from ..specs.fingerprint import spec_fingerprint
 from ..specs.layer_list import LIST_NAME, holds_layer_list, holds_problem, read_layer_list
 from ..specs.reading import load

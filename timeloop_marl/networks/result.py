@@ -15,8 +15,8 @@ from typing import Any
 
 from ..cost.outcome import Statistics
 from ..errors import UsageError
-from ..mapping import Mapping
 from ..run.folder import RunFolder, read_result
+from ..specs.mapping import Mapping
 from ..specs.spec import Spec
 
 SCHEMA = "timeloop-marl/network"

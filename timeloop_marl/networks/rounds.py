@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..cost.objective import parse_objective
 from ..evaluators.choice import EvaluatorChoice
-from ..interruption import watched
-from ..objective import parse_objective
 from ..parallel import Workers
+from ..parallel.interruption import watched
 from ..run.folder import TRACE, RunFolder
 from ..run.options import Settings
 from ..run.result import StopReason

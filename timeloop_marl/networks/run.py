@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import UsageError
 from ..evaluators.choice import EvaluatorChoice, make_evaluator
 from ..parallel import Engine, Workers
+from ..parallel.versions import versions
 from ..run.folder import INPUTS, TRACE, RunFolder
 from ..run.knowledge import BEFORE, Source, load_knowledge, save_knowledge
 from ..run.options import RunOptions, Settings
@@ -25,7 +26,6 @@ from ..searchers.registry import all_searchers, inherits
 from ..specs.spec import ModelOptions
 from ..specs.writing import document
 from ..specs.yaml_text import yaml_text
-from ..versions import versions
 from .choice import FigureTask, HullTask, Point, best_product, layer_figures, layer_hull
 from .layers import LAYERS, Layer, Sources, layer_folders, problem_fingerprint, read_layers, sort_sources
 from .result import FILE, LayerResult, NetworkResult, Pages, as_json, layers_csv, totals

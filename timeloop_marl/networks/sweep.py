@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from ..cost.nondominated import non_dominated
 from ..errors import SpecError, UsageError
 from ..evaluators.choice import EvaluatorChoice
-from ..interruption import watched
 from ..mapspace.diagnosis import require_feasible
-from ..nondominated import non_dominated
 from ..parallel import Engine, Workers
+from ..parallel.interruption import watched
+from ..parallel.versions import versions
 from ..run.folder import RunFolder
 from ..run.knowledge import Source, load_knowledge, save_knowledge
 from ..run.options import RunOptions, Settings
@@ -30,7 +31,6 @@ from ..searchers.registry import inherits
 from ..specs.fingerprint import spec_fingerprint
 from ..specs.reading import load
 from ..specs.spec import ModelOptions, Spec
-from ..versions import versions
 from .layers import sort_sources
 from .result import FILE as NETWORK_FILE
 from .result import NetworkResult, Pages, read_network

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..cost.objective import Objective, parse_objective
 from ..evaluators.choice import EvaluatorChoice, make_evaluator
-from ..objective import Objective, parse_objective
 from ..run.folder import RunFolder
 from ..run.identity import run_identity
 from ..run.knowledge import begin_with, save_knowledge

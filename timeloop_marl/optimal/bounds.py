@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
-from ..compiling import inlined, kernel
+from ..kernels.compiling import inlined, kernel
+from ..kernels.record import Box
 from ..traffic.geometry import Geometry
-from ..traffic.record import Box
 from .prices import DELAY, ENERGY
 from .problem import SLACK, ProblemData, TileTable
 

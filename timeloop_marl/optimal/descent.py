@@ -6,9 +6,9 @@ from __future__ import annotations
 from jaxtyping import Int64
 from numpy import ndarray
 
-from ..compiling import kernel
+from ..kernels.compiling import kernel
+from ..kernels.record import Box
 from ..traffic.geometry import Geometry
-from ..traffic.record import Box
 from .bounds import cost_of, passes, slowest, words_on
 from .problem import MOST, SLACK, ProblemData, TileTable
 

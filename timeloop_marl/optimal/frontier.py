@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
-from ..mapping import Mapping as LoopNest
-from ..mapping import MappingBatch
+from ..specs.mapping import Mapping as LoopNest
+from ..specs.mapping import MappingBatch
 from .leaves import Incumbent
 from .problem import SLACK
 

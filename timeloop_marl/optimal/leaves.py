@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from ..cost.objective import Objective
 from ..cost.outcome import Outcome
-from ..mapping import Mapping, MappingBatch
-from ..objective import Objective
+from ..specs.mapping import Mapping, MappingBatch
 from .choices import Choices, Lattice
 from .orders import OrderRule, Tensor, classes, covers, representatives
 from .problem import TileOrder

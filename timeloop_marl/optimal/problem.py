@@ -17,10 +17,10 @@ from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
 from ..errors import UnsupportedFeatureError
+from ..kernels.record import allocate, boxed, fill, rounded, views
 from ..mapspace.kernels import hull_extents, hull_volumes
 from ..specs.spec import Spec
 from ..traffic.geometry import geometry_of
-from ..traffic.record import allocate, boxed, fill, rounded, views
 from .choices import Choices, Lattice, Layout, shapes
 from .orders import OrderRule, Tensor, classes
 from .prices import Prices

@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
-from ..objective import Objective
+from ..cost.objective import Objective
+from ..kernels.record import boxed, duplicate, views
 from ..specs.spec import Spec
 from ..traffic.geometry import geometry_of
-from ..traffic.record import boxed, duplicate, views
 from .bounds import prepare, relaxed_bounds, relaxed_parts, relaxed_sums, rest_bound
 from .choices import Choices, make_lattice
 from .descent import DONE, FULL, LEAVES, NODES, VISITS, descend

@@ -15,8 +15,8 @@ import distributed.client
 from joblib._dask import DaskDistributedBackend
 
 from ..errors import UsageError
-from ..interruption import deferred
-from ..versions import versions
+from .interruption import deferred
+from .versions import versions
 from .workers import WorkerLostError
 
 CONNECT_SECONDS = 30

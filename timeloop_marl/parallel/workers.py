@@ -12,8 +12,8 @@ import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from ..errors import BackendError, UsageError
-from ..interruption import at_once, deferred
 from . import processes
+from .interruption import at_once, deferred
 
 Task = TypeVar("Task")
 Done = TypeVar("Done")

@@ -12,9 +12,9 @@ from typing import Any
 
 from ..cost.outcome import Statistics
 from ..errors import MappingError
-from ..mapping import Mapping, TilingLoops
-from ..mapping_yaml import directives
 from ..specs.architecture import Architecture
+from ..specs.mapping import Mapping, TilingLoops
+from ..specs.mapping_yaml import directives
 from ..specs.problem import DataSpace, Problem
 from ..specs.spec import Spec
 from .numbers import float32_ratio

@@ -14,11 +14,11 @@ import numpy as np
 from ..cost.outcome import Statistics
 from ..errors import TimeloopMarlError, UsageError
 from ..evaluators.native import NativeEvaluator
-from ..mapping import Mapping
-from ..mapping_yaml import read_mapping
 from ..networks.result import LayerResult, NetworkResult, read_network
 from ..run.folder import AGENTS, INPUTS, MANIFEST, SUMMARY
 from ..run.units import objective_label
+from ..specs.mapping import Mapping
+from ..specs.mapping_yaml import read_mapping
 from ..specs.reading import load_flat, read_spec
 from ..specs.spec import ModelOptions, Spec
 from .charts.courses import Trajectory

@@ -10,13 +10,13 @@ from typing import Any
 
 from ..cost.components import component_energies
 from ..cost.outcome import Statistics
-from ..mapping import Mapping
-from ..mapping_yaml import model_document
 from ..run.folder import SUMMARY, RunFolder
 from ..run.options import Settings
 from ..run.result import SearchResult, summary
 from ..run.units import edp_text, energy_text
 from ..specs.constraints import Switches
+from ..specs.mapping import Mapping
+from ..specs.mapping_yaml import model_document
 from ..specs.spec import Spec
 from ..specs.yaml_text import yaml_text
 from .charts.courses import Trajectory, convergence

@@ -9,10 +9,10 @@ from rich.text import Text
 
 from ..cost.components import component_energies
 from ..cost.outcome import Statistics
-from ..mapping import Mapping
 from ..networks.result import LayerResult, NetworkResult, Totals
 from ..networks.sweep_result import DONE, SweepPoint, SweepResult
 from ..run.units import energy_text, energy_unit, share_text, short_count
+from ..specs.mapping import Mapping
 from ..specs.spec import Spec
 from .maps import map_text
 

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, replace
 
 from ..cost.outcome import LevelStatistics, Statistics
-from ..mapping import Mapping
 from ..specs.architecture import Architecture, StorageLevel
+from ..specs.mapping import Mapping
 from ..specs.spec import Spec
 from .maps import LevelNest, Loop, loop_nest
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..versions import versions
+from ..parallel.versions import versions
 
 MANIFEST = "run.json"
 INPUTS = "inputs.yaml"

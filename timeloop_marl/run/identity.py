@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from ..objective import Objective
+from ..cost.objective import Objective
+from ..parallel.versions import versions
 from ..specs.fingerprint import spec_fingerprint
 from ..specs.spec import Spec
-from ..versions import versions
 from .options import Settings
 
 

@@ -21,14 +21,14 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from ..cost.objective import Objective
 from ..cost.outcome import Failure, Outcome
 from ..errors import UsageError
 from ..evaluators.base import Evaluator
 from ..evaluators.wrappers import AheadEvaluator
-from ..interruption import watched
-from ..mapping import MappingBatch
-from ..objective import Objective
+from ..parallel.interruption import watched
 from ..searchers.base import Searcher, Space
+from ..specs.mapping import MappingBatch
 from .result import Progress, SearchResult, StopReason, Tally
 from .trace import TraceBatch, TraceReader, TraceWriter
 

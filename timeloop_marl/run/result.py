@@ -13,10 +13,10 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from ..cost.objective import Objective
 from ..cost.outcome import Failure, Outcome
-from ..mapping import Mapping
-from ..objective import Objective
 from ..searchers.base import Space
+from ..specs.mapping import Mapping
 from ..specs.spec import Spec
 from .options import Settings
 

@@ -8,18 +8,18 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
+from ..cost.objective import Objective, parse_objective
 from ..errors import UsageError
 from ..evaluators.base import Evaluator
 from ..evaluators.choice import EvaluatorChoice, make_evaluator
 from ..evaluators.wrappers import AheadEvaluator
-from ..objective import Objective, parse_objective
 from ..parallel import Workers
+from ..parallel.versions import versions
 from ..searchers.base import Searcher, warm_up
 from ..searchers.registry import make_searcher
 from ..specs.spec import Spec
 from ..specs.writing import document
 from ..specs.yaml_text import yaml_text
-from ..versions import versions
 from .folder import INPUTS, MANIFEST, RunFolder
 from .log import LOG, EventLog, TensorBoard
 from .options import RunOptions, Settings

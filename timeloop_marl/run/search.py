@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..cost.objective import Objective
 from ..evaluators.base import Evaluator
 from ..evaluators.choice import EvaluatorChoice, predictor
-from ..objective import Objective
 from ..searchers.base import Searcher
 from ..specs.spec import Spec
 from .folder import AGENTS

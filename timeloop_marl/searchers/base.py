@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
-from ..compiling import is_cached
+from ..cost.objective import Objective
 from ..cost.outcome import Outcome
 from ..errors import UsageError
-from ..mapping import MappingBatch
+from ..kernels.compiling import is_cached
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.learners.repair import repair_rows, sample_rows
-from ..objective import Objective
+from ..specs.mapping import MappingBatch
 from .knowledge import Knowledge, LayerKnowledge
 
 Rows = Int64[ndarray, "m axes"]

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
+from ..cost.objective import Objective
 from ..mapspace.axes import LearnersMapspace
-from ..objective import Objective
 from .base import LearnerSearcher, Rows, at_least, share
 from .registry import searcher
 

@@ -10,16 +10,16 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
+from ..cost.nondominated import crowding, ranks
+from ..cost.objective import Objective
 from ..cost.outcome import Failure, Outcome
 from ..errors import UsageError
-from ..mapping import MappingBatch
+from ..kernels.record import boxed
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.kernels import hull_volumes
-from ..nondominated import crowding, ranks
-from ..objective import Objective
+from ..specs.mapping import MappingBatch
 from ..specs.spec import Spec
 from ..traffic.geometry import geometry_of
-from ..traffic.record import boxed
 from .base import LearnerSearcher, Rows, Searcher, Space, at_least, share
 from .genetic import crossed, gene_blocks
 from .registry import searcher

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
+from ..cost.objective import Objective
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.learners.tables import Axis, AxisKind
-from ..objective import Objective
 from .base import LearnerSearcher, Rows, at_least, share
 from .registry import searcher
 

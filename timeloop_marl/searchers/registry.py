@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
+from ..cost.objective import Objective
 from ..errors import UsageError
 from ..mapspace.axes import LearnersMapspace
-from ..objective import Objective
 from ..specs.spec import Spec
 from .base import Searcher
 

@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
+from ..cost.objective import Objective
 from ..mapspace.axes import LearnersMapspace, LiteralSpace
-from ..objective import Objective
 from .base import LearnerSearcher, Rows, at_least, one_of, share
 from .marl.agent import CONDITIONING, Learning
 from .marl.credit import Rewards, ranked

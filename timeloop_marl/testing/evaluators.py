@@ -11,7 +11,7 @@ import pytest
 
 from ..cost.outcome import Failure, Outcome, Rejection, Statistics
 from ..evaluators.base import Evaluator
-from ..mapping import Mapping, MappingBatch
+from ..specs.mapping import Mapping, MappingBatch
 
 
 class FakeEvaluator:

@@ -6,7 +6,7 @@ than two spatial loops in one rank, packed children where hops cost, most blocks
 
 from __future__ import annotations
 
-from ..compiling import kernel
+from ..kernels.compiling import kernel
 from .explicit import fill_explicit, overlap_in
 from .geometry import Geometry
 from .passing import fill_linked

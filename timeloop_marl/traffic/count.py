@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Bool, Int8, Int64
 from numpy import ndarray
 
-from ..compiling import kernel
+from ..kernels.compiling import kernel
 from .accesses import fill_accesses, fill_space, list_temporal_loops
 from .geometry import Geometry
 from .levels import (

@@ -9,7 +9,7 @@ physical grid, so that a block that uses fewer columns than there are is packed.
 
 from __future__ import annotations
 
-from ..compiling import kernel
+from ..kernels.compiling import kernel
 from .geometry import Geometry
 from .workspace import TEMPORAL, Workspace, add_entry
 

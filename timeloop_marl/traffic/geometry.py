@@ -18,13 +18,13 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
-from ..compiling import inlined
 from ..errors import UnsupportedFeatureError
+from ..kernels.compiling import inlined
+from ..kernels.record import allocate, duplicate, fill, rounded
 from ..specs.architecture import StorageLevel
 from ..specs.constraints import Switches
 from ..specs.problem import DataSpace, Problem
 from ..specs.spec import Spec
-from .record import allocate, duplicate, fill, rounded
 
 LARGEST_COUNT = 2**62
 """No count may reach this; beyond, construction refuses the problem."""

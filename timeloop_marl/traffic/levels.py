@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool
 from numpy import ndarray
 
-from ..compiling import kernel
+from ..kernels.compiling import kernel
 from .geometry import Geometry
 from .workspace import SPATIAL_X, TEMPORAL, Workspace
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Int8, Int64, UInt8
 from numpy import ndarray
 
-from ..compiling import inlined, kernel
+from ..kernels.compiling import inlined, kernel
 from .geometry import Geometry, hull_words
 from .levels import COMPUTE_INSTANCES, SPREAD_X, SPREAD_Y
 from .workspace import SPATIAL_X, SPATIAL_Y, TEMPORAL, Workspace

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Int8, Int64
 from numpy import ndarray
 
-from ..compiling import kernel
+from ..kernels.compiling import kernel
 from .geometry import Geometry
 from .workspace import Workspace
 

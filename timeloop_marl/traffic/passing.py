@@ -5,7 +5,7 @@ Covers blocks without two loops in one rank, with full rows, multicast, and hops
 
 from __future__ import annotations
 
-from ..compiling import kernel
+from ..kernels.compiling import kernel
 from .explicit import fill_explicit, grid_width, linked_words, list_coded_events
 from .geometry import Geometry
 from .spatial import unpacked

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Int8, Int64
 from numpy import ndarray
 
-from ..compiling import kernel
+from ..kernels.compiling import kernel
 from .geometry import Geometry
 from .regular_groups import find_pair, groups_of, most_groups, passes_groups, reduce_pair, sums
 from .regular_hops import regular_hops

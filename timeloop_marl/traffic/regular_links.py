@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Int8, Int64
 from numpy import ndarray
 
-from ..compiling import kernel
+from ..kernels.compiling import kernel
 from .geometry import Geometry
 from .workspace import Workspace
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..compiling import kernel
+from ..kernels.compiling import kernel
 from .explicit import fill_explicit, grid_height, grid_width
 from .geometry import Geometry
 from .workspace import SPATIAL_X, Workspace

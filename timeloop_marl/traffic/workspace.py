@@ -16,9 +16,9 @@ import math
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
-from ..compiling import kernel
+from ..kernels.compiling import kernel
+from ..kernels.record import allocate, rounded
 from .geometry import Geometry
-from .record import allocate, rounded
 
 TEMPORAL, SPATIAL_X, SPATIAL_Y = 0, 1, 2
 """Values of ``Workspace.loop_kind``."""

@@ -17,9 +17,9 @@ from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.timeloop import TimeloopEvaluator
 from timeloop_marl.evaluators.timeloop.bindings import Bindings
 from timeloop_marl.evaluators.wrappers import ParallelEvaluator
-from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.parallel import Workers
+from timeloop_marl.specs.mapping import MappingBatch
 
 SPEC = three_level(gemm(16, 24, 40))
 

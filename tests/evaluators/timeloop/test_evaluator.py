@@ -18,10 +18,10 @@ from timeloop_marl.errors import BackendError, UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.timeloop import OnCrash, TimeloopEvaluator, find_program
 from timeloop_marl.evaluators.timeloop.figures import Measured
-from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.rows.figures import disagreements
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.specs.spec import Spec
+from timeloop_marl.validation.rows.figures import disagreements
 
 SPEC = three_level(gemm(16, 24, 40))
 

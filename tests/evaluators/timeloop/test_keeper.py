@@ -23,7 +23,7 @@ time.sleep(600)
 SEARCH = """\
 from machines import gemm, three_level
 from timeloop_marl.evaluators.timeloop import TimeloopEvaluator
-from timeloop_marl.verification import draw_mappings
+from timeloop_marl.validation.verification import draw_mappings
 spec = three_level(gemm(4, 4, 4))
 TimeloopEvaluator(spec, program={program!r}, scratch={scratch!r}).measure(draw_mappings(spec, 1, 1)[0])
 """

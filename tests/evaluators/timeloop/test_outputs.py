@@ -13,13 +13,13 @@ from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.timeloop.archive import ArchiveError, read_archive
 from timeloop_marl.evaluators.timeloop.figures import StatsError, measured, read_stats
 from timeloop_marl.evaluators.timeloop.program import Run, read_failure
-from timeloop_marl.mapping_yaml import read_mapping
 from timeloop_marl.report.numbers import OutputStyle
 from timeloop_marl.report.stats import stats_text
-from timeloop_marl.rows.figures import disagreements
 from timeloop_marl.specs import EnergyChoice, read_spec
 from timeloop_marl.specs.loading import load_document
+from timeloop_marl.specs.mapping_yaml import read_mapping
 from timeloop_marl.specs.spec import Spec
+from timeloop_marl.validation.rows.figures import disagreements
 
 OUTPUTS = Path(__file__).resolve().parents[2] / "golden" / "outputs"
 # With all figures, in the usual number format.

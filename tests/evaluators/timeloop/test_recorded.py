@@ -17,12 +17,12 @@ from timeloop_marl.errors import BackendError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.timeloop import TimeloopEvaluator
 from timeloop_marl.evaluators.timeloop.figures import Measured
-from timeloop_marl.mapping import Mapping
-from timeloop_marl.mapping_yaml import read_mapping
-from timeloop_marl.rows.figures import disagreements
 from timeloop_marl.specs import read_spec
 from timeloop_marl.specs.loading import load_document
+from timeloop_marl.specs.mapping import Mapping
+from timeloop_marl.specs.mapping_yaml import read_mapping
 from timeloop_marl.specs.spec import Spec
+from timeloop_marl.validation.rows.figures import disagreements
 
 RECORDED = Path(__file__).resolve().parent / "recorded"
 RUNS = json.loads((RECORDED / "runs.json").read_text())

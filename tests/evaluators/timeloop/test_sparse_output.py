@@ -10,8 +10,8 @@ from programs import script
 import timeloop_marl as tm
 from timeloop_marl.evaluators.timeloop import TimeloopEvaluator
 from timeloop_marl.evaluators.timeloop.figures import Measured, StatsText, read_stats
-from timeloop_marl.mapping_yaml import read_mapping
 from timeloop_marl.specs.loading import load_document
+from timeloop_marl.specs.mapping_yaml import read_mapping
 
 RECORDED = Path(__file__).resolve().parent / "recorded" / "sparse"
 # Answers the recorded input only, word for word, with the recorded files.

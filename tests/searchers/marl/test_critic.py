@@ -9,11 +9,11 @@ from machines import conv, gemm, three_level
 from shell import ROOT
 
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.searchers.marl.critic import Critic
 from timeloop_marl.searchers.marl.features import WordCounter
 from timeloop_marl.searchers.marl.trend import nonnegative
+from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.specs.reading import load
 
 SPACE = LearnersMapspace(three_level(gemm(4, 6, 8)))  # A[M, K], B[K, N], Z[M, N]; 4 RFs under BUF, DRAM

@@ -14,10 +14,10 @@ from machines import conv, gemm, level, spec, three_level
 from shell import ROOT
 
 import timeloop_marl as tm
+from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.objective import parse_objective
 from timeloop_marl.run.knowledge import begin_with, load_knowledge, save_knowledge
 from timeloop_marl.run.loop import Budget, search
 from timeloop_marl.searchers.knowledge import (

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.mapping import Mapping
 from timeloop_marl.mapspace.timeloop import TimeloopMapspace
 from timeloop_marl.searchers.timeloop import (
     BestMapping,
@@ -16,6 +15,7 @@ from timeloop_marl.searchers.timeloop import (
     ValidMapping,
     run_mapper,
 )
+from timeloop_marl.specs.mapping import Mapping
 from timeloop_marl.specs.reading import load
 from timeloop_marl.specs.spec import Spec
 

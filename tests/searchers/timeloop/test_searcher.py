@@ -13,7 +13,6 @@ from machines import gemm, level, spec, three_level
 
 from timeloop_marl.cost.outcome import Failure, Outcome
 from timeloop_marl.errors import SpecError, UnsupportedFeatureError, UsageError
-from timeloop_marl.mapping import MappingBatch
 from timeloop_marl.mapspace.timeloop import TimeloopMapspace
 from timeloop_marl.searchers.timeloop import (
     ALGORITHMS,
@@ -26,6 +25,7 @@ from timeloop_marl.searchers.timeloop import (
 )
 from timeloop_marl.searchers.timeloop.counting import is_better
 from timeloop_marl.searchers.timeloop.metrics import costs_of, expand_metrics
+from timeloop_marl.specs.mapping import MappingBatch
 
 SPACE = TimeloopMapspace(three_level(gemm(4, 2, 6)))
 

@@ -10,7 +10,6 @@ from typing import TextIO
 from ...cost.outcome import Statistics
 from ...errors import MappingError
 from ...evaluators.native import NativeEvaluator
-from ...mapping import Mapping
 from ...mapspace.timeloop import TimeloopMapspace
 from ...report.maps import map_text, map_yaml_text, mapping_line, tensella_text
 from ...report.stats import stats_text
@@ -18,6 +17,7 @@ from ...searchers.timeloop.events import Event, ValidMapping
 from ...searchers.timeloop.searcher import BestMapping, TimeloopSearcher
 from ...searchers.timeloop.searcher import run_mapper as search
 from ...specs.document import Document
+from ...specs.mapping import Mapping
 from ...specs.spec import ModelOptions, Spec
 from .program import Program, read_input, run_program
 from .screen import (

@@ -10,11 +10,11 @@ from typing import TextIO
 
 from ...cost.outcome import Rejection, Statistics
 from ...evaluators.native import NativeEvaluator
-from ...mapping import Mapping
-from ...mapping_yaml import FactorProductError, read_mapping
 from ...report.maps import map_text, tensella_text
 from ...report.stats import stats_text
 from ...specs.document import Document
+from ...specs.mapping import Mapping
+from ...specs.mapping_yaml import FactorProductError, read_mapping
 from ...specs.scalars import Reading
 from ...specs.spec import ModelOptions, Spec
 from .program import Program, ProgramError, read_input, run_program, violates_constraints

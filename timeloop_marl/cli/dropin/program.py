@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TextIO
 
 from ...errors import SpecError, TimeloopMarlError, UsageError
-from ...mapping import Mapping, TilingLoops
 from ...report.numbers import OutputStyle
 from ...specs.constraints import LoopConstraint
 from ...specs.document import Document
 from ...specs.flatten import flatten, is_nodes_form
 from ...specs.loading import IGNORED_INPUT, load_document
+from ...specs.mapping import Mapping, TilingLoops
 from ...specs.reading import read_spec
 from ...specs.spec import ModelOptions, Spec
 from .screen import input_lines

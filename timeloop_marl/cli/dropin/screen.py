@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import TextIO
 
-from ...mapping import Mapping
 from ...report.maps import nest_text, nominal_contents, one_line
 from ...report.numbers import FloatFormat, OutputStyle
 from ...searchers.timeloop.events import Event, FailClass, FailureStatistic, ThreadEnd, ValidMapping
+from ...specs.mapping import Mapping
 from ...specs.spec import Spec
 
 BANNER = r"""  _______                __                

@@ -15,8 +15,8 @@ import numpy as np
 
 from ...cost.outcome import Failure, Outcome, Rejection, Statistics
 from ...errors import BackendError, UsageError
-from ...mapping import Mapping, MappingBatch
-from ...mapping_yaml import machine_sections, mapping_section
+from ...specs.mapping import Mapping, MappingBatch
+from ...specs.mapping_yaml import machine_sections, mapping_section
 from ...specs.spec import Spec
 from ...specs.yaml_text import yaml_text
 from . import bindings

@@ -10,12 +10,12 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from ...errors import InfeasibleError, MappingError
-from ...mapping import Mapping, TilingLoops
+from ...kernels.record import boxed
 from ...specs.constraints import LoopConstraint
+from ...specs.mapping import Mapping, TilingLoops
 from ...specs.primes import prime_factors
 from ...specs.spec import Spec
 from ...traffic.geometry import geometry_of
-from ...traffic.record import boxed
 from .tables import TEMPORAL, Axis, AxisKind, Tables, X, Y
 
 UNLIMITED = 1 << 62

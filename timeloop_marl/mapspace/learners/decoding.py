@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...compiling import inlined, kernel
+from ...kernels.compiling import inlined, kernel
 from ...traffic.geometry import hull_words
 from .tables import TEMPORAL, Tables, Work, X, Y
 

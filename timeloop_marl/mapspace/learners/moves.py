@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...compiling import inlined, kernel
+from ...kernels.compiling import inlined, kernel
 from .decoding import load_factors
 from .drawing import draw
 from .tables import Tables, Work

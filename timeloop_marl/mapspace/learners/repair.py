@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...compiling import kernel
+from ...kernels.compiling import kernel
 from .decoding import clear, fits_choice, note_roomy, parallelism, place_near, put, take, tile_words
 from .drawing import draw, shuffle
 from .tables import TEMPORAL, Tables, Work

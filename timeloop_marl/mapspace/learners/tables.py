@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Int64
 from numpy import ndarray
 
+from ...kernels.record import Box
 from ...traffic.geometry import Geometry
-from ...traffic.record import Box
 
 TEMPORAL, X, Y = 0, 1, 2  # sides of a slot
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import MappingError
-from ...mapping import Mapping
 from ...mapspace.axes import LearnersMapspace
 from ...mapspace.learners.tables import Axis, AxisKind
 from ...run.units import short_count
+from ...specs.mapping import Mapping
 from ...specs.spec import Spec
 from ..drawing import palette
 from ..drawing.shapes import Drawing, Line, Marker, Rect, Text, shortened, text_width, wrapped

@@ -18,11 +18,11 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
-from ...envs.task import INFEASIBLE, MappingTask, decoder
+from ...cost.objective import Objective
 from ...errors import UsageError
 from ...mapspace.axes import LearnersMapspace
-from ...objective import Objective
 from ..base import Rows, at_least, one_of, share
+from ..envs.task import INFEASIBLE, MappingTask, decoder
 from ..registry import searcher
 from .shared import BatchSearcher, GlobalState
 
@@ -114,7 +114,7 @@ class Sb3Searcher(BatchSearcher):
     """One algorithm of Stable-Baselines3; a subclass says which."""
 
     def __init__(self, space: LearnersMapspace, objective: Objective, seed: int, options: AnyOptions) -> None:
-        from ...envs.stable_baselines import MappingVecEnv
+        from ..envs.stable_baselines import MappingVecEnv
 
         super().__init__(
             space, objective, seed, space=decoder(space, options.infeasible), memory=options.memory

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
+from ...cost.objective import Objective
 from ...cost.outcome import Outcome
 from ...mapspace.axes import LearnersMapspace
-from ...objective import Objective
 from ..base import REMEMBERED, Rows, Searcher, Space
 
 WORST = 1e4  # told to a library that wants finite numbers instead of the logarithm of an infinite cost

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
+from ...cost.objective import Objective
 from ...mapspace.axes import LearnersMapspace
-from ...objective import Objective
 from ..base import Rows, at_least, one_of
 from ..registry import searcher
 from .shared import BatchSearcher, finite_logs

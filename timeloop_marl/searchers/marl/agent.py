@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
-from ...compiling import allocating, inlined, kernel
+from ...kernels.compiling import allocating, inlined, kernel
 
 
 @inlined

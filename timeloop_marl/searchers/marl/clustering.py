@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
-from ...compiling import allocating
 from ...errors import UsageError
+from ...kernels.compiling import allocating
 from ...mapspace.axes import LearnersMapspace
 from ...mapspace.learners.tables import Axis, AxisKind
 

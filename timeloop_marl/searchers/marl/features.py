@@ -17,14 +17,14 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int8, Int64
 from numpy import ndarray
 
-from ...compiling import allocating, inlined, kernel
-from ...mapping import MappingBatch
+from ...kernels.compiling import allocating, inlined, kernel
+from ...kernels.record import Box, boxed
 from ...mapspace.axes import LearnersMapspace
 from ...mapspace.learners.decoding import bounds, order_key
 from ...mapspace.learners.tables import Tables, Work, Y
+from ...specs.mapping import MappingBatch
 from ...traffic.count import begin_words, move_space, settle_space
 from ...traffic.geometry import Geometry, asking, geometry_of
-from ...traffic.record import Box, boxed
 from ...traffic.workspace import Workspace, workspace
 from .gaussian import covariances
 

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
-from ...compiling import allocating, inlined
+from ...kernels.compiling import allocating, inlined
 
 _ROOT3 = np.sqrt(3.0)
 

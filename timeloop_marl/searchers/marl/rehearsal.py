@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float64, Int64, UInt64
 from numpy import ndarray
 
-from ...compiling import allocating, inlined, kernel
+from ...kernels.compiling import allocating, inlined, kernel
 from ...mapspace.axes import LearnersMapspace
 from ...mapspace.learners.decoding import place_literally
 from ...mapspace.learners.drawing import draw

@@ -14,10 +14,10 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
-from ...compiling import is_cached, kernel
+from ...cost.objective import Objective
 from ...errors import UsageError
+from ...kernels.compiling import is_cached, kernel
 from ...mapspace.axes import LearnersMapspace
-from ...objective import Objective
 from ..base import LearnerSearcher, Rows, at_least, one_of, share
 from ..knowledge import Knowledge, LayerKnowledge
 from ..registry import searcher

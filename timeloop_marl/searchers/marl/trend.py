@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
-from ...compiling import allocating
+from ...kernels.compiling import allocating
 from .features import Features, Prices
 
 _SLOWER = 1.001  # beyond this factor of the temporal iterations something else must have set the pace

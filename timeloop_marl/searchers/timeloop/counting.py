@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
-from ...compiling import inlined, kernel
+from ...kernels.compiling import inlined, kernel
 from .cursor import Block, Count, Last, Ledger, Rule
 
 TOLERANCE = 0.001

@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Int64
 from numpy import ndarray
 
-from ...compiling import allocating, inlined, kernel
+from ...kernels.compiling import allocating, inlined, kernel
+from ...kernels.record import Box
 from ...mapspace.factorization import FactorTables
 from ...mapspace.kernels import (
     capacity_failure,
@@ -24,7 +25,6 @@ from ...mapspace.kernels import (
 )
 from ...mapspace.patterns import LevelTables
 from ...traffic.geometry import Geometry
-from ...traffic.record import Box
 from .counting import count_sample, is_over
 from .cursor import MOST_ORDERS, At, Block, Count, Cursor, Last, Rule, Stop
 from .rng import take_digit, uniform_pair

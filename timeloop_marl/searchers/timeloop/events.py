@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from ...mapping import Mapping
+from ...specs.mapping import Mapping
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from ...cost.outcome import Failure, Outcome
-from ...mapping import Mapping, MappingBatch
+from ...kernels.record import boxed
 from ...mapspace.kernels import hull_volumes
 from ...mapspace.membership import extents
 from ...mapspace.timeloop import TimeloopMapspace
+from ...specs.mapping import Mapping, MappingBatch
 from ...traffic.geometry import least_words
-from ...traffic.record import boxed
 from .cursor import Block
 from .events import FailClass, FailureStatistic
 from .rng import new_engine, uniform_fraction

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int64, UInt64
 from numpy import ndarray
 
-from ...compiling import allocating, kernel
+from ...kernels.compiling import allocating, kernel
 from ...mapspace.timeloop import MapspaceIds, TimeloopMapspace
 from .rng import Uniform, multiply_add, new_engine, take_digit, uniform_pair
 

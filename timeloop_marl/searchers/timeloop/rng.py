@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int64, UInt64
 from numpy import ndarray
 
-from ...compiling import inlined, kernel
+from ...kernels.compiling import inlined, kernel
 
 MODULUS = 2147483647
 RANGE = np.uint64(2147483645)  # largest draw, counted from 0

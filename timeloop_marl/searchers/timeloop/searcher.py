@@ -13,13 +13,13 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from ...cost.objective import Objective
 from ...cost.outcome import Outcome
 from ...errors import SpecError, UnsupportedFeatureError
-from ...mapping import Mapping as LoopNest
-from ...mapping import MappingBatch
 from ...mapspace.timeloop import LARGEST_SPACE, TimeloopMapspace
-from ...objective import Objective
 from ...specs.mapper import MapperOptions
+from ...specs.mapping import Mapping as LoopNest
+from ...specs.mapping import MappingBatch
 from ...specs.spec import Spec
 from ..base import Searcher
 from ..registry import Option, searcher

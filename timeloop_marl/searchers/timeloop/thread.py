@@ -9,10 +9,10 @@ from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
 from ...cost.outcome import Failure, Outcome
-from ...mapping import Mapping
+from ...kernels.record import boxed
 from ...mapspace.timeloop import TimeloopMapspace
 from ...specs.mapper import MapperOptions
-from ...traffic.record import boxed
+from ...specs.mapping import Mapping
 from .counting import account, is_better
 from .cursor import NO_LIMIT, At, Count, Rule, Stop, new_block, new_cursor, new_ledger
 from .enumeration import propose

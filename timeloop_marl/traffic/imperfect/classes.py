@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...compiling import kernel
+from ...kernels.compiling import kernel
 from ..geometry import Geometry
 from ..workspace import TEMPORAL, Workspace, add_entry
 from .groups import dim_weight, group_children

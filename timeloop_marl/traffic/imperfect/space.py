@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
+from ...kernels.record import allocate, fill
 from ..geometry import Geometry
-from ..record import allocate, fill
 from ..workspace import workspace_sizes
 
 GROUPINGS = 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...compiling import kernel
+from ...kernels.compiling import kernel
 from ..geometry import Geometry
 from ..workspace import TEMPORAL, Workspace, add_entry, clear_entries
 from .groups import child_codes, group_children

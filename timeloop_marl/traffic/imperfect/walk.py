@@ -6,7 +6,7 @@ Sums in the real program are sums of doubles in the order of the visits. All the
 
 from __future__ import annotations
 
-from ...compiling import kernel
+from ...kernels.compiling import kernel
 from ..geometry import Geometry, hull_words
 from ..workspace import Workspace, add_entry, clear_entries
 from .classes import (

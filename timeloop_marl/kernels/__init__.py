@@ -1,0 +1,1 @@
+"""How kernels are compiled: for the CPU, over vectors of mappings, for a GPU."""

@@ -1,0 +1,1 @@
+"""Kernels translated for a CUDA GPU."""

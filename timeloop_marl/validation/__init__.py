@@ -1,0 +1,1 @@
+"""What is compared: recorded rows, the real programs, Timeloop's mappers."""
