@@ -14,8 +14,8 @@ from pathlib import Path
 
 import timeloop_marl as tm
 from timeloop_marl.cost.objective import parse_objective
-from timeloop_marl.report.charts.courses import OURS
 from timeloop_marl.validation.comparison import Comparison, Course, compare_searchers
+from timeloop_marl.validation.comparison.runs import OURS
 
 DESIGNS = ("eyeriss_like", "simba_like", "simple_output_stationary", "simple_weight_stationary")
 LAYERS = ("01", "10", "19")

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import timeloop_marl as tm
-from timeloop_marl.specs.converters.convert import write_network
+from timeloop_marl.networks.layers import write_network
 from timeloop_marl.specs.converters.layer_files import LayeredNetwork, NamedLayer, Shape, product
 
 ROOT = Path(__file__).parent.parent

@@ -1,4 +1,4 @@
-"""The rules of docs/house.md, checked on the source text: imports, torch, sizes, shortcuts, stray paths."""
+"""The rules of docs/house.md, checked on the source text. Twelve, and no more: a new rule takes the place of one."""
 
 from __future__ import annotations
 
@@ -8,97 +8,55 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "timeloop_marl"
-FILE_LINES, FUNCTION_LINES = 800, 80
+LOOSE = {"__init__", "__main__", "errors"}
+MOST = {"rooms": 22, "arrows": 130, "files": 280, "lines": 49_000}
+FILE_LINES, MEDIAN_LINES, FUNCTION_LINES = 800, 250, 80
 # Compiled kernels may be longer: splitting one costs calls with dozens of array arguments (docs/model.md).
 KERNEL_LINES = 160
 KERNEL_DECORATORS = {"kernel", "inlined", "allocating", "njit"}
 
-# Room -> the rooms it may import, besides itself. Every module belongs to exactly one room.
-CORE = {"errors", "specs", "mapping", "outcome"}
-FOUNDATION = CORE | {
-    "mapspace",
-    "traffic",
-    "cost",
-    "device",
-    "evaluators",
-    "objective",
-    "searchers",
-    "parallel",
-    "interruption",
-    "versions",
-}
+# From the ground up: a room may import what stands above its own line, and of that only what is named here.
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
-    "compiling": {"errors"},
-    "versions": set(),
-    "interruption": set(),
-    "parallel": {"errors", "interruption", "versions"},
+    "kernels": {"errors"},
+    "parallel": {"errors"},
     "specs": {"errors"},
-    "device": CORE | {"compiling", "mapspace", "traffic", "cost"},
-    "mapping": {"errors", "specs"},
-    "outcome": {"errors"},
-    "traffic": {"errors", "compiling", "specs", "mapping"},
-    "mapspace": {"errors", "compiling", "specs", "mapping", "traffic"},
-    "vectors": {"errors", "compiling"},
-    "cost": CORE | {"compiling", "traffic", "vectors"},
-    "evaluators": CORE | {"compiling", "mapspace", "traffic", "cost", "device", "parallel", "vectors"},
-    "objective": {"errors", "outcome"},
-    "tasks": CORE | {"mapspace", "objective"},
-    "searchers": CORE | {"compiling", "traffic", "mapspace", "objective", "tasks", "parallel"},
-    "rows": FOUNDATION,
-    "run": FOUNDATION,
-    "converters": {"errors", "run"},
-    "optimal": CORE | {"compiling", "traffic", "mapspace", "objective"},
-    "networks": FOUNDATION | {"run", "converters"},
-    "report": FOUNDATION | {"run", "networks"},
-    "front": FOUNDATION | {"tasks", "run", "rows", "report", "networks", "converters", "optimal"},
-}
-# Longest matching prefix counts. Everything else is unknown and has to be given a room here and in docs/house.md.
-ROOMS = {
-    "timeloop_marl.errors": "errors",
-    "timeloop_marl.kernels.compiling": "compiling",
-    "timeloop_marl.kernels.numba_internals": "compiling",
-    "timeloop_marl.parallel.versions": "versions",
-    "timeloop_marl.parallel.interruption": "interruption",
-    "timeloop_marl.parallel": "parallel",
-    "timeloop_marl.specs": "specs",
-    "timeloop_marl.specs.mapping": "mapping",
-    "timeloop_marl.specs.mapping_yaml": "mapping",
-    "timeloop_marl.specs.front_end": "mapping",
-    "timeloop_marl.mapspace": "mapspace",
-    "timeloop_marl.kernels.vectors": "vectors",
-    "timeloop_marl.traffic": "traffic",
-    "timeloop_marl.cost": "cost",
-    "timeloop_marl.cost.outcome": "outcome",
-    "timeloop_marl.evaluators.gpu": "device",
-    "timeloop_marl.evaluators": "evaluators",
-    "timeloop_marl.searchers.envs": "tasks",
-    "timeloop_marl.api.environments": "front",
-    "timeloop_marl.searchers": "searchers",
-    "timeloop_marl.cost.objective": "objective",
-    "timeloop_marl.cost.nondominated": "objective",
-    "timeloop_marl.optimal": "optimal",
-    "timeloop_marl.specs.converters": "converters",
-    "timeloop_marl.validation.rows": "rows",
-    "timeloop_marl.report": "report",
-    "timeloop_marl.testing": "front",
-    "timeloop_marl.validation.verification": "front",
-    "timeloop_marl.validation.comparison": "front",
-    "timeloop_marl.__main__": "front",
-    "timeloop_marl": "front",
-    "timeloop_marl.run": "run",
-    "timeloop_marl.cli": "front",
-    "timeloop_marl.networks": "networks",
-    "timeloop_marl.api": "front",
-}
-TORCH_ROOMS = (
+    "traffic": {"errors", "kernels", "specs"},
+    "mapspace": {"errors", "kernels", "specs", "traffic"},
+    "cost": {"errors", "kernels", "specs", "traffic"},
+    "optimal": {"errors", "kernels", "specs", "traffic", "mapspace", "cost"},
+    "searchers": {"errors", "kernels", "parallel", "specs", "traffic", "mapspace", "cost", "optimal"},
+    "evaluators": {"errors", "kernels", "parallel", "specs", "traffic", "mapspace", "cost"},
+    "run": {"errors", "parallel", "specs", "traffic", "mapspace", "cost", "searchers", "evaluators"},
+    "networks": {"errors", "parallel", "specs", "mapspace", "cost", "searchers", "evaluators", "run"},
+    "validation": {"errors", "parallel", "specs", "mapspace", "cost", "searchers", "evaluators", "run"},
+    "report": {"errors", "specs", "mapspace", "traffic", "cost", "evaluators", "run", "networks", "validation"},
+    "api": {
+        "errors", "kernels", "parallel", "specs", "traffic", "mapspace", "cost", "optimal", "searchers", "evaluators",
+        "run", "networks", "validation", "report",
+    },
+    "testing": {"errors", "specs", "mapspace", "cost", "searchers", "evaluators", "run", "api"},
+    "cli": {
+        "errors", "kernels", "parallel", "specs", "mapspace", "cost", "optimal", "searchers", "evaluators", "run",
+        "networks", "validation", "report", "api",
+    },
+    "__init__": {
+        "errors", "specs", "mapspace", "cost", "searchers", "evaluators", "run", "networks", "validation", "api",
+    },
+    "__main__": {"cli"},
+}  # fmt: skip
+# What searchers may see of costs: plain data.
+SEARCHERS_SEE = {f"timeloop_marl.cost.{name}" for name in ("outcome", "objective", "nondominated")}
+TORCH = (
+    "timeloop_marl.searchers.single_agent",
     "timeloop_marl.searchers.library",
-    "timeloop_marl.specs.converters.torch_model",
+    "timeloop_marl.specs.converters",
 )
 
 
@@ -111,13 +69,9 @@ MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 TREES = {name: ast.parse(path.read_text(), str(path)) for name, path in MODULES.items()}
 
 
-def room(module: str) -> str | None:
-    """The room of a module: longest prefix in ROOMS; the bare package name only stands for itself."""
-    parts = module.split(".")
-    for length in range(len(parts), 1, -1):
-        if ".".join(parts[:length]) in ROOMS:
-            return ROOMS[".".join(parts[:length])]
-    return ROOMS["timeloop_marl"] if module == "timeloop_marl" else None
+def room(module: str) -> str:
+    """The folder, or the loose file, in which a module lies."""
+    return [*module.split("."), "__init__"][1]
 
 
 def imports(name: str) -> Iterator[tuple[str, int]]:
@@ -134,60 +88,83 @@ def imports(name: str) -> Iterator[tuple[str, int]]:
                 yield (whole if whole in MODULES else base), node.lineno
 
 
-def test_every_module_has_a_room() -> None:
-    homeless = [name for name in MODULES if room(name) is None]
-    assert not homeless, f"give these a room in tests/test_house.py and docs/house.md: {homeless}"
+GRAPH = {
+    name: {(target, line) for target, line in imports(name) if target.split(".")[0] == "timeloop_marl"}
+    for name in MODULES
+}
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_arrows(name: str) -> None:
-    here = room(name)
-    assert here is not None
+def test_every_module_lies_in_a_room() -> None:
+    loose = {path.stem for path in PACKAGE.glob("*.py")}
+    assert loose == LOOSE
+    assert {room(name) for name in MODULES} == set(ARROWS)
+
+
+@pytest.mark.parametrize("here", ARROWS)
+def test_arrows(here: str) -> None:
     wrong = [
-        f"{MODULES[name].relative_to(ROOT)}:{line} ({here}) imports {target} ({room(target)})"
-        for target, line in imports(name)
-        if target.split(".")[0] == "timeloop_marl" and room(target) not in ARROWS[here] | {here}
+        f"{MODULES[name].relative_to(ROOT)}:{line} imports {target}"
+        for name in MODULES
+        if room(name) == here
+        for target, line in GRAPH[name]
+        if room(target) not in ARROWS[here] | {here}
     ]
-    assert not wrong, "\n".join(wrong)
+    assert not wrong, "\n".join(sorted(wrong))
 
 
-def test_the_rooms_themselves_have_no_circle() -> None:
-    order: list[str] = []
-    while len(order) < len(ARROWS):
-        ready = [r for r, seen in ARROWS.items() if r not in order and seen <= set(order)]
-        assert ready, f"circle among {set(ARROWS) - set(order)}"
-        order += ready
-
-
-def test_modules_have_no_circle() -> None:
-    graph = {name: {t for t, _ in imports(name) if t in MODULES and t != name} for name in MODULES}
+def test_no_circle() -> None:
+    """Rooms stand in the order of ``ARROWS``; modules have no circle either."""
+    order = list(ARROWS)
+    assert all(
+        order.index(target) < order.index(one)
+        for one, targets in ARROWS.items()
+        for target in targets
+        if one != "__init__"
+    )
     done: set[str] = set()
 
     def visit(name: str, trail: tuple[str, ...]) -> None:
         assert name not in trail, "circle: " + " -> ".join((*trail[trail.index(name) :], name))
         if name not in done:
-            for target in sorted(graph[name]):
+            for target in sorted({target for target, _ in GRAPH[name]} & set(MODULES) - {name}):
                 visit(target, (*trail, name))
             done.add(name)
 
-    for name in graph:
+    for name in MODULES:
         visit(name, ())
 
 
-def test_torch_stays_in_its_rooms() -> None:
+def test_searchers_never_see_costs_being_made() -> None:
+    """Stated on its own because it is the rule the design stands on: counts of words yes, prices and evaluators no."""
+    seen = {t for name in MODULES if room(name) == "searchers" for t, _ in GRAPH[name] if room(t) == "cost"}
+    assert seen <= SEARCHERS_SEE
+    assert not {"evaluators", "run"} & ARROWS["searchers"]
+    assert "cost" not in ARROWS["traffic"]
+
+
+def test_torch_stays_where_a_learner_needs_it() -> None:
     strays = [
         f"{MODULES[name].relative_to(ROOT)}:{line}"
         for name in MODULES
-        if not name.startswith(TORCH_ROOMS)
+        if not name.startswith(TORCH)
         for target, line in imports(name)
         if target.split(".")[0] == "torch"
     ]
     assert not strays, strays
 
 
-def test_searchers_never_see_costs_being_made() -> None:
-    """Stated on its own because it is the rule the design stands on; ``cost.outcome`` is plain data."""
-    assert not {"evaluators", "cost", "run"} & ARROWS["searchers"]
+def test_the_house_can_be_drawn() -> None:
+    """Small enough to be known: rooms, arrows between them, files, lines; files of a readable size."""
+    arrows = {(room(name), room(target)) for name in MODULES for target, _ in GRAPH[name]}
+    lines = [len(path.read_text().splitlines()) for path in MODULES.values()]
+    size = {
+        "rooms": len(ARROWS),
+        "arrows": sum(a != b for a, b in arrows),
+        "files": len(MODULES),
+        "lines": sum(lines),
+    }
+    assert {key: value for key, value in size.items() if value > MOST[key]} == {}
+    assert median(lines) <= MEDIAN_LINES
 
 
 def sources() -> list[Path]:
@@ -195,7 +172,7 @@ def sources() -> list[Path]:
     return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
-def test_files_are_small() -> None:
+def test_files_are_readable() -> None:
     large = {
         str(p.relative_to(ROOT)): n for p in sources() if (n := len(p.read_text().splitlines())) > FILE_LINES
     }
@@ -226,19 +203,16 @@ def test_functions_are_small() -> None:
 
 
 def test_no_shortcuts_in_the_package() -> None:
-    """No bare except, no star import, no eval or exec, no silenced type checker."""
+    """No bare except, no star import, no eval or exec, no silenced type checker; nothing below ``cli`` prints."""
     found = []
     for name, tree in TREES.items():
         text = MODULES[name].read_text()
+        barred = {"eval", "exec"} | (set() if room(name) == "cli" else {"print"})
         for node in ast.walk(tree):
             bad = (
                 (isinstance(node, ast.ExceptHandler) and node.type is None)
                 or (isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names))
-                or (
-                    isinstance(node, ast.Call)
-                    and isinstance(node.func, ast.Name)
-                    and node.func.id in {"eval", "exec"}
-                )
+                or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in barred)
             )
             if bad:
                 found.append(f"{MODULES[name].relative_to(ROOT)}:{getattr(node, 'lineno', 0)}")

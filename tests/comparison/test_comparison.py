@@ -18,11 +18,12 @@ from timeloop_marl.cost.outcome import Statistics
 from timeloop_marl.errors import BackendError
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.timeloop import Program, find_program
-from timeloop_marl.report.charts.courses import OURS, PROGRAM
 from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.validation.comparison import Course, Point, compare_searchers
 from timeloop_marl.validation.comparison.compare import _quartile, differences_in_words
 from timeloop_marl.validation.comparison.runs import (
+    OURS,
+    PROGRAM,
     REPRODUCED,
     Limit,
     falling,

@@ -12,7 +12,8 @@ from shell import TOY, Shell
 
 import timeloop_marl as tm
 from timeloop_marl.errors import TimeloopMarlError
-from timeloop_marl.specs.converters.convert import convert_model, write_network
+from timeloop_marl.networks.layers import write_network
+from timeloop_marl.specs.converters.convert import convert_model
 from timeloop_marl.specs.converters.layer_files import NamedLayer, Shape
 
 onnx = pytest.importorskip("onnx")

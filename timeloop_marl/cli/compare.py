@@ -12,11 +12,11 @@ from ..api.compare import SECONDS, compare
 from ..errors import UsageError
 from ..evaluators.timeloop.program import MAPPER, MODEL, Program, find_program
 from ..mapspace.diagnosis import require_feasible
-from ..report.charts.courses import OURS, PROGRAM
 from ..run.folder import RunFolder
 from ..run.options import DEFAULT_SAMPLES, Settings, read_settings
 from ..searchers.registry import all_searchers
 from ..validation.comparison import Comparison, Course
+from ..validation.comparison.runs import OURS, PROGRAM
 from .screen import console, device_of, print_notices, read_inputs, report_verification, say, verify_found
 
 _KINDS = {OURS: "ours", PROGRAM: "timeloop-mapper"}

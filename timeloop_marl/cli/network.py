@@ -12,6 +12,7 @@ from rich.console import Console
 from ..api.networks import network, sweep
 from ..errors import UsageError
 from ..evaluators.choice import EvaluatorChoice
+from ..networks.layers import write_network
 from ..networks.result import NetworkResult
 from ..networks.sweep_result import DONE, FAILED, STOPPED, SweepResult
 from ..networks.watching import SweepProgress
@@ -21,7 +22,7 @@ from ..run.folder import RunFolder
 from ..run.knowledge import load_knowledge, save_knowledge
 from ..run.options import Settings
 from ..run.result import StopReason
-from ..specs.converters.convert import convert_model, write_network
+from ..specs.converters.convert import convert_model
 from .screen import console, device_of, parse_values, recall, say
 
 _SETTINGS = ("searcher", "objective", "samples", "seconds", "seed")

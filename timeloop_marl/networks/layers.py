@@ -14,7 +14,8 @@ from typing import Any
 from ..errors import InfeasibleError, SpecError, UsageError
 from ..mapspace.diagnosis import require_feasible
 from ..run.folder import RunFolder
-from ..specs.converters.convert import convert_model, is_model, write_network
+from ..specs.converters.convert import convert_model, is_model, network_files
+from ..specs.converters.layer_files import LayeredNetwork
 from ..specs.fingerprint import spec_fingerprint
 from ..specs.layer_list import LIST_NAME, holds_layer_list, holds_problem, read_layer_list
 from ..specs.reading import load
@@ -49,6 +50,17 @@ class _Sorter:
     machine: list[Path] = field(default_factory=list)
     layers: list[LayerFile] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+
+
+def write_network(network: LayeredNetwork, folder: str | Path) -> list[Path]:
+    """Write one problem file per distinct shape, and ``network.yaml``.
+
+    Raises:
+        UsageError: the folder cannot be written.
+    """
+    target = RunFolder(folder)
+    target.create()
+    return [target.write(name, text) for name, text in network_files(network).items()]
 
 
 def sort_sources(arguments: Sequence[str | Path]) -> Sources:

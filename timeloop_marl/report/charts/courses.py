@@ -11,6 +11,7 @@ from jaxtyping import Float64, Int64
 from numpy import ndarray
 
 from ...run.units import plain_number, short_count
+from ...validation.comparison.runs import OURS, PROGRAM
 from ..drawing import palette
 from ..drawing.shapes import Drawing, Line, Marker, Text
 from .axes import BODY, SMALL, Scale, draw_frame, draw_keys, label_room, spanning, steps
@@ -148,7 +149,6 @@ def _convergence_words(courses: Sequence[Trajectory], label: Callable[[float], s
     return "; ".join(parts)
 
 
-OURS, PROGRAM = "timeloop-marl", "timeloop-mapper"  # kinds of runs, besides reproduced ones
 _GRID = 240
 
 

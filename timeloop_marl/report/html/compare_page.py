@@ -9,7 +9,8 @@ from typing import Any
 from ...cost.components import ComponentEnergy, component_energies
 from ...run.units import ObjectiveLabel, energy_text, objective_label, plain_number, short_count
 from ...specs.spec import Spec
-from ..charts.courses import OURS, PROGRAM, ContestLabels, ContestLine, contest_lines, contest_plot
+from ...validation.comparison.runs import OURS, PROGRAM
+from ..charts.courses import ContestLabels, ContestLine, contest_lines, contest_plot
 from ..charts.shares import energy_bars
 from ..records import RULES, Ranked, read_evaluated, read_json, title_of
 from .page import (

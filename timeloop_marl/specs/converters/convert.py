@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ...errors import UsageError
-from ...run.folder import RunFolder
 from .layer_files import Collected, LayeredNetwork, distinct, network_text, problem_text
 
 WRITER = "timeloop-marl convert"
@@ -55,20 +54,11 @@ def convert_model(argument: str | Path, dims: Mapping[str, int], name: str | Non
     return Converted(network, found.notices())
 
 
-def write_network(network: LayeredNetwork, folder: str | Path) -> list[Path]:
-    """Write one problem file per distinct shape, and ``network.yaml``.
-
-    Raises:
-        UsageError: the folder cannot be written.
-    """
-    target = RunFolder(folder)
-    target.create()
+def network_files(network: LayeredNetwork) -> dict[str, str]:
+    """Name and text of one problem file per distinct shape, and of ``network.yaml``."""
     groups = distinct(network)
-    written = [
-        target.write(f"{layers[0].file}.yaml", problem_text(network, layers, WRITER))
-        for layers in groups.values()
-    ]
-    return [*written, target.write("network.yaml", network_text(network, groups, WRITER))]
+    texts = {f"{layers[0].file}.yaml": problem_text(network, layers, WRITER) for layers in groups.values()}
+    return {**texts, "network.yaml": network_text(network, groups, WRITER)}
 
 
 def _onnx(path: Path, dims: Mapping[str, int]) -> Collected:

@@ -12,11 +12,10 @@ from ...cost.objective import Objective
 from ...cost.outcome import LevelStatistics, Statistics
 from ...evaluators.native import NativeEvaluator
 from ...evaluators.timeloop.program import Program
-from ...report.charts.courses import OURS
 from ...run.units import energy_text, short_count
 from ...searchers.timeloop.searcher import ALGORITHMS
 from ...specs.spec import Spec
-from .runs import Course, Limit, run_mapper_program, run_ours, run_timeloop
+from .runs import OURS, Course, Limit, run_mapper_program, run_ours, run_timeloop
 
 _LEAST = 0.02  # of the difference in energy: smaller contributions are not told
 _MOST = 6

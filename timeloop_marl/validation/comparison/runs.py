@@ -23,7 +23,6 @@ from ...evaluators.native import NativeEvaluator
 from ...evaluators.timeloop.keeper import KEEPER
 from ...evaluators.timeloop.program import Program, timeloop_environment
 from ...mapspace.timeloop import TimeloopMapspace
-from ...report.charts.courses import OURS, PROGRAM
 from ...run.loop import Budget, search
 from ...run.result import Progress
 from ...searchers.registry import make_searcher
@@ -35,6 +34,7 @@ from ...specs.spec import Spec
 from ...specs.writing import document
 from ...specs.yaml_text import yaml_text
 
+OURS, PROGRAM = "timeloop-marl", "timeloop-mapper"
 REPRODUCED = "Timeloop's mapper, reproduced sample for sample on the native model"
 
 
