@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +18,8 @@ from .model.outcome import Rejection, Statistics
 from .optimal.certificate import certificate, status
 from .optimal.frontier import Frontier
 from .optimal.proof import Limits, OnRound, Optimum, Start, find_optimum
-from .report.plot_gap import Course, gap_figure
-from .report.plots import save_figure
+from .report.charts.courses import GapCourse, gap_plot
+from .report.drawing import beside, png
 from .report.results import write_results
 from .run_folder import RunFolder
 from .search_result import Found, Improvement, SearchResult
@@ -29,6 +28,7 @@ from .specs.spec import Spec
 
 CERTIFICATE, PICTURE = "certificate.json", "gap.png"
 METHOD = "branch and bound"
+_WIDTH = 620.0  # px of the picture
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,9 @@ class OptimumResult:
             NativeEvaluator(self.spec).name,
         )
         course = self.proof.frontier.course
-        steps = Course([m.seconds for m in course], [m.cost for m in course], [m.bound for m in course])
-        buffer = io.BytesIO()
-        save_figure(gap_figure(steps, self.proof.objective.name, self.proven), buffer)
-        return [*written, target.write(PICTURE, buffer.getvalue())]
+        steps = GapCourse([m.seconds for m in course], [m.cost for m in course], [m.bound for m in course])
+        drawing = gap_plot(steps, self.proof.objective.name, self.proven, _WIDTH)
+        return [*written, target.write(PICTURE, png(beside([drawing])))]
 
     def _settings(self) -> Settings:
         return Settings(searcher=METHOD, objective=self.proof.objective.name, seed=self.proof.start.seed)

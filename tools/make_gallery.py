@@ -23,8 +23,7 @@ from timeloop_marl.networks.rounds import NetworkProgress
 from timeloop_marl.networks.run import network
 from timeloop_marl.networks.watching import network_snapshot
 from timeloop_marl.report.drawing import png
-from timeloop_marl.report.html import page_of
-from timeloop_marl.report.html.page import all_pictures
+from timeloop_marl.report.html import all_pictures, page_of
 from timeloop_marl.report.terminal import network_view
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -10,14 +10,15 @@ import numpy as np
 from rich.table import Table
 
 from ..clusters import Clusters, find_clusters
-from ..report.plot_clusters import clusters_figure
-from ..report.plots import save_figure
+from ..report.charts.agents import Dependencies, cluster_tree
+from ..report.drawing import beside, png
 from ..run_folder import RunFolder
 from .inputs import print_notices, read_inputs
 from .screen import console
 
 JSON, PICTURE = "cluster.json", "cluster.png"
 _PAIRS = 5
+_NAMES, _CELL = 420.0, 17.0  # px: names and tree of the picture, and each choice in it
 
 
 def run(options: argparse.Namespace) -> int:
@@ -41,10 +42,9 @@ def run(options: argparse.Namespace) -> int:
         folder = RunFolder(Path(options.output))
         folder.create()
         folder.write(JSON, json.dumps(found.as_json()) + "\n")
-        save_figure(
-            clusters_figure(found.names, found.strength, found.groups, found.merges, found.signal),
-            folder.path / PICTURE,
-        )
+        data = Dependencies(found.names, found.groups, found.strength.tolist())
+        drawing = cluster_tree(data, found.merges, found.signal, _NAMES + _CELL * len(found.names))
+        folder.write(PICTURE, png(beside([drawing])))
         screen.print("", f"written: {folder.path / JSON}, {folder.path / PICTURE}")
     return 0
 

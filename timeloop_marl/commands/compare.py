@@ -18,9 +18,7 @@ from ..errors import UsageError
 from ..evaluators.timeloop.program import MAPPER, MODEL, Program, find_program
 from ..mapspace.diagnosis import require_feasible
 from ..objective import parse_objective
-from ..report.drawing import beside, png
-from ..report.html import REPORT, page_of, render
-from ..report.html.page import all_pictures
+from ..report.html import REPORT, page_of, pictures_png, render
 from ..report.maps import map_text
 from ..report.results import write_mapping
 from ..run_folder import RunFolder
@@ -136,8 +134,7 @@ def _write(folder: RunFolder, comparison: Comparison, files: Sequence[str]) -> N
             columns.append([title, "", *map_text(comparison.spec, course.mapping, statistics).splitlines()])
     folder.write("nests.txt", side_by_side(columns))
     page = page_of(folder.path)
-    courses = [picture.draw(620.0) for picture in all_pictures(page) if picture.name.startswith("equal-")]
-    folder.write("compare.png", png(beside(courses, page.title)))
+    folder.write("compare.png", pictures_png(page, "equal-"))
     folder.write(REPORT, render(page))
 
 

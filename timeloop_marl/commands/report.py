@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..report.drawing import png, standalone_svg
-from ..report.html import REPORT, page_of, render
-from ..report.html.page import Page, all_pictures
+from ..report.html import REPORT, all_pictures, page_of, render
+from ..report.html.page import Page
 from ..run_folder import RunFolder
 
 

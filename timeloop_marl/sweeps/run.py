@@ -25,9 +25,7 @@ from ..networks.sources import sort_sources
 from ..nondominated import non_dominated
 from ..objective import parse_objective
 from ..parallel import Engine, Workers
-from ..report.html import REPORT, page_of, render
-from ..report.plot_sweep import sweep_figure
-from ..report.plots import save_figure
+from ..report.html import REPORT, page_of, pictures_png, render
 from ..run_folder import RunFolder
 from ..run_identity import spec_fingerprint
 from ..searchers.base import warm_up
@@ -269,9 +267,10 @@ class _Sweep:
                 ]
         result = self._write()
         log.end(result)
+        page = page_of(self.folder.path)
         if len(result.done) > 0:
-            save_figure(sweep_figure(result), self.folder.path / PICTURE)
-        self.folder.write(REPORT, render(page_of(self.folder.path)))
+            self.folder.write(PICTURE, pictures_png(page, "area-", "cycles-"))
+        self.folder.write(REPORT, render(page))
         return result
 
     def _runs(
