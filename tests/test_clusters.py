@@ -12,7 +12,8 @@ from machines import gemm, level, spec, three_level
 from timeloop_marl.api.clusters import find_clusters
 from timeloop_marl.cli import main
 from timeloop_marl.errors import UsageError
-from timeloop_marl.report.plot_clusters import clusters_figure
+from timeloop_marl.report.charts.agents import Dependencies, cluster_tree
+from timeloop_marl.report.drawing import Line, Rect, Text
 from timeloop_marl.searchers.marl.clustering import clusters, distances, linkage
 
 ROOT = Path(__file__).parent.parent
@@ -53,12 +54,14 @@ def test_the_tree_joins_the_nearest_first() -> None:
 
 def test_the_picture_has_a_frame_for_every_group_and_a_fork_for_every_merge() -> None:
     found = find_clusters(three_level(gemm(8, 12, 16)), samples=200)
-    matrix, tree = clusters_figure(
-        found.names, found.strength, found.groups, found.merges, "interaction"
-    ).axes[:2]
-    assert len(matrix.patches) == len(found.groups)
-    assert len(tree.lines) == len(found.merges)
-    assert {label.get_text() for label in matrix.get_yticklabels()} == set(found.names)
+    data = Dependencies(found.names, found.groups, found.strength.tolist())
+    drawing = cluster_tree(data, found.merges, "interaction", 900.0)
+    frames = [shape for shape in drawing.shapes if isinstance(shape, Rect) and shape.stroke == "ink"]
+    assert len(frames) == len(found.groups)
+    assert sum(isinstance(shape, Line) for shape in drawing.shapes) == len(found.merges)
+    assert {shape.tip for shape in drawing.shapes if isinstance(shape, Text) and shape.tip} == set(
+        found.names
+    )
 
 
 def test_the_command_writes_what_the_searcher_takes(

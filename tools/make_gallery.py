@@ -20,8 +20,7 @@ from timeloop_marl.api.networks import network
 from timeloop_marl.networks.rounds import NetworkProgress
 from timeloop_marl.networks.watching import network_snapshot
 from timeloop_marl.report.drawing import png
-from timeloop_marl.report.html import page_of
-from timeloop_marl.report.html.page import all_pictures
+from timeloop_marl.report.html import all_pictures, page_of
 from timeloop_marl.report.terminal import network_view
 from timeloop_marl.run.view import Snapshot, snapshot_html, snapshot_view
 

@@ -6,14 +6,17 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import page_cases
 import pytest
 from golden_cases import CASES
 
 from timeloop_marl.cost.components import component_energies
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.report.charts.courses import Trajectory
-from timeloop_marl.report.drawing import Text, png
+from timeloop_marl.report.charts.courses import GapCourse, Trajectory, gap_plot
+from timeloop_marl.report.charts.scatter import ScatterLabels, ScatterPoint, scatter_plot
+from timeloop_marl.report.drawing import Line, Text, png
 from timeloop_marl.report.drawing.palette import tensor_roles
+from timeloop_marl.report.html import all_pictures, pictures_png
 from timeloop_marl.report.maps import read_map_text
 from timeloop_marl.report.results import summary_picture
 from timeloop_marl.report.views import level_views
@@ -120,3 +123,43 @@ def test_quantities():
         "<0.1 %",
         "0 %",
     )
+
+
+PROOF = GapCourse([0.1, 0.5, 2.0], [math.inf, 4e12, 3e12], [0.0, 1e12, 3e12])
+
+
+def test_the_gap_of_a_proof_is_drawn_from_its_first_mapping_on():
+    drawing = gap_plot(PROOF, "edp", True, 620.0)
+    shown = texts(drawing)
+    assert {"seconds", "EDP [J·cycle]", "best mapping", "no mapping costs less than this"} <= shown
+    areas = [shape for shape in drawing.shapes if isinstance(shape, Line) and shape.fill != "none"]
+    assert drawing.title == "Optimum proven" and len(areas) == 1
+    assert png(drawing).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("course", "title"),
+    [
+        (
+            GapCourse([0.1, 0.5], [math.inf, 4e12], [0.0, 1e12]),
+            "Open: a mapping up to 75.00% better may exist",
+        ),
+        (GapCourse([0.1], [math.inf], [0.0]), "No valid mapping yet"),
+        (GapCourse([], [], []), "No valid mapping yet"),
+    ],
+)
+def test_an_open_proof_says_how_far_it_is(course, title):
+    drawing = gap_plot(course, "edp", False, 334.0)
+    assert drawing.title == title and png(drawing).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("count", [1, 4, 200])
+def test_a_front_as_a_file_has_all_its_pictures_and_figures_of_zero(count):
+    figures = ("energy", "buffer", "cycles")
+    page = page_cases.front(count, *figures)
+    assert pictures_png(page, "front-").startswith(b"\x89PNG")
+    names = [picture.name for picture in all_pictures(page) if picture.name.startswith("front-")]
+    assert names == ["front-energy-buffer", "front-energy-cycles", "front-buffer-cycles"]
+    points = [ScatterPoint(1, "a", 0.0, 5.0, True), ScatterPoint(2, "b", 3.0, 1.0, True)]
+    drawing = scatter_plot(points, ScatterLabels("t", "buffer", "energy", str, str), 334.0)
+    assert {"1", "2", "buffer", "energy"} <= texts(drawing)

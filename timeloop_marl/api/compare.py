@@ -13,9 +13,7 @@ from ..cost.objective import parse_objective
 from ..evaluators.timeloop.program import Program
 from ..mapspace.diagnosis import require_feasible
 from ..parallel.versions import versions
-from ..report.drawing import beside, png
-from ..report.html import REPORT, page_of, render
-from ..report.html.page import all_pictures
+from ..report.html import REPORT, page_of, pictures_png, render
 from ..report.maps import map_text
 from ..report.results import write_mapping
 from ..run.folder import RunFolder
@@ -90,8 +88,7 @@ def write_comparison(folder: RunFolder, comparison: Comparison, files: Sequence[
             columns.append([title, "", *map_text(comparison.spec, course.mapping, statistics).splitlines()])
     folder.write("nests.txt", side_by_side(columns))
     page = page_of(folder.path)
-    courses = [picture.draw(620.0) for picture in all_pictures(page) if picture.name.startswith("equal-")]
-    folder.write("compare.png", png(beside(courses, page.title)))
+    folder.write("compare.png", pictures_png(page, "equal-"))
     folder.write(REPORT, render(page))
 
 

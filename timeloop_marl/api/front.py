@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Map
@@ -21,9 +20,7 @@ from ..cost.outcome import Outcome, Statistics
 from ..errors import UsageError
 from ..evaluators.choice import Judged
 from ..mapspace.diagnosis import require_feasible
-from ..report.html import REPORT, page_of, render
-from ..report.plot_front import front_figure
-from ..report.plots import save_figure
+from ..report.html import REPORT, page_of, pictures_png, render
 from ..report.results import write_mapping
 from ..run.folder import TRACE, RunFolder
 from ..run.options import RunOptions, Settings
@@ -98,11 +95,10 @@ class Front:
             written += write_mapping(
                 inside, self.spec, member.found.mapping, member.statistics, name, member.texts
             )
+        page = page_of(target.path)
         if self.members:
-            buffer = io.BytesIO()
-            save_figure(front_figure(self.points, self.figures, UNITS, self.spec.problem.name), buffer)
-            written.append(target.write("front.png", buffer.getvalue()))
-        written.append(target.write(REPORT, render(page_of(target.path))))
+            written.append(target.write("front.png", pictures_png(page, "front-")))
+        written.append(target.write(REPORT, render(page)))
         return written
 
     def _summary(self, digits: int) -> dict[str, Any]:

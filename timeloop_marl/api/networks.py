@@ -14,9 +14,7 @@ from ..networks.sweep import search_sweep
 from ..networks.sweep_result import SweepResult
 from ..networks.watching import SweepProgress
 from ..parallel import Engine
-from ..report.html import REPORT, page_of, render
-from ..report.plot_sweep import sweep_figure
-from ..report.plots import save_figure
+from ..report.html import REPORT, page_of, pictures_png, render
 from ..report.results import write_layer
 from ..run.folder import RunFolder
 from ..run.knowledge import Source
@@ -157,9 +155,10 @@ def sweep(
         on_progress=on_progress,
         on_notice=on_notice,
     )
+    page, folder = page_of(output), RunFolder(output)
     if result.done:
-        save_figure(sweep_figure(result), Path(output) / PICTURE)
-    write_page(output)
+        folder.write(PICTURE, pictures_png(page, "area-", "cycles-"))
+    folder.write(REPORT, render(page))
     return result
 
 

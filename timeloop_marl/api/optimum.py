@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -34,8 +33,8 @@ from ..optimal.problem import SLACK
 from ..optimal.proof import Prover, rounds
 from ..parallel.interruption import watched
 from ..parallel.versions import versions
-from ..report.plot_gap import Course, gap_figure
-from ..report.plots import save_figure
+from ..report.charts.courses import GapCourse, gap_plot
+from ..report.drawing import beside, png
 from ..report.results import write_results
 from ..run.folder import RunFolder
 from ..run.loop import Budget
@@ -53,6 +52,7 @@ from .inputs import Source, load
 
 CERTIFICATE, PICTURE = "certificate.json", "gap.png"
 METHOD = "branch and bound"
+_WIDTH = 620.0  # px of the picture
 STATE = "frontier.npz"
 """File of a run folder from which a proof goes on."""
 SAVE_SECONDS = 10.0
@@ -193,10 +193,9 @@ class OptimumResult:
             NativeEvaluator(self.spec).name,
         )
         course = self.frontier.course
-        steps = Course([m.seconds for m in course], [m.cost for m in course], [m.bound for m in course])
-        buffer = io.BytesIO()
-        save_figure(gap_figure(steps, self.objective.name, self.proven), buffer)
-        return [*written, target.write(PICTURE, buffer.getvalue())]
+        steps = GapCourse([m.seconds for m in course], [m.cost for m in course], [m.bound for m in course])
+        drawing = gap_plot(steps, self.objective.name, self.proven, _WIDTH)
+        return [*written, target.write(PICTURE, png(beside([drawing])))]
 
     def _settings(self) -> Settings:
         return Settings(searcher=METHOD, objective=self.objective.name, seed=self.start.seed)

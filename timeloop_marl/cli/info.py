@@ -21,8 +21,8 @@ from ..mapspace.axes import LearnersMapspace
 from ..mapspace.diagnosis import Severity, diagnose
 from ..mapspace.patterns import level_label
 from ..mapspace.timeloop import TimeloopMapspace
-from ..report.plot_clusters import clusters_figure
-from ..report.plots import save_figure
+from ..report.charts.agents import Dependencies, cluster_tree
+from ..report.drawing import beside, png
 from ..run.folder import RunFolder
 from ..searchers.registry import all_searchers
 from ..specs.architecture import StorageLevel
@@ -32,6 +32,8 @@ from ..specs.spec import Spec
 from .screen import Screen, console, parse_values, print_notices, read_inputs
 
 _PROBES = 2000
+
+_NAMES, _CELL = 420.0, 17.0  # px: names and tree of the picture, and each choice in it
 
 
 def info_command(options: argparse.Namespace) -> int:
@@ -251,10 +253,9 @@ def cluster_command(options: argparse.Namespace) -> int:
         folder = RunFolder(Path(options.output))
         folder.create()
         folder.write(JSON, json.dumps(found.as_json()) + "\n")
-        save_figure(
-            clusters_figure(found.names, found.strength, found.groups, found.merges, found.signal),
-            folder.path / PICTURE,
-        )
+        data = Dependencies(found.names, found.groups, found.strength.tolist())
+        drawing = cluster_tree(data, found.merges, found.signal, _NAMES + _CELL * len(found.names))
+        folder.write(PICTURE, png(beside([drawing])))
         screen.print("", f"written: {folder.path / JSON}, {folder.path / PICTURE}")
     return 0
 

@@ -65,6 +65,70 @@ def dependency_matrix(data: Dependencies, width: float) -> Drawing:
     return drawing
 
 
+Merges = Sequence[tuple[int, int, float]]  # first axis of either cluster, distance
+_SIGNALS = {
+    "interaction": "share of the variance of log cost that the pair explains beyond both alone",
+    "pearson": "size of the correlation of the values",
+    "spearman": "size of the rank correlation of the values",
+    "mutual": "mutual information of the values, in nats",
+}
+
+
+def cluster_tree(data: Dependencies, merges: Merges, signal: str, width: float) -> Drawing:
+    """The matrix of ``dependency_matrix`` in the order of the tree that was cut, and the tree to its right.
+
+    Args:
+        merges: nearest clusters first, each named by its first axis (the merged one by the first).
+        signal: what the strength measures.
+    """
+    tree = 0.24 * width
+    order = _by_tree(len(data.names), data.groups, merges)
+    place = {axis: row for row, axis in enumerate(order)}
+    groups = sorted(
+        (sorted(group, key=place.__getitem__) for group in data.groups), key=lambda g: place[g[0]]
+    )
+    drawing = dependency_matrix(Dependencies(data.names, groups, data.strength), width - tree)
+    drawing.width = width
+    several = sum(len(group) > 1 for group in groups)
+    counts = f"{several} of several choices, {len(groups) - several} of one"
+    drawing.title = f"{len(order)} choices, {len(groups)} agents: {counts}"
+    owner = {axis: number for number, group in enumerate(groups) for axis in group}
+    across = Scale(0.0, 1.0, width - tree + 12, width - 6)
+    at = {axis: (_PAIR * (row + 0.5), 0.0) for axis, row in place.items()}
+    for first, second, height in merges:
+        (one, low), (other, far) = at[first], at.pop(second)
+        role = "series-0" if owner[first] == owner[second] else "faint"  # grey: above the cut
+        corners = [(low, one), (height, one), (height, other), (far, other)]
+        drawing.add(Line([(across(x), y) for x, y in corners], role, 1.2))
+        at[first] = (one + other) / 2.0, height
+    bottom = drawing.height
+    drawing.add(
+        Text(across.start, bottom + 16, "0", SMALL, "muted"),
+        Text(width, bottom + 16, "1", SMALL, "muted", "end"),
+    )
+    for line in (
+        f"The darker, the stronger: {_SIGNALS[signal]}.",
+        "Framed: the choices of one agent.",
+        "Right: the tree that was cut, by distance; 1 = nothing to do with each other.",
+    ):
+        for row in wrapped(line, width, SMALL):
+            drawing.add(Text(0, drawing.height + 36, row, SMALL, "muted"))
+            drawing.height += 15
+    drawing.height += 32
+    return drawing
+
+
+def _by_tree(axes: int, groups: Sequence[Sequence[int]], merges: Merges) -> list[int]:
+    """Axes as the tree orders them, trees of several choices first; members of a group stand together."""
+    leaves = {axis: [axis] for axis in range(axes)}
+    for first, second, _ in merges:
+        leaves[first] += leaves.pop(second)
+    roots = sorted(leaves, key=lambda root: (-len(leaves[root]), root))
+    place = {axis: row for row, axis in enumerate(axis for root in roots for axis in leaves[root])}
+    ordered = sorted((sorted(group, key=place.__getitem__) for group in groups), key=lambda g: place[g[0]])
+    return [axis for group in ordered for axis in group]
+
+
 def entropy_plot(history: Sequence[dict[str, Any]], width: float) -> Drawing:
     """Mean entropy of the agents' choices against samples, with the range of the agents."""
     points = [(entry["samples"], [e for e in entry["entropy"] if e > 0]) for entry in history]

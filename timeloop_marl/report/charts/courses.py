@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
-from ...run.units import plain_number, short_count
+from ...run.units import objective_label, plain_number, short_count
 from ...validation.comparison.runs import OURS, PROGRAM
 from ..drawing import palette
 from ..drawing.shapes import Drawing, Line, Marker, Text
@@ -312,3 +312,49 @@ def _contest_key(line: ContestLine, labels: ContestLabels, scale: float) -> str:
 
 def _contest_words(lines: Sequence[ContestLine], labels: ContestLabels, scale: float) -> str:
     return f"{labels.up} in the end: " + "; ".join(_contest_key(line, labels, scale) for line in lines)
+
+
+@dataclass(frozen=True)
+class GapCourse:
+    """A proof in time: seconds, best cost (infinite before the first) and bound, in the objective's unit."""
+
+    seconds: Sequence[float]
+    cost: Sequence[float]
+    bound: Sequence[float]
+
+
+def gap_plot(course: GapCourse, objective: str, proven: bool, width: float) -> Drawing:
+    """Cost of the best mapping and bound of all others against time; what lies between them is still open."""
+    label = objective_label(objective)
+    places = [
+        (seconds, cost * label.scale, bound * label.scale)
+        for seconds, cost, bound in zip(course.seconds, course.cost, course.bound, strict=True)
+    ]
+    found = [place for place in places if np.isfinite(place[1])]
+    title = "Optimum proven" if proven else _open_title(course)
+    drawing = Drawing(width, title=title, description=title)
+    keys = (("best mapping", "series-0", (), ""), ("no mapping costs less than this", "series-1", (6, 3), ""))
+    top = draw_keys(drawing, keys, 0.0) + 26
+    bounds = [bound for _, _, bound in places if bound > 0]
+    up = spanning([*bounds, *(cost for _, cost, _ in found)], top + _CONTEST, top, log=False)
+    across = Scale(0.0, max([1e-3, *course.seconds]), label_room(up, plain_number), width - 8)
+    unit = f" [{label.unit}]" if label.unit else ""
+    draw_frame(drawing, across, up, (plain_number, plain_number), ("seconds", f"{label.name}{unit}"))
+    best = steps([(across(seconds), up(cost)) for seconds, cost, _ in found])
+    least = steps([(across(seconds), up(bound)) for seconds, _, bound in found])
+    if found:
+        drawing.add(
+            Line([*least, *reversed(best)], "none", 0, (), "faint", 0.35), Line(best, "series-0", 2.0)
+        )
+    drawing.add(
+        Line(steps([(across(seconds), up(bound)) for seconds, _, bound in places]), "series-1", 2.0, (6, 3))
+    )
+    drawing.height = top + _CONTEST + 36
+    return drawing
+
+
+def _open_title(course: GapCourse) -> str:
+    if not course.cost or not np.isfinite(course.cost[-1]):
+        return "No valid mapping yet"
+    gap = (course.cost[-1] - course.bound[-1]) / course.cost[-1]
+    return f"Open: a mapping up to {gap:.2%} better may exist"

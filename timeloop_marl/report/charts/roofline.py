@@ -12,7 +12,9 @@ from ..drawing.shapes import Drawing, Line, Marker, Text
 from ..views import LevelLimit, Roofline
 from .axes import BODY, Scale, draw_frame, draw_keys, label_room, lettered, spanning
 
-_HEIGHT = 230.0
+_HEIGHT, _NETWORK_HEIGHT = 230.0, 250.0
+_TITLES = "computes per word (logarithmic)", "computes per cycle"
+Look = tuple[str, tuple[float, ...], str]  # role, dashes, marker
 
 
 def roofline_plot(data: Roofline, width: float) -> Drawing:
@@ -31,15 +33,9 @@ def roofline_plot(data: Roofline, width: float) -> Drawing:
     up = spanning([*heights, min(heights) / 8, data.peak * 2], top + _HEIGHT, top, log=True, margin=0.02)
     span = spanning([*intensities, *ridges], 0, 1, log=True, margin=0.12)
     across = Scale(span.low, span.high, label_room(up, short_count), width - 8, log=True)
-    draw_frame(
-        drawing,
-        across,
-        up,
-        (short_count, short_count),
-        ("computes per word (logarithmic)", "computes per cycle"),
-    )
+    draw_frame(drawing, across, up, (short_count, short_count), _TITLES)
     for number, level in enumerate(limited):
-        _draw_roof(drawing, level, number, data.peak, across, up)
+        _draw_roof(drawing, level.limit, data.peak, _look(number), (across, up))
     _draw_flat(drawing, data, across, up)
     for number, level in enumerate(limited):
         _draw_point(drawing, level, number, data, across, up)
@@ -47,26 +43,27 @@ def roofline_plot(data: Roofline, width: float) -> Drawing:
     return drawing
 
 
-def _look(number: int) -> tuple[str, tuple[float, ...], str]:
+def _look(number: int) -> Look:
     dash = palette.DASHES[number % len(palette.DASHES)]
     return palette.series_role(number), dash, palette.MARKERS[number % len(palette.MARKERS)]
 
 
-def _draw_roof(drawing: Drawing, level: LevelLimit, number: int, peak: int, across: Scale, up: Scale) -> None:
-    """The slanted part, cut off where it leaves the plot."""
-    role, dash, _ = _look(number)
-    start = max(across.low, up.low / level.limit)
-    end = min(across.high, peak / level.limit)
+def _draw_roof(drawing: Drawing, limit: float, peak: int, look: Look, scales: tuple[Scale, Scale]) -> None:
+    """The slanted part of a roof, cut off where it leaves the plot."""
+    across, up = scales
+    start, end = max(across.low, up.low / limit), min(across.high, peak / limit)
     if start < end:
-        ends = [(across(x), up(x * level.limit)) for x in (start, end)]
-        drawing.add(Line(ends, role, 2.0, dash))
+        drawing.add(Line([(across(x), up(x * limit)) for x in (start, end)], look[0], 2.0, look[1]))
+
+
+def _draw_peak(drawing: Drawing, peak: int, across: Scale, up: Scale) -> None:
+    y = up(peak)
+    drawing.add(Line([(across.start, y), (across.end, y)], "ink", 2.0))
+    drawing.add(*lettered(across.end, y - 10, f"peak {short_count(peak)} computes/cycle", "ink"))
 
 
 def _draw_flat(drawing: Drawing, data: Roofline, across: Scale, up: Scale) -> None:
-    y = up(data.peak)
-    drawing.add(Line([(across.start, y), (across.end, y)], "ink", 2.0))
-    text = f"peak {short_count(data.peak)} computes/cycle"
-    drawing.add(*lettered(across.end, y - 10, text, "ink"))
+    _draw_peak(drawing, data.peak, across, up)
     y = up(data.achieved)
     drawing.add(Line([(across.start, y), (across.end, y)], "muted", 1.0, (2, 3)))
     share = data.achieved / data.peak if data.peak else 0.0
@@ -96,9 +93,6 @@ def _words(data: Roofline) -> str:
     )
 
 
-_NETWORK_HEIGHT = 250.0
-
-
 @dataclass(frozen=True)
 class NetworkPoint:
     """A layer and its limits."""
@@ -123,24 +117,17 @@ def network_roofline(points: Sequence[NetworkPoint], width: float) -> Drawing:
         drawing.height = 24
         return drawing
     roofs = {level.name: (level.limit, level.port) for _, level in placed}
-    looks = {name: _look2(number) for number, name in enumerate(roofs)}
+    looks = {name: _look(number) for number, name in enumerate(roofs)}
     keys = [
         (f"{name} ({short_count(limit)} words/cycle {port})", *looks[name])
         for name, (limit, port) in roofs.items()
     ]
     top = draw_keys(drawing, keys, 0.0) + 26
     across, up = _network_scales(placed, roofs, peak, width, top)
-    draw_frame(
-        drawing,
-        across,
-        up,
-        (short_count, short_count),
-        ("computes per word (logarithmic)", "computes per cycle"),
-    )
+    draw_frame(drawing, across, up, (short_count, short_count), _TITLES)
     for name, (limit, _) in roofs.items():
-        _draw_roof2(drawing, limit, peak, looks[name], (across, up))
-    drawing.add(Line([(across.start, up(peak)), (across.end, up(peak))], "ink", 2.0))
-    drawing.add(*lettered(across.end, up(peak) - 10, f"peak {short_count(peak)} computes/cycle", "ink"))
+        _draw_roof(drawing, limit, peak, looks[name], (across, up))
+    _draw_peak(drawing, peak, across, up)
     for point, level in placed:
         role, _, shape = looks[level.name]
         tip = f"{point.name}: {short_count(point.limits.achieved)} computes/cycle, {level.share:.0%} of {level.name}"
@@ -163,24 +150,6 @@ def _network_scales(
     ridges = [peak / limit for limit, _ in roofs.values()]
     span = spanning([*(level.computes_per_word for _, level in placed), *ridges], 0, 1, log=True, margin=0.1)
     return Scale(span.low, span.high, label_room(up, short_count), width - 8, log=True), up
-
-
-def _look2(number: int) -> tuple[str, tuple[float, ...], str]:
-    dash = palette.DASHES[number % len(palette.DASHES)]
-    return palette.series_role(number), dash, palette.MARKERS[number % len(palette.MARKERS)]
-
-
-def _draw_roof2(
-    drawing: Drawing,
-    limit: float,
-    peak: int,
-    look: tuple[str, tuple[float, ...], str],
-    scales: tuple[Scale, Scale],
-) -> None:
-    across, up = scales
-    start, end = max(across.low, up.low / limit), min(across.high, peak / limit)
-    if start < end:
-        drawing.add(Line([(across(x), up(x * limit)) for x in (start, end)], look[0], 2.0, look[1]))
 
 
 def _network_words(points: Sequence[NetworkPoint]) -> str:

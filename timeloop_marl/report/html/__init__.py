@@ -13,13 +13,13 @@ from ..records import read_network_record, read_run
 from .compare_page import COMPARISON, compare_page, read_comparison
 from .front_page import FRONT, front_page, read_front
 from .network_page import network_page
-from .page import Page, render
+from .page import Page, all_pictures, pictures_png, render
 from .run_page import run_page
 from .sweep_page import sweep_page
 
 REPORT = "report.html"  # in the folder of a run
 
-__all__ = ["REPORT", "network_page", "page_of", "render", "run_page"]
+__all__ = ["REPORT", "all_pictures", "network_page", "page_of", "pictures_png", "render", "run_page"]
 
 
 def page_of(folder: str | Path) -> Page:

@@ -14,7 +14,7 @@ from typing import ClassVar
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..drawing import Drawing, page_svg, palette
+from ..drawing import Drawing, beside, page_svg, palette, png
 from ..drawing.svg import role_rules
 
 Draw = Callable[[float], Drawing]
@@ -141,6 +141,7 @@ class Grid:
     pairs: bool = False
 
 
+_TABLET = 620.0  # px of a picture in a file of several
 LONG = 60  # rows from which on a table scrolls in a box of its own
 
 Block = Tiles | Picture | Table | Paragraph | Bullets | Listing | Facts | Fold | Grid | Scroll
@@ -196,6 +197,12 @@ def all_pictures(page: Page) -> Iterator[Picture]:
     """Every picture of a page, folded ones included."""
     for section in page.sections:
         yield from _pictures(section.blocks)
+
+
+def pictures_png(page: Page, *starts: str) -> bytes:
+    """The pictures whose names begin so, side by side under the title of the page, as PNG."""
+    drawings = [picture.draw(_TABLET) for picture in all_pictures(page) if picture.name.startswith(starts)]
+    return png(beside(drawings, page.title))
 
 
 def theme_rules() -> str:
