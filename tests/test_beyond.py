@@ -15,6 +15,7 @@ from programs import quick_drop_in
 import timeloop_marl as tm
 from timeloop_marl.api.front import search_front
 from timeloop_marl.cli import main
+from timeloop_marl.cli.dropin.model import run_model
 from timeloop_marl.errors import UnsupportedFeatureError
 from timeloop_marl.evaluators.choice import EvaluatorChoice, fitting_choice
 from timeloop_marl.run.options import Settings
@@ -34,25 +35,22 @@ SPARSE = {
 }
 LAYOUT = [{"target": "BUF", "type": "interline", "factors": "C=1", "permutation": "C"}]
 
-# Takes the sections out that the drop-in does not know, notes them, and hands on the rest: figures of the dense design.
-_PROGRAM = """\
-import json, os, sys
-from pathlib import Path
-import yaml
-from timeloop_marl.cli.dropin import run_model
-data = yaml.safe_load(Path(sys.argv[1]).read_text())
-seen = {key: data.pop(key) for key in ("sparse_optimizations", "layout") if key in data}
-skews = [entry for entry in data["mapping"] if entry["type"] == "skew"]
-data["mapping"] = [entry for entry in data["mapping"] if entry["type"] != "skew"]
-with open(os.environ["SEEN"], "a") as stream:
-    stream.write(json.dumps({**seen, "skews": skews, "sections": sorted(data)}) + "\\n")
-Path("dense.yaml").write_text(yaml.safe_dump(data))
-code = run_model(["dense.yaml"], environ=os.environ, stdout=sys.stdout, stderr=sys.stderr, cwd=Path.cwd())
-stats = Path("timeloop-model.stats.txt")
-if stats.exists():
-    stats.write_text(stats.read_text().replace("Computes = ", "Actual Computes = ") + "by the stand-in\\n")
-sys.exit(code)
-"""
+
+def stand_in(words: list[str], *, environ: dict[str, str], cwd: Path, **streams: Any) -> int:
+    """Takes the sections out that the drop-in does not know, notes them, and hands on the rest: a dense design."""
+    data = yaml.safe_load((cwd / words[0]).read_text())
+    seen = {key: data.pop(key) for key in ("sparse_optimizations", "layout") if key in data}
+    skews = [entry for entry in data["mapping"] if entry["type"] == "skew"]
+    data["mapping"] = [entry for entry in data["mapping"] if entry["type"] != "skew"]
+    with Path(environ["SEEN"]).open("a") as stream:
+        stream.write(json.dumps({**seen, "skews": skews, "sections": sorted(data)}) + "\n")
+    (cwd / "dense.yaml").write_text(yaml.safe_dump(data))
+    code = run_model(["dense.yaml"], environ=environ, cwd=cwd, **streams)
+    stats = cwd / "timeloop-model.stats.txt"
+    if stats.exists():
+        text = stats.read_text().replace("Computes = ", "Actual Computes = ")
+        stats.write_text(text + "by the stand-in\n")
+    return code
 
 
 @pytest.fixture

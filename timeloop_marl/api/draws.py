@@ -15,8 +15,7 @@ from numpy import ndarray
 
 from ..cost.objective import Objective, parse_objective
 from ..errors import UsageError
-from ..evaluators.choice import native_evaluator
-from ..kernels.cuda.target import chosen_device
+from ..evaluators.choice import chosen_device, native_evaluator
 from ..mapspace.axes import LearnersMapspace
 from ..specs.mapping import Mapping
 from ..specs.spec import Spec

@@ -25,7 +25,8 @@ from ..evaluators.native import NativeEvaluator
 from ..kernels.record import views
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.diagnosis import require_feasible
-from ..optimal.frontier import Frontier, Queue
+from ..optimal.frontier import Frontier as Frontier
+from ..optimal.frontier import Queue
 from ..optimal.leaves import Incumbent
 from ..optimal.orders import tensors_of
 from ..optimal.prices import DELAY, EDP, ENERGY, Bandwidth, Prices

@@ -10,9 +10,8 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from ..api.optimum import OptimumResult, Start, optimum
+from ..api.optimum import Frontier, OptimumResult, Start, optimum
 from ..errors import UsageError
-from ..optimal.frontier import Frontier
 from ..parallel.interruption import exit_status
 from ..report.terminal import result_view
 from ..run.folder import RunFolder

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ..cost.outcome import Rejection, Statistics
 from ..errors import UsageError
-from ..kernels.cuda.target import DEVICES, chosen_device
+from ..kernels.cuda.target import DEVICES
+from ..kernels.cuda.target import chosen_device as chosen_device
 from ..parallel import Engine, Workers, number
 from ..specs.constraints import Constraints
 from ..specs.fingerprint import spec_fingerprint
