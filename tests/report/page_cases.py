@@ -108,6 +108,8 @@ def nothing_found() -> Page:
 def _summary(name: str, **figures: Any) -> dict[str, Any]:
     fixed = {
         "searcher": name or "marl",
+        "knowledge": "traffic",
+        "judged": 123_456,
         "objective": "edp",
         "seed": 1,
         "seconds": 3.25,

@@ -17,6 +17,8 @@ from timeloop_marl.report.drawing import Drawing, Line, Rect, Text, beside, pale
 from timeloop_marl.report.drawing.shapes import shortened, text_width, wrapped
 from timeloop_marl.report.html import page_of, render
 from timeloop_marl.report.html.page import all_pictures
+from timeloop_marl.report.html.run_page import run_page
+from timeloop_marl.report.records import RunRecord
 from timeloop_marl.report.views import roofline
 from timeloop_marl.run.units import plain_number
 
@@ -98,6 +100,22 @@ def test_names_are_shown_and_never_run() -> None:
     for picture in all_pictures(PAGES["hostile run"]()):
         svg = standalone_svg(picture.draw(520.0))
         assert "<script" not in svg and "<img" not in svg and svg.count("</svg>") == 1
+
+
+def test_what_the_searcher_knows_stands_beside_the_samples() -> None:
+    told = render(PAGES["run"]())
+    assert (
+        "judged on traffic" in told
+        and "123,456" in told
+        and "counts the words that a candidate moves" in told
+    )
+    machine = page_cases.evaluated("model_small_toy_scientific")[0]
+    summary = {"samples": 50, "valid": 0, "seconds": 1.0, "stopped": "", "objective": "edp", "searcher": "random",
+               "seed": 1, "evaluator": "native", "trajectory": []}  # fmt: skip
+    old = render(run_page(RunRecord(machine, summary)))
+    assert "judged" not in old and "knowledge" not in old
+    plain = render(run_page(RunRecord(machine, {**summary, "knowledge": "none", "judged": 0})))
+    assert "of costs it knows only those of its samples" in plain and "judged" not in plain
 
 
 def test_every_layer_has_a_row_and_a_mapping() -> None:

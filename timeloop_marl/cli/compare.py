@@ -75,6 +75,7 @@ def _show(comparison: Comparison) -> None:
         say(f"notice: {notice}")
     for title, courses in _budgets(comparison):
         console().print(_table(title, comparison, courses))
+    print("judged: candidates that a searcher looked at on traffic, without evaluating them")
     mine, other = comparison.winner(ours=True), comparison.winner(ours=False)
     if mine is not None and other is not None:
         print(f"\nwinner of ours ({mine.searcher}) against Timeloop's best ({other.searcher}):")
@@ -96,15 +97,26 @@ def _table(title: str, comparison: Comparison, courses: Sequence[Course]) -> Tab
     table.add_column("searcher")
     table.add_column("run by")
     name = comparison.objective.name
-    for column in ("runs", f"{name}: 25 %", "median", "75 %", "to best", "valid", "samples", "samples/s"):
+    for column in (
+        "runs",
+        f"{name}: 25 %",
+        "median",
+        "75 %",
+        "to best",
+        "valid",
+        "samples",
+        "judged",
+        "samples/s",
+    ):
         table.add_column(column, justify="right")
     for row in rows:
         costs = [f"{cost:.5g}" if cost < float("inf") else "none" for cost in row.quartiles]
         ratio = f"{row.quartiles[1] / best:.3f}" if row.quartiles[1] < float("inf") else "-"
         # The real program's log counts samples when one is valid: without any, nothing is known of them.
-        counts = [f"{row.valid_share:.1%}", f"{row.samples:,.0f}", f"{row.rate:,.0f}"]
+        judged = f"{row.judged:,.0f}" if row.judged else "-"
+        counts = [f"{row.valid_share:.1%}", f"{row.samples:,.0f}", judged, f"{row.rate:,.0f}"]
         if not row.samples:
-            counts = ["-"] * 3
+            counts = ["-"] * 4
         table.add_row(row.searcher, _KINDS.get(row.kind, "reproduced"), str(row.runs), *costs, ratio, *counts)
     return table
 

@@ -188,10 +188,20 @@ def _table(data: Mapping[str, Any], key: str) -> Table | None:
     unit = f" [{label.unit}]" if label.unit else ""
     return Table(
         f"{key.replace('_', '-')}-table",
-        f"{_budget_title(data, key)}; median of the runs, quartiles where there are several",
-        ("searcher", f"{label.name}{unit}", "quartiles", "to best", "valid", "samples", "samples/s"),
+        f"{_budget_title(data, key)}; median of the runs, quartiles where there are several; "
+        "judged: candidates that a searcher looked at on traffic, without evaluating them",
+        (
+            "searcher",
+            f"{label.name}{unit}",
+            "quartiles",
+            "to best",
+            "valid",
+            "samples",
+            "judged",
+            "samples/s",
+        ),
         [_row(row, label, best) for row in rows],
-        numeric=frozenset(range(1, 7)),
+        numeric=frozenset(range(1, 8)),
         sortable=True,
     )
 
@@ -213,6 +223,7 @@ def _row(row: Mapping[str, Any], label: ObjectiveLabel, best: float | None) -> S
         Cell("–" if ratio is None else f"{ratio:.3f}", ratio),
         Cell(f"{row['valid_share']:.1%}", row["valid_share"]),
         Cell(short_count(row["samples"]), row["samples"]),
+        Cell(short_count(row["judged"]), row["judged"]) if row.get("judged") else Cell("–", 0.0),
         Cell(short_count(row["rate"]), row["rate"]),
     )
 

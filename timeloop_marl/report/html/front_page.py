@@ -29,7 +29,7 @@ from .page import (
     Tile,
     Tiles,
 )
-from .sections import NEST_CAPTION, nest_picture
+from .sections import NEST_CAPTION, judged_tiles, knowledge_facts, nest_picture
 
 FRONT = "front.json"
 _NARROW = (334.0,)
@@ -79,6 +79,7 @@ def front_page(data: Mapping[str, Any], manifest: Mapping[str, Any], members: Me
         inside: Sequence[Block] = [Scroll("Mappings", folds)] if len(folds) > LONG else folds
         sections.append(Section("mappings", "Their mappings", [Paragraph(NEST_CAPTION), *inside]))
     facts = [("inputs", files_text(files) or "see inputs.yaml"), ("evaluator", str(data["evaluator"]))]
+    facts += knowledge_facts(data.get("knowledge"))
     facts += [(name, str(version)) for name, version in manifest.get("versions", {}).items()]
     sections.append(Section("origin", "Where this comes from", [Facts(facts)]))
     marks = [
@@ -100,6 +101,7 @@ def _tiles(data: Mapping[str, Any]) -> Block:
     tiles = [
         Tile("mappings on the front", str(len(members))),
         Tile("samples", f"{data['samples']:,}", f"{data['valid']:,} valid"),
+        *judged_tiles(int(data.get("judged", 0))),
     ]
     for name in data["figures"] if members else ():
         tiles.append(Tile(f"least {name}", _text(name, min(member[name] for member in members))))

@@ -28,7 +28,7 @@ from .page import (
     Tile,
     Tiles,
 )
-from .sections import NEST_CAPTION, nest_picture, per_compute, verdict
+from .sections import NEST_CAPTION, judged_tiles, knowledge_facts, nest_picture, per_compute, verdict
 
 _NARROW = (334.0,)
 
@@ -77,7 +77,7 @@ def _totals(result: NetworkResult) -> list[Block]:
         names = ", ".join(lacking[:8]) + (f" and {len(lacking) - 8} more" if len(lacking) > 8 else "")
         return [
             Paragraph(f"No totals: no valid mapping was found for {names}.", warning=True),
-            Tiles([searched]),
+            Tiles([searched, *judged_tiles(result.judged)]),
         ]
     return [
         Tiles(
@@ -87,6 +87,7 @@ def _totals(result: NetworkResult) -> list[Block]:
                 Tile("energy", energy_text(totals.energy_pj), per_compute(totals.energy_pj, totals.computes)),
                 Tile("utilisation", f"{totals.utilization:.1%}", "of the compute units, by cycles"),
                 searched,
+                *judged_tiles(result.judged),
             ]
         )
     ]
@@ -230,6 +231,7 @@ def _origin(result: NetworkResult) -> Section:
         ("inputs", files_text(result.files)),
         ("energies", result.energies or "none"),
         ("evaluator", result.evaluator),
+        *knowledge_facts("traffic" if result.judged else None),
     ]
     facts += [(name, str(version)) for name, version in result.versions.items()]
     return Section("origin", "Where this comes from", [Facts(facts)])

@@ -14,6 +14,8 @@ from .sections import (
     agents_section,
     convergence_section,
     energy_section,
+    judged_tiles,
+    knowledge_facts,
     levels_section,
     nest_picture,
     nest_section,
@@ -70,8 +72,12 @@ def _totals(record: RunRecord) -> list[Tiles | Paragraph]:
     searched = Tile(
         "samples", f"{samples:,}", f"{valid:,} valid, {seconds:.1f} s{', ' + speed if speed else ''}"
     )
+    judged = judged_tiles(int(summary.get("judged", 0)))
     if not record.best:
-        return [Paragraph("No valid mapping was found.", warning=True), Tiles([searched])]
+        return [
+            Paragraph("No valid mapping was found.", warning=True),
+            Tiles([searched, *judged]),
+        ]
     statistics = record.best[0].statistics
     compute = record.spec.architecture.compute
     tiles = [
@@ -88,6 +94,7 @@ def _totals(record: RunRecord) -> list[Tiles | Paragraph]:
             f"{statistics.compute.utilized_instances:,} of {compute.instances:,} units",
         ),
         searched,
+        *judged,
         Tile("best found at", f"sample {record.best[0].sample:,}", _gain(record)),
     ]
     return [Tiles(tiles)]
@@ -139,6 +146,7 @@ def _origin(record: RunRecord) -> Section:
         ("inputs", files_text(record.files) or "see inputs.yaml"),
         ("energies", str(record.summary.get("energies") or "none")),
         ("evaluator", str(record.summary["evaluator"])),
+        *knowledge_facts(record.summary.get("knowledge")),
         *((f"{name}", str(version)) for name, version in record.manifest.get("versions", {}).items()),
     ]
     blocks: list[Facts | Bullets | Fold] = [Facts(facts)]

@@ -17,12 +17,28 @@ from ..charts.roofline import roofline_plot
 from ..charts.shares import energy_bars
 from ..records import Ranked, RunRecord
 from ..views import LevelLimit, Roofline, nest_view, roofline
-from .page import FULL, HALF, Block, Cell, Fold, Grid, Paragraph, Picture, Section, Table
+from .page import FULL, HALF, Block, Cell, Fold, Grid, Paragraph, Picture, Section, Table, Tile
 
 NEST_CAPTION = (
     "Outermost level first. Coloured: the data that lives at a level, in words of one instance, and how much of it "
     "they fill. Blue: copies working in parallel."
 )
+
+KNOWLEDGE = {
+    "traffic": "traffic: it counts the words that a candidate moves, as the cost model does, and learns from its "
+    "samples what a word costs. Candidates judged in this way are not evaluated and not counted as samples",
+    "none": "none: of costs it knows only those of its samples",
+}
+
+
+def judged_tiles(judged: int) -> list[Tile]:
+    """Candidates that the searcher judged beside the samples; nothing if there are none."""
+    return [Tile("judged on traffic", f"{judged:,}", "candidates, not evaluated")] if judged else []
+
+
+def knowledge_facts(knowledge: str | None) -> list[tuple[str, str]]:
+    """What the searcher knows, in words; nothing for folders of versions that did not say."""
+    return [("searcher's knowledge", KNOWLEDGE.get(knowledge, knowledge))] if knowledge else []
 
 
 def nest_section(spec: Spec, ranked: Ranked) -> Section:

@@ -140,6 +140,7 @@ class Row:
     valid_share: float
     seconds: float
     rate: float
+    judged: float
 
 
 @dataclass(frozen=True)
@@ -252,6 +253,7 @@ def _row(name: str, kind: str, courses: Sequence[Course]) -> Row:
         valid_share=float(np.median([c.valid / c.samples if c.samples else 0.0 for c in courses])),
         seconds=float(np.median([c.seconds for c in courses])),
         rate=float(np.median([c.rate for c in courses])),
+        judged=float(np.median([c.judged for c in courses])),
     )
 
 

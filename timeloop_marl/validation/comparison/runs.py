@@ -52,7 +52,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Course:
-    """One run. ``kind``: one of OURS, REPRODUCED and PROGRAM. ``cost`` falls from point to point."""
+    """One run. ``kind``: one of OURS, REPRODUCED and PROGRAM. ``cost`` falls from point to point.
+
+    ``judged``: candidates that the searcher looked at on traffic, without evaluating them.
+    """
 
     searcher: str
     kind: str
@@ -62,6 +65,7 @@ class Course:
     valid: int
     seconds: float
     ended: str
+    judged: int = 0
 
     @property
     def cost(self) -> float:
@@ -87,6 +91,7 @@ class Course:
             "cost": None if not self.points else self.cost,
             "samples": self.samples,
             "valid": self.valid,
+            "judged": self.judged,
             "seconds": self.seconds,
             "ended": self.ended,
             "trajectory": [{"samples": p.samples, "seconds": p.seconds, "cost": p.cost} for p in self.points],
@@ -135,7 +140,8 @@ def run_ours(
     if points:
         points[-1] = dataclasses.replace(points[-1], mapping=result.best[0].mapping)
     spent = last[0] or time.monotonic() - begun
-    return Course(name, OURS, seed, tuple(points), result.samples, result.valid, spent, result.reason.value)
+    counts = result.samples, result.valid, spent, result.reason.value, result.judged
+    return Course(name, OURS, seed, tuple(points), *counts)
 
 
 def run_timeloop(
