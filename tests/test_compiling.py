@@ -130,10 +130,11 @@ for locator in caching.CacheImpl._locator_classes:
 def bare_package(folder: Path) -> Path:
     """A package of our name with the room ``traffic`` and nothing but how kernels are compiled."""
     package = folder / "timeloop_marl"
-    (package / "traffic").mkdir(parents=True)
-    for name in ("__init__.py", "traffic/__init__.py"):
+    for room in ("traffic", "kernels"):
+        (package / room).mkdir(parents=True)
+    for name in ("__init__.py", "traffic/__init__.py", "kernels/__init__.py"):
         (package / name).write_text("")
-    for name in ("compiling.py", "errors.py", "numba_internals.py"):
+    for name in ("kernels/compiling.py", "errors.py", "kernels/numba_internals.py"):
         (package / name).write_text((PACKAGE / name).read_text())
     return package
 
@@ -142,13 +143,13 @@ def test_a_changed_callee_is_compiled_again(tmp_path):
     """A copy of the package with one kernel changed between two processes that share a cache."""
     package = bare_package(tmp_path)
     (package / "traffic" / "caller.py").write_text(
-        "from ..compiling import kernel\nfrom .callee import change\n\n"
+        "from ..kernels.compiling import kernel\nfrom .callee import change\n\n"
         "@kernel\ndef run(x):\n    return change(x) + 1\n"
     )
     results = []
     for body in ("2 * x", "30 * x"):
         (package / "traffic" / "callee.py").write_text(
-            f"from ..compiling import kernel\n\n@kernel\ndef change(x):\n    return {body}\n"
+            f"from ..kernels.compiling import kernel\n\n@kernel\ndef change(x):\n    return {body}\n"
         )
         code = "from timeloop_marl.traffic.caller import run; print(run(1))"
         results.append(run_script(code, tmp_path, PYTHONDONTWRITEBYTECODE="1"))
@@ -161,7 +162,7 @@ def test_an_index_of_another_version_is_no_obstacle(tmp_path):
     results = []
     for record in ("Former", "Present"):
         (package / "traffic" / "kernels.py").write_text(
-            "from typing import NamedTuple\nfrom ..compiling import kernel\n\n"
+            "from typing import NamedTuple\nfrom ..kernels.compiling import kernel\n\n"
             f"class {record}(NamedTuple):\n    x: int\n\n"
             f"@kernel\ndef run(record):\n    return record.x + 1\n\nrecord = {record}(2)\n"
         )
@@ -172,19 +173,19 @@ def test_an_index_of_another_version_is_no_obstacle(tmp_path):
 
 def test_only_what_python_calls_is_kept_on_disk(tmp_path):
     package = bare_package(tmp_path)
-    (package / "kernels.py").write_text(
-        "from .compiling import inlined, kernel\n\n"
+    (package / "halves.py").write_text(
+        "from .kernels.compiling import inlined, kernel\n\n"
         "@inlined\ndef half(x):\n    return x // 2\n\n"
         "@kernel\ndef both(x, y):\n    return half(x) + half(y)\n\n"
         "@kernel\ndef run(x):\n    return both(x, 7) + half(9)\n"
     )
-    code = "from timeloop_marl.kernels import both, run; print(run(5), len(both.signatures))"
+    code = "from timeloop_marl.halves import both, run; print(run(5), len(both.signatures))"
     assert [run_script(code, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache")) for _ in range(2)] == [
         "9 0",
         "9 0",
     ]
     assert [file.name.split("-")[0] for file in (tmp_path / "cache").rglob("*.nbi")] == ["kernels.run"]
-    also = "from timeloop_marl.kernels import both, run; print(both(5, 7), run(5), both.py_func.__name__)"
+    also = "from timeloop_marl.halves import both, run; print(both(5, 7), run(5), both.py_func.__name__)"
     assert run_script(also, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == "5 9 both"
 
 

@@ -29,7 +29,7 @@ def test_every_script_is_run() -> None:
 
 def test_own_searcher_keeps_the_contract(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", EXAMPLES / "test_own_searcher.py"],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", EXAMPLES / "test_own_searcher.py"],
         cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout

@@ -16,7 +16,7 @@ import yaml
 from timeloop_marl.cli.dropin import run_model
 from timeloop_marl.cost.outcome import Rejection, Statistics
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.report.maps import map_text
+from timeloop_marl.report.maps import map_text, tensella_text
 from timeloop_marl.report.stats import stats_text
 from timeloop_marl.specs import load, read_spec
 from timeloop_marl.specs.document import Document
