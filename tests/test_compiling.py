@@ -184,7 +184,7 @@ def test_only_what_python_calls_is_kept_on_disk(tmp_path):
         "9 0",
         "9 0",
     ]
-    assert [file.name.split("-")[0] for file in (tmp_path / "cache").rglob("*.nbi")] == ["kernels.run"]
+    assert [file.name.split("-")[0] for file in (tmp_path / "cache").rglob("*.nbi")] == ["halves.run"]
     also = "from timeloop_marl.halves import both, run; print(both(5, 7), run(5), both.py_func.__name__)"
     assert run_script(also, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == "5 9 both"
 
