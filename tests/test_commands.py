@@ -256,7 +256,7 @@ def test_a_lock_that_cannot_be_made(shell: Shell, tmp_path: Path) -> None:
 def test_evaluate_takes_what_search_writes(shell: Shell, tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert shell("search", EYERISS, CONV, "-o", run, "--samples", 64) == 0
-    figures = shell.out.split("results in")[0].splitlines()[1:]
+    figures = shell.out.split("results in")[0].splitlines()[2:]
     for name in ("timeloop-marl.map.yaml", "timeloop-marl.map.txt"):
         assert shell("evaluate", EYERISS, CONV, "--mapping", run / name, "-o", tmp_path / name) == 0
         assert shell.out.splitlines()[: len(figures)] == figures

@@ -26,10 +26,10 @@ class Drawing(tm.Searcher):
         self.space, self.objective, self.batch = space, objective, step
         self._rng = np.random.default_rng(seed)
 
-    def ask(self, n: int) -> Int64[ndarray, "m axes"]:
+    def _propose(self, n: int) -> Int64[ndarray, "m axes"]:
         return self.space.sample(n, self._rng)
 
-    def tell(self, candidates: Int64[ndarray, "m axes"], outcome: tm.Outcome) -> None:
+    def _observe(self, candidates: Int64[ndarray, "m axes"], outcome: tm.Outcome) -> None:
         self.costs = self.objective.costs(outcome)
 
 

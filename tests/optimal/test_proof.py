@@ -57,7 +57,7 @@ class KilledError(Exception):
 
 
 def test_a_killed_proof_goes_on(small: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("timeloop_marl.proofs.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("timeloop_marl.api.optimum.SAVE_SECONDS", 0.0)
     monkeypatch.setattr("timeloop_marl.optimal.proof.ROUND", 1)
     whole = optimum(small, start=QUICK)
     rounds = 0

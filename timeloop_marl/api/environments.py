@@ -65,7 +65,7 @@ def pettingzoo_env(
 
 def _module(name: str) -> Any:
     try:
-        return importlib.import_module(f".{name}", __package__)
+        return importlib.import_module(f"..searchers.envs.{name}", __package__)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] not in ("gymnasium", "pettingzoo"):
             raise
