@@ -8,7 +8,7 @@ from machines import gemm, three_level
 
 from timeloop_marl.evaluators.base import Evaluator
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.evaluators.wrappers import MemoEvaluator, ParallelEvaluator
+from timeloop_marl.evaluators.wrappers import ParallelEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace, LiteralSpace
 from timeloop_marl.parallel import Workers
 from timeloop_marl.specs.mapping import MappingBatch
@@ -28,12 +28,6 @@ class TestNative(EvaluatorContract):
         space, rng = LearnersMapspace(SPEC), np.random.default_rng(0)
         drawn = rng.integers(0, space.cardinalities, (20, space.axes))
         return LiteralSpace(space).decode(np.concatenate([space.sample(20, rng), drawn]))
-
-
-class TestMemo(TestNative):
-    @pytest.fixture
-    def evaluator(self) -> Evaluator:
-        return MemoEvaluator(NativeEvaluator(SPEC))
 
 
 class TestParallel(TestNative):

@@ -11,7 +11,7 @@ from machines import gemm, three_level
 
 from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.errors import UsageError
-from timeloop_marl.evaluators.wrappers import MemoEvaluator, ParallelEvaluator
+from timeloop_marl.evaluators.wrappers import ParallelEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.parallel import Workers
 from timeloop_marl.specs.mapping import MappingBatch
@@ -47,27 +47,3 @@ def test_parallel_processes() -> None:
 def test_no_workers_is_an_error() -> None:
     with pytest.raises(UsageError, match="jobs must not be 0"):
         ParallelEvaluator(FakeEvaluator(), Workers(0))
-
-
-def test_memo_asks_once() -> None:
-    inner = FakeEvaluator((1,), 5)
-    memo = MemoEvaluator(inner)
-    batch = some_mappings(30)
-    twice = batch.take(np.array([*range(30), *range(29, -1, -1)]))
-    expected = FakeEvaluator((1,), 5)(twice)
-    assert_same(memo(twice), expected)
-    distinct = inner.evaluated
-    assert distinct <= 30
-    assert_same(memo(twice), expected)
-    assert inner.evaluated == distinct
-    assert memo.hits == 120 - distinct
-    assert len(memo(batch.take(slice(0, 0)))) == 0
-
-
-def test_memo_forgets_the_oldest() -> None:
-    inner = FakeEvaluator()
-    memo = MemoEvaluator(inner, capacity=5)
-    batch = some_mappings(20)
-    first = memo(batch)
-    assert_same(memo(batch), first)
-    assert inner.evaluated > 20

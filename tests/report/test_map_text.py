@@ -14,15 +14,32 @@ from timeloop_marl.report.maps import (
     map_yaml_text,
     nest_text,
     nominal_contents,
-    normalised,
     read_map_text,
     tensella_text,
 )
+from timeloop_marl.specs.architecture import Architecture
 from timeloop_marl.specs.document import Document
+from timeloop_marl.specs.mapping import Mapping, TilingLoops
 from timeloop_marl.specs.mapping_yaml import read_mapping
 
 MAPPED = mapped_cases()
 by_name = pytest.mark.parametrize("case", MAPPED, ids=lambda case: case.name)
+
+
+def normalised(mapping: Mapping, architecture: Architecture) -> Mapping:
+    """The same nest with unit loops last, in declaration order: the form that printed mappings are read back to.
+
+    Splits count the X loops that remain; they and the places of unit loops have no other effect on a mapping.
+    """
+    levels = []
+    for tiling, loops in zip(architecture.tiling_levels, mapping.loops, strict=True):
+        order = [dim for dim in loops.order if loops.factors[dim] > 1]
+        split = sum(loops.factors[dim] > 1 for dim in loops.order[: loops.split])
+        order += [dim for dim, factor in enumerate(loops.factors) if factor == 1]
+        levels.append(
+            TilingLoops(loops.factors, loops.residuals, tuple(order), split if tiling.spatial else len(order))
+        )
+    return Mapping(tuple(levels), mapping.keep)
 
 
 def test_recorded_mappings_are_there():

@@ -39,11 +39,19 @@ def evaluated(name):
     return spec, mapping, NativeEvaluator(spec, compiled=False).statistics(mapping)
 
 
+def trajectory(costs, objective="EDP", unit="", label=""):
+    """From the cost of every sample in order, ``inf`` where invalid."""
+    values = np.asarray(costs, np.float64)
+    invalid = np.cumsum(~np.isfinite(values), dtype=np.int64)
+    samples = np.arange(1, len(values) + 1, dtype=np.int64)
+    return Trajectory(samples, np.minimum.accumulate(values), invalid, objective, unit, label)
+
+
 def course(invalid=0.5):
     generator = np.random.default_rng(7)
     costs = 1e-3 * (1 + generator.pareto(1, 3000))
     costs[generator.random(3000) < invalid] = math.inf
-    return Trajectory.of_costs(costs, "EDP", "J·cycle", "genetic")
+    return trajectory(costs, "EDP", "J·cycle", "genetic")
 
 
 def texts(drawing):
@@ -67,7 +75,7 @@ def test_one_picture_names_levels_loops_and_figures():
 
 
 def test_no_valid_mapping_and_several_courses_are_drawn():
-    none = Trajectory.of_costs([math.inf] * 20, "energy", "pJ", "random")
+    none = trajectory([math.inf] * 20, "energy", "pJ", "random")
     shown = texts(summary_picture(*evaluated("model_small_toy_scientific"), [none, none]))
     assert "No valid mapping was found." in shown
     shown = texts(summary_picture(*evaluated("model_small_toy_scientific"), [course(), none, course(0.0)]))
@@ -101,7 +109,7 @@ def test_components_without_energy_are_left_out():
 def test_thinning_keeps_ends_and_improvements():
     costs = np.full(50_000, 5.0)
     costs[[10, 400, 49_000]] = [4.0, 3.0, 1.0]
-    whole = Trajectory.of_costs(costs)
+    whole = trajectory(costs)
     thin = whole.thinned(500)
     assert len(thin.samples) <= 600
     assert (thin.samples[0], thin.samples[-1]) == (1, 50_000)
@@ -116,6 +124,7 @@ def test_colours():
 
 def test_quantities():
     assert (short_count(999), short_count(4608), short_count(1.5e9)) == ("999", "4.61k", "1.5G")
+    assert (short_count(999.7), short_count(999_600)) == ("1k", "1M")
     assert (energy_text(0.5), energy_text(4.19e8)) == ("0.5 pJ", "419 µJ")
     assert (share_text(1, 3), share_text(1, 30), share_text(1e-9, 1), share_text(0, 0)) == (
         "33 %",

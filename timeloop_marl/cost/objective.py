@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Float64
 from numpy import ndarray
 
 from ..errors import UsageError
@@ -121,11 +121,6 @@ def _checked(costs: object, rows: int, name: str) -> Float64[ndarray, "m"]:
             f"objective {name}: expected one cost per mapping, shape ({rows},), got {found.shape}"
         )
     return found
-
-
-def valid_rows(outcome: Outcome) -> Bool[ndarray, "m"]:
-    """Which mappings are valid."""
-    return outcome.failure == Failure.OK
 
 
 def parse_objective(text: str | Sequence[str], storage_levels: int) -> Objective:

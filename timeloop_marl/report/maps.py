@@ -71,22 +71,6 @@ def _tiling_loops(level: TilingLoops, spatial: bool) -> tuple[Loop, ...]:
     return tuple(reversed(found))
 
 
-def normalised(mapping: Mapping, architecture: Architecture) -> Mapping:
-    """The same nest with unit loops last, in declaration order: the form that printed mappings are read back to.
-
-    Splits count the X loops that remain; they and the places of unit loops have no other effect on a mapping.
-    """
-    levels = []
-    for tiling, loops in zip(architecture.tiling_levels, mapping.loops, strict=True):
-        order = [dim for dim in loops.order if loops.factors[dim] > 1]
-        split = sum(loops.factors[dim] > 1 for dim in loops.order[: loops.split])
-        order += [dim for dim, factor in enumerate(loops.factors) if factor == 1]
-        levels.append(
-            TilingLoops(loops.factors, loops.residuals, tuple(order), split if tiling.spatial else len(order))
-        )
-    return Mapping(tuple(levels), mapping.keep)
-
-
 @dataclass(frozen=True)
 class HeldTile:
     """A data space held at a level: words after bypass and distribution, and the full tile shape in words."""

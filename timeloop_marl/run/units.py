@@ -13,7 +13,7 @@ _ENERGY = ((1e12, "J"), (1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ"), (1.0, "pJ"))
 def short_count(value: float) -> str:
     """``4608`` as ``4.61k``; whole numbers below 1000 stay as they are."""
     for scale, prefix in _PREFIXES:
-        if abs(value) >= scale:
+        if abs(value) >= 0.9995 * scale:  # what three digits round up to it
             return f"{value / scale:.3g}{prefix}"
     return f"{value:.3g}"
 

@@ -32,21 +32,6 @@ class Trajectory:
     unit: str = ""
     label: str = ""
 
-    @classmethod
-    def of_costs(
-        cls,
-        costs: Sequence[float] | Float64[ndarray, "n"],
-        objective: str = "EDP",
-        unit: str = "",
-        label: str = "",
-    ) -> Trajectory:
-        """From the cost of every sample in order, ``inf`` where invalid."""
-        values = np.asarray(costs, np.float64)
-        samples = np.arange(1, len(values) + 1, dtype=np.int64)
-        best = np.minimum.accumulate(values) if len(values) else values
-        invalid = np.cumsum(~np.isfinite(values), dtype=np.int64)
-        return cls(samples, best, invalid, objective, unit, label)
-
     def thinned(self, points: int = 2000) -> Trajectory:
         """At most about ``points`` points: every improvement (the best ones if too many) and a logarithmic grid."""
         if len(self.samples) <= points:

@@ -59,12 +59,13 @@ def _level_sentence(
     level = spec.architecture.storage[s].name
     word = f"saves {energy_text(saved)}" if saved > 0 else f"costs {energy_text(-saved)} more"
     if not (a.tensors[p].kept and b.tensors[p].kept):
-        return f"{space} {'is kept' if a.tensors[p].kept else 'is not kept'} in {level}, unlike in {name}: {word}"
+        verb = "keeps" if a.tensors[p].kept else "does not keep"
+        return f"{level} {verb} {space}, unlike in {name}: {word}"
     mine, other = _moved(a, p), _moved(b, p)
     text = f"{space} at {level}: {short_count(mine)} accesses instead of {short_count(other)}"
     times = _times(spec, ours, s, p), _times(spec, theirs, s, p)
     if all(times):
-        text += f", every word read {times[0]:.3g} times instead of {times[1]:.3g}"
+        text += f", every word read {short_count(times[0])} times instead of {short_count(times[1])}"
     return f"{text}: {word}{_reason(ours, theirs, s, p)}"
 
 
@@ -84,7 +85,7 @@ def _reason(ours: Statistics, theirs: Statistics, s: int, p: int) -> str:
     """The multicast of the network below explains it, or the tile that the next level in holds for longer."""
     a, b = (_multicast(statistics, s, p) for statistics in (ours, theirs))
     if a > b * 1.01:
-        return f" (spatial reuse: each read feeds {a:.3g} children instead of {b:.3g})"
+        return f" (spatial reuse: each read feeds {short_count(a)} children instead of {short_count(b)})"
     inner = [_inner_tile(statistics, s, p) for statistics in (ours, theirs)]
     if inner[0] and inner[1] and inner[0] != inner[1]:
         return f" (tile held below: {short_count(inner[0])} words instead of {short_count(inner[1])})"
