@@ -66,7 +66,7 @@ def events_of(searcher: TimeloopSearcher, evaluate: Any, batch: int) -> list[Eve
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.sampled_from(ALGORITHMS),
+    st.sampled_from(list(ALGORITHMS)),
     st.integers(0, 1000),
     st.sampled_from([0.0, 0.3, 0.9]),
     st.integers(1, 40),
