@@ -163,18 +163,19 @@ class NativeEvaluator:
 
     def _evaluate(self, mappings: MappingBatch, outcome: Outcome) -> None:
         """Over vectors where that pays: asked anew after each part that the general model served."""
-        first = 0
-        while first < len(mappings):
-            model = self._vectors.model(len(mappings) - first)
+        while len(mappings):
+            model = self._vectors.model(len(mappings))
             if model is not None:
-                part = slice(first, len(mappings))
-                self._evaluate_vectors(model, mappings.take(part), _part(outcome, part))
+                self._evaluate_vectors(model, mappings, outcome)
                 return
-            part = slice(first, first + LOOK)
-            now, done = mappings.take(part), _part(outcome, part)
+            now, done = mappings, outcome
+            if len(mappings) > LOOK:
+                now, done = mappings.take(slice(LOOK)), _part(outcome, slice(LOOK))
             self._spaces.append(self._run(self.geometry, now, done, self._take()))
-            self._vectors.served(len(now), int((done.failure == 0).sum()))
-            first += len(now)
+            self._vectors.served(len(now), len(now) - int(np.count_nonzero(done.failure)))
+            if now is mappings:
+                return
+            mappings, outcome = mappings.take(slice(LOOK, None)), _part(outcome, slice(LOOK, None))
 
     def _evaluate_vectors(self, model: VectorModel, mappings: MappingBatch, outcome: Outcome) -> None:
         left = model(mappings, outcome)
