@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from ..cost.objective import parse_objective
 from ..errors import UsageError
 from ..evaluators.choice import EvaluatorChoice, make_evaluator
 from ..parallel import Engine, Workers
@@ -22,7 +23,7 @@ from ..run.result import StopReason
 from ..run.run import Run
 from ..run.view import all_of
 from ..searchers.knowledge import Knowledge
-from ..searchers.registry import all_searchers, inherits
+from ..searchers.registry import all_searchers, inherits, make_searcher
 from ..specs.spec import ModelOptions
 from ..specs.writing import document
 from ..specs.yaml_text import yaml_text
@@ -72,6 +73,7 @@ def search_network(
             on_notice(notice)
     network = _Network(sources.name, layers, settings, root, evaluator, pages or Pages())
     network.teach(transfer, knowledge)
+    network.check_choices()
     with lifetime as run:
         run.warm_up_for(layers[0].spec, settings, evaluator)
         named = knowledge if knowledge is None or isinstance(knowledge, (str, Path)) else "given"
@@ -113,6 +115,12 @@ class _Network:
         if transfer:
             given = Knowledge() if knowledge is None else load_knowledge(knowledge)
             self._transfer = Transfer(self.layers, [self.root / f for f in self.folders], self.name, given)
+
+    def check_choices(self) -> None:
+        """Refuse a searcher, an option or an objective that is not known before anything is written."""
+        spec = self.layers[0].spec
+        objective = parse_objective(self.settings.objective, len(spec.architecture.storage))
+        make_searcher(self.settings.searcher, spec, self.settings.seed, objective, self.settings.options)
 
     def prepare(self, run: Run, arguments: Mapping[str, Any]) -> None:
         """Make the layers' folders, or check that those of an interrupted run are the same run's."""
