@@ -28,7 +28,8 @@ import timeloop_marl as tm
 from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.parallel import BACKENDS, Engine, Workers
+from timeloop_marl.parallel.engine import BACKENDS, Engine
+from timeloop_marl.parallel.workers import Workers
 from timeloop_marl.run.loop import Budget, Session
 from timeloop_marl.searchers.registry import make_searcher
 

@@ -1,4 +1,4 @@
-"""Its presence puts this folder on the path: tests share ``machines``, ``fakes`` and ``shell``."""
+"""Its presence puts this folder on the path: tests share ``machines``, ``programs`` and ``shell``."""
 
 from __future__ import annotations
 

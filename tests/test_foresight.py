@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from fakes import FakeEvaluator
 from machines import gemm, three_level
 
 from timeloop_marl.cost.objective import parse_objective
@@ -20,6 +19,7 @@ from timeloop_marl.run.loop import Budget, equal, foresight, search
 from timeloop_marl.run.result import SearchResult
 from timeloop_marl.searchers.registry import all_searchers, make_searcher
 from timeloop_marl.specs.mapping import MappingBatch
+from timeloop_marl.testing import FakeEvaluator
 
 SPEC = three_level(gemm(16, 24, 40))
 EDP = parse_objective("edp", 3)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import FakeEvaluator
 from machines import gemm, three_level
 
 from timeloop_marl.cost.objective import parse_objective
@@ -27,6 +26,7 @@ from timeloop_marl.run.trace import read_trace
 from timeloop_marl.searchers.base import Searcher
 from timeloop_marl.searchers.registry import make_searcher
 from timeloop_marl.specs.fingerprint import spec_fingerprint
+from timeloop_marl.testing import FakeEvaluator
 
 SPEC = three_level(gemm(16, 24, 40))
 EDP = parse_objective("edp", 3)
@@ -268,7 +268,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import test_search_loop
-from fakes import FakeEvaluator
+from timeloop_marl.testing import FakeEvaluator
 result = test_search_loop.run(
     test_search_loop.Budget(samples=2000), evaluator=FakeEvaluator((1,), 7, seconds=float(sys.argv[4])),
     name=sys.argv[3], path=Path(sys.argv[2]), resume=True,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fakes import FakeEvaluator
 from machines import gemm, three_level
 
 from timeloop_marl.api.environments import gymnasium_env
 from timeloop_marl.errors import UsageError
+from timeloop_marl.testing import FakeEvaluator
 
 gymnasium = pytest.importorskip("gymnasium", reason="needs the extra 'envs'")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fakes import FakeEvaluator
 from machines import gemm, three_level
 
 from timeloop_marl.api.environments import pettingzoo_env
 from timeloop_marl.errors import UsageError
 from timeloop_marl.mapspace.axes import LearnersMapspace
+from timeloop_marl.testing import FakeEvaluator
 
 pytest.importorskip("pettingzoo", reason="needs the extra 'envs'")
 

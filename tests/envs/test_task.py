@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from fakes import FakeEvaluator
 from machines import gemm, level, three_level
 from machines import spec as machine
 
@@ -17,6 +16,7 @@ from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace, LiteralSpace
 from timeloop_marl.searchers.envs.task import Episodes, MappingTask, RewardScale, context, scaled
 from timeloop_marl.specs.constraints import LoopConstraint
+from timeloop_marl.testing import FakeEvaluator
 
 SPEC = three_level(gemm(16, 24, 40))
 SPACE = LearnersMapspace(SPEC)

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import FakeEvaluator
 from machines import gemm, three_level
 
 from timeloop_marl.cost.outcome import Outcome
@@ -23,6 +22,7 @@ from timeloop_marl.errors import BackendError, UsageError
 from timeloop_marl.evaluators.cache import CachedEvaluator, OutcomeCache, mapping_key
 from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.specs.mapping import MappingBatch
+from timeloop_marl.testing import FakeEvaluator
 
 SPEC = three_level(gemm(16, 24, 40))
 

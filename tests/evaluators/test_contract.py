@@ -10,7 +10,7 @@ from timeloop_marl.evaluators.base import Evaluator
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.wrappers import ParallelEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace, LiteralSpace
-from timeloop_marl.parallel import Workers
+from timeloop_marl.parallel.workers import Workers
 from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.testing import EvaluatorContract
 

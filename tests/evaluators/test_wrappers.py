@@ -6,15 +6,15 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from fakes import FakeEvaluator
 from machines import gemm, three_level
 
 from timeloop_marl.cost.outcome import Outcome
 from timeloop_marl.errors import UsageError
 from timeloop_marl.evaluators.wrappers import ParallelEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.parallel import Workers
+from timeloop_marl.parallel.workers import Workers
 from timeloop_marl.specs.mapping import MappingBatch
+from timeloop_marl.testing import FakeEvaluator
 
 
 def some_mappings(m: int, seed: int = 1) -> MappingBatch:

@@ -14,7 +14,8 @@ from shell import CONV, EYERISS, FC, TOY, Shell
 
 import timeloop_marl as tm
 from timeloop_marl.errors import BackendError, UsageError
-from timeloop_marl.parallel import BACKENDS, Engine, Workers, number
+from timeloop_marl.parallel.engine import BACKENDS, Engine
+from timeloop_marl.parallel.workers import Workers, number
 
 
 def doubled(task: int) -> int:

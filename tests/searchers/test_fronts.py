@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from contract import EDP, SPEC, SearcherContract, told_rows
-from fakes import FakeEvaluator
 from machines import conv, gemm, level, three_level
 from machines import spec as machine
 
@@ -18,6 +17,7 @@ from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.searchers.base import Searcher
 from timeloop_marl.searchers.fronts import Figures, ScalarisedSearcher, buffer_words, figure_names, weightings
 from timeloop_marl.searchers.registry import make_searcher
+from timeloop_marl.testing import FakeEvaluator
 from timeloop_marl.testing.searchers import Make
 
 ENERGY = parse_objective("energy", 3)

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from contract import EDP, SPEC, SearcherContract, told_rows
-from fakes import FakeEvaluator
 from machines import gemm, level, three_level
 from machines import spec as machine
 
@@ -23,6 +22,7 @@ from timeloop_marl.run.loop import Budget, TraceFile, search
 from timeloop_marl.run.result import StopReason
 from timeloop_marl.searchers.registry import all_searchers, make_searcher
 from timeloop_marl.specs.reading import load
+from timeloop_marl.testing import FakeEvaluator
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 NEEDS = {

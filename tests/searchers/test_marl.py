@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from contract import EDP, SPEC, SearcherContract, told_rows
-from fakes import FakeEvaluator
 from machines import gemm, level
 from machines import spec as machine
 
@@ -28,6 +27,7 @@ from timeloop_marl.searchers.marl.searcher import MarlOptions, MarlSearcher
 from timeloop_marl.searchers.registry import make_searcher
 from timeloop_marl.specs.constraints import LoopConstraint
 from timeloop_marl.specs.reading import load
+from timeloop_marl.testing import FakeEvaluator
 
 ROOT = Path(__file__).parent.parent.parent
 GOLDEN = ROOT / "tests" / "golden"
@@ -106,7 +106,7 @@ def test_nothing_is_left_to_compile_after_warming_up() -> None:
     script = """
 import sys
 from contract import EDP, SPEC, told_rows
-from fakes import FakeEvaluator
+from timeloop_marl.testing import FakeEvaluator
 from numba.core.dispatcher import Dispatcher
 from timeloop_marl.searchers.registry import make_searcher
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from contract import EDP, SPEC, SearcherContract, told_rows
-from fakes import FakeEvaluator
 from machines import gemm, level, three_level
 from machines import spec as fixed_spec
 
@@ -19,6 +18,7 @@ from timeloop_marl.run.loop import Budget, search
 from timeloop_marl.run.result import StopReason
 from timeloop_marl.searchers.registry import all_searchers, make_searcher
 from timeloop_marl.specs.reading import load
+from timeloop_marl.testing import FakeEvaluator
 
 OURS = ("random", "genetic", "annealing", "cross-entropy")
 GOLDEN = Path(__file__).parent.parent / "golden"

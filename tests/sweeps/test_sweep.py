@@ -14,7 +14,7 @@ import timeloop_marl as tm
 from timeloop_marl.errors import SpecError, UsageError
 from timeloop_marl.networks.sweep_plan import machine_area, make_plan, short_path, sort_machines
 from timeloop_marl.networks.sweep_result import SweepResult, read_sweep
-from timeloop_marl.parallel import Engine
+from timeloop_marl.parallel.engine import Engine
 
 SMALL = ["--samples", "40", "--searcher", "genetic"]
 DEPTHS = "BUF.attributes.depth=16,64,256"

@@ -13,7 +13,7 @@ from ..networks.run import search_network
 from ..networks.sweep import search_sweep
 from ..networks.sweep_result import SweepResult
 from ..networks.watching import SweepProgress
-from ..parallel import Engine
+from ..parallel.engine import Engine
 from ..report.html import REPORT, page_of, pictures_png, render
 from ..report.results import write_layer
 from ..run.folder import RunFolder

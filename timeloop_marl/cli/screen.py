@@ -14,7 +14,7 @@ from rich.console import Console, RenderableType
 from ..api.inputs import expand, model_options
 from ..errors import UsageError
 from ..evaluators.choice import EvaluatorChoice, chosen_device, default_cache, timeloop_evaluator
-from ..parallel import Engine
+from ..parallel.engine import Engine
 from ..run.folder import RunFolder
 from ..specs.document import Document
 from ..specs.mapping import Mapping

@@ -13,7 +13,8 @@ from ..cost.outcome import Rejection, Statistics
 from ..errors import UsageError
 from ..kernels.cuda.target import DEVICES
 from ..kernels.cuda.target import chosen_device as chosen_device
-from ..parallel import Engine, Workers, number
+from ..parallel.engine import Engine
+from ..parallel.workers import Workers, number
 from ..specs.constraints import Constraints
 from ..specs.fingerprint import spec_fingerprint
 from ..specs.mapper import MapperOptions

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from ..cost.outcome import Outcome, Rejection, Statistics
-from ..parallel import Workers
+from ..parallel.workers import Workers
 from ..specs.mapping import Mapping, MappingBatch
 from .base import Evaluator
 

@@ -335,9 +335,3 @@ def safe_name(name: str) -> str:
     """A name that is a folder's name on any system."""
     cleaned = re.sub(r"[^\w.+-]+", "_", name).strip("._")
     return cleaned[:100] or "layer"
-
-
-def require_layers(layers: Sequence[Layer]) -> None:
-    """``UsageError`` if there are none."""
-    if not layers:
-        raise UsageError("no layer: give problem files, a folder of them, or a network.yaml")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ..cost.objective import parse_objective
 from ..evaluators.choice import EvaluatorChoice
-from ..parallel import Workers
 from ..parallel.interruption import watched
+from ..parallel.workers import Workers
 from ..run.folder import TRACE, RunFolder
 from ..run.options import Settings
 from ..run.result import StopReason

@@ -14,8 +14,9 @@ from typing import Any
 from ..cost.objective import parse_objective
 from ..errors import UsageError
 from ..evaluators.choice import EvaluatorChoice, make_evaluator
-from ..parallel import Engine, Workers
+from ..parallel.engine import Engine
 from ..parallel.versions import versions
+from ..parallel.workers import Workers
 from ..run.folder import INPUTS, TRACE, RunFolder
 from ..run.knowledge import BEFORE, Source, load_knowledge, save_knowledge
 from ..run.options import RunOptions, Settings

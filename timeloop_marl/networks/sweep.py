@@ -17,9 +17,10 @@ from ..cost.nondominated import non_dominated
 from ..errors import SpecError, UsageError
 from ..evaluators.choice import EvaluatorChoice
 from ..mapspace.diagnosis import require_feasible
-from ..parallel import Engine, Workers
+from ..parallel.engine import Engine
 from ..parallel.interruption import watched
 from ..parallel.versions import versions
+from ..parallel.workers import Workers
 from ..run.folder import RunFolder
 from ..run.knowledge import Source, load_knowledge, save_knowledge
 from ..run.options import RunOptions, Settings

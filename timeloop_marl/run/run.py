@@ -13,8 +13,8 @@ from ..errors import UsageError
 from ..evaluators.base import Evaluator
 from ..evaluators.choice import EvaluatorChoice, make_evaluator
 from ..evaluators.wrappers import AheadEvaluator
-from ..parallel import Workers
 from ..parallel.versions import versions
+from ..parallel.workers import Workers
 from ..searchers.base import Searcher, warm_up
 from ..searchers.registry import make_searcher
 from ..specs.spec import Spec

@@ -18,7 +18,7 @@ from ..mapspace.axes import LearnersMapspace, LiteralSpace
 from .base import LearnerSearcher, Rows, at_least, one_of, share
 from .marl.agent import CONDITIONING, Learning
 from .marl.credit import Rewards, ranked
-from .marl.team import Team, Workers, warm_team
+from .marl.team import AgentWorkers, Team, warm_team
 from .registry import searcher
 
 FORMS = ("repaired", "penalised")
@@ -66,7 +66,9 @@ class SingleAgentSearcher(LearnerSearcher):
     def _begin(self) -> None:
         options = self.options
         groups = [tuple(range(self.space.axes))] if self.space.axes else []
-        self.team = Team(self.space, groups, options.conditioning, options.spatial, Workers(1, "threading"))
+        self.team = Team(
+            self.space, groups, options.conditioning, options.spatial, AgentWorkers(1, "threading")
+        )
         self._rewards = Rewards(options.penalty)
         self._recent: Float64[ndarray, "recent"] = np.zeros(0)
         self._best, self._stagnant = np.inf, 0

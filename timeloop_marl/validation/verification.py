@@ -20,7 +20,7 @@ from ..evaluators.timeloop import OnCrash, TimeloopEvaluator
 from ..evaluators.timeloop.figures import Measured
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.timeloop import TimeloopMapspace
-from ..parallel import Workers
+from ..parallel.workers import Workers
 from ..specs.architecture import Architecture, ComputeLevel, StorageLevel
 from ..specs.constraints import Constraints
 from ..specs.energy import Energies, LevelEnergy

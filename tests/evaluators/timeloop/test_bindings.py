@@ -18,7 +18,7 @@ from timeloop_marl.evaluators.timeloop import TimeloopEvaluator
 from timeloop_marl.evaluators.timeloop.bindings import Bindings
 from timeloop_marl.evaluators.wrappers import ParallelEvaluator
 from timeloop_marl.mapspace.axes import LearnersMapspace
-from timeloop_marl.parallel import Workers
+from timeloop_marl.parallel.workers import Workers
 from timeloop_marl.specs.mapping import MappingBatch
 
 SPEC = three_level(gemm(16, 24, 40))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fakes import FakeEvaluator
 from machines import conv, gemm, three_level
 from shell import ROOT
 
@@ -15,6 +14,7 @@ from timeloop_marl.searchers.marl.features import WordCounter
 from timeloop_marl.searchers.marl.trend import nonnegative
 from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.specs.reading import load
+from timeloop_marl.testing import FakeEvaluator
 
 SPACE = LearnersMapspace(three_level(gemm(4, 6, 8)))  # A[M, K], B[K, N], Z[M, N]; 4 RFs under BUF, DRAM
 TILINGS, DIMS, STORES, SPACES = 4, 3, 3, 3

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import FakeEvaluator
 from machines import gemm, three_level
 
 from timeloop_marl.evaluators.native import NativeEvaluator
@@ -17,6 +16,7 @@ from timeloop_marl.searchers.marl.features import trend_of
 from timeloop_marl.searchers.marl.rehearsal import Island, Known, Rehearsal
 from timeloop_marl.searchers.marl.searcher import joined, traced, whole
 from timeloop_marl.specs import load
+from timeloop_marl.testing import FakeEvaluator
 
 ROOT = Path(__file__).resolve().parents[3]
 SPACE = LearnersMapspace(three_level(gemm(16, 24, 32)))

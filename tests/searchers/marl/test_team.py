@@ -10,14 +10,14 @@ from timeloop_marl.mapspace.learners.tables import TEMPORAL, AxisKind
 from timeloop_marl.searchers.marl import credit
 from timeloop_marl.searchers.marl.agent import Learning
 from timeloop_marl.searchers.marl.clustering import by_dimension
-from timeloop_marl.searchers.marl.team import Team, Workers
+from timeloop_marl.searchers.marl.team import AgentWorkers, Team
 
 SPACE = LearnersMapspace(three_level(gemm(16, 24, 40)))
 HOW = Learning(0.1, 0.2, 0.01, 2)
 
 
 def team(conditioning: str = "pairs", spatial: float = 0.0) -> Team:
-    return Team(SPACE, SPACE.groups(by_dimension), conditioning, spatial, Workers(1, "threading"))
+    return Team(SPACE, SPACE.groups(by_dimension), conditioning, spatial, AgentWorkers(1, "threading"))
 
 
 def test_only_credited_agents_learn() -> None:

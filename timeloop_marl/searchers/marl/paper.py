@@ -21,7 +21,7 @@ from . import credit
 from .agent import CONDITIONING, Learning
 from .clustering import SIGNALS, clusters, fixed_groups, strengths
 from .credit import Rewards
-from .team import BACKENDS, Team, Workers, warm_team
+from .team import BACKENDS, AgentWorkers, Team, warm_team
 
 _REMEMBERED = 8192
 _CONTROLS = ("dimension", "level", "joint", "random")  # groups that need no analysis, to compare with
@@ -70,7 +70,9 @@ class PaperSearcher(LearnerSearcher):
         super().__init__(LiteralSpace(space), objective, seed)
         self.options, self.batch = options, options.batch
         each = [(a,) for a in range(space.axes)]
-        self.team = Team(space, each, options.conditioning, 0.0, Workers(options.n_jobs, options.backend))
+        self.team = Team(
+            space, each, options.conditioning, 0.0, AgentWorkers(options.n_jobs, options.backend)
+        )
         # One pass, unlimited ratio: plain policy gradient.
         self._how = Learning(options.rate, np.inf, options.entropy, 1)
         self._rewards = Rewards(options.penalty)

@@ -26,7 +26,7 @@ from .agent import Learning
 from .clustering import GROUPINGS, INTERACTION, Groups, clusters, fixed_groups, strengths
 from .critic import Critic
 from .rehearsal import Known, Rehearsal, climb, warm_critic
-from .team import BACKENDS, Diary, Team, Workers, warm_team
+from .team import BACKENDS, AgentWorkers, Diary, Team, warm_team
 from .trend import LESSER
 from .warm_start import first_candidates, knowledge_of, warm_start
 
@@ -174,7 +174,7 @@ class MarlSearcher(LearnerSearcher):
     ) -> None:
         super().__init__(space, objective, seed)
         self.options, self.batch = options, options.batch
-        self._workers = Workers(options.n_jobs, options.backend)
+        self._workers = AgentWorkers(options.n_jobs, options.backend)
         self._how = Learning(options.rate, options.clip, options.entropy, options.epochs)
         self._groups: Groups = fixed_groups(
             space, options.clusters, 0, options.groups, np.random.default_rng(seed)

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
-from ... import parallel
 from ...mapspace.axes import LearnersMapspace
 from ...mapspace.learners.tables import TEMPORAL, AxisKind
+from ...parallel.workers import Workers
 from .agent import Agent, Learning
 from .clustering import SIGNALS, by_dimension, strengths
 
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 BACKENDS = ("threading", "loky")
 
 
-class Workers:
+class AgentWorkers:
     """Maps functions over agents; one job runs them in turn in this thread.
 
     ``backend``: ``threading`` (kernels release the interpreter lock) or ``loky`` (processes; tables travel both ways).
@@ -28,7 +28,7 @@ class Workers:
 
     def __init__(self, n_jobs: int, backend: str) -> None:
         self.n_jobs, self.backend = n_jobs, backend
-        self._workers = parallel.Workers(n_jobs, backend)
+        self._workers = Workers(n_jobs, backend)
 
     def map(self, function: Callable[..., Result], calls: Sequence[tuple[object, ...]]) -> list[Result]:
         """``function(*call)`` for every call, results in the order of the calls."""
@@ -60,7 +60,7 @@ class Team:
         groups: Sequence[Sequence[int]],
         conditioning: str,
         spatial: float,
-        workers: Workers,
+        workers: AgentWorkers,
     ) -> None:
         self.space, self.conditioning, self.workers = space, conditioning, workers
         self._start = initial_logits(space, spatial)
@@ -249,7 +249,7 @@ def warm_team(space: LearnersMapspace, conditioning: str) -> None:
     if not space.axes:
         return
     rng = np.random.default_rng(0)
-    team = Team(space, space.groups(by_dimension), conditioning, 1.0, Workers(1, "threading"))
+    team = Team(space, space.groups(by_dimension), conditioning, 1.0, AgentWorkers(1, "threading"))
     team.draw(2, rng, 0.1)
     rows = space.sample(_WARM, rng)
     everyone = np.ones((_WARM, len(team)), np.bool_)
