@@ -93,7 +93,7 @@ def test_no_traceback_while_a_dask_cluster_starts(
 CTRL_C = """
 import os, signal, sys, threading, time
 from timeloop_marl.parallel.interruption import watched
-from timeloop_marl.parallel import Workers
+from timeloop_marl.parallel.workers import Workers
 
 def work(seconds):
     time.sleep(seconds)

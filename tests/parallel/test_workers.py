@@ -81,7 +81,7 @@ def test_a_killed_worker_costs_nothing(tmp_path: Path, backend: str) -> None:
 
 LEFT_ALONE = """
 import os, signal, sys
-from timeloop_marl.parallel import Workers
+from timeloop_marl.parallel.workers import Workers
 
 def main():
     tasks = Workers(2).run(os.getpgid, [0])  # one task for two workers: the other waits for its first
