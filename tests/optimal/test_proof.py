@@ -70,7 +70,7 @@ def test_a_killed_proof_goes_on(small: Spec, tmp_path: Path, monkeypatch: pytest
 
     with pytest.raises(KilledError):
         optimum(small, start=QUICK, output=tmp_path, on_round=kill)
-    with pytest.raises(UsageError, match="holds a proof already"):
+    with pytest.raises(UsageError, match="holds a run already"):
         optimum(small, start=QUICK, output=tmp_path)
     again = optimum(small, start=QUICK, output=tmp_path, resume=True)
     assert again.frontier.best == whole.frontier.best

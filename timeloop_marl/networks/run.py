@@ -150,7 +150,8 @@ class _Network:
         run.start(network=self.name, layers=len(self.layers), **self.settings.as_arguments())
         rounds = Rounds(
             layers=self.layers,
-            folders=[self.root / name for name in self.folders],
+            # Workers may live on from a call that was made in another working directory.
+            folders=[(self.root / name).absolute() for name in self.folders],
             root=self.root,
             settings=self.settings,
             evaluator=self.evaluator,
@@ -189,7 +190,7 @@ class _Network:
                 layer=layer,
                 settings=self.settings,
                 evaluator=self.evaluator,
-                root=self.root,
+                root=self.root.absolute(),
                 folder=self.folders[i],
                 sample=chosen[i],
                 reason=rounds.reasons[i],
@@ -207,7 +208,7 @@ class _Network:
         steps = [course.best for course in rounds.courses]
         best = [None if s is None else Point(s.samples, s.cycles, s.energy_pj) for s in steps]
         tasks = [
-            HullTask(self.settings.objective, self.root / folder / TRACE, point)
+            HullTask(self.settings.objective, (self.root / folder / TRACE).absolute(), point)
             for folder, point in zip(self.folders, best)
         ]
         hulls = dict(workers.run(layer_hull, tasks))

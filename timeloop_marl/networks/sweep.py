@@ -372,10 +372,12 @@ class _Sweep:
             rules=self.conditions.rules,
             settings=self.settings,
             evaluator=self.conditions.evaluator,
-            folder=self.folder.path / POINTS / planned.name,
+            folder=(self.folder.path / POINTS / planned.name).absolute(),
             transfer=self.conditions.transfer,
             knowledge=self.conditions.knowledge,
-            teachers=tuple(self.folder.path / POINTS / name for name in self.teachers[planned.name]),
+            teachers=tuple(
+                (self.folder.path / POINTS / name).absolute() for name in self.teachers[planned.name]
+            ),
             pages=self.conditions.pages,
         )
 
