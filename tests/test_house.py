@@ -1,4 +1,4 @@
-"""The rules of docs/house.md, checked on the source text. Eleven; twelve are the most: another one takes the place of one of them."""
+"""The rules of docs/house.md, checked on the source text. Eleven; at most twelve: one more takes the place of another."""
 
 from __future__ import annotations
 
