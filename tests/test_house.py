@@ -1,4 +1,4 @@
-"""The rules of docs/house.md, checked on the source text. Eleven; at most twelve: one more takes the place of another."""
+"""The rules of docs/house.md, checked on the source text. At most twelve: one more takes the place of another."""
 
 from __future__ import annotations
 
