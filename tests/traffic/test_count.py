@@ -8,7 +8,7 @@ from random_cases import random_mapping, random_spec, random_switches
 from timeloop_marl.cost.outcome import Failure
 from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.specs.mapping import MappingBatch
-from timeloop_marl.traffic.count import COUNTED, count_words
+from timeloop_marl.traffic.count import begin_words, move_space, settle_space
 from timeloop_marl.traffic.geometry import asking, geometry_of
 from timeloop_marl.traffic.levels import COMPUTES, STEPS
 from timeloop_marl.traffic.workspace import workspace
@@ -44,7 +44,10 @@ def test_counts_equal_those_of_the_evaluation() -> None:
         assert geometry_of(spec, switches) is geometry
         geometry = asking(geometry, bool(evaluator.geometry.hops_needed))
         work = workspace(geometry)
-        assert count_words(geometry, batch.factors, batch.order, batch.split, batch.keep, 0, work) == COUNTED
+        assert begin_words(geometry, batch.factors, batch.order, batch.split, batch.keep, 0, work)
+        for p in range(len(spec.problem.data_spaces)):
+            move_space(geometry, work, p)
+            assert settle_space(geometry, work, p)
         for name in COUNTS:
             assert np.array_equal(getattr(work, name), getattr(priced, name)), name
         assert (work.counts[[STEPS, COMPUTES]] == priced.counts[[STEPS, COMPUTES]]).all()

@@ -213,6 +213,13 @@ class LearnerSearcher(Searcher):
         """At most n new random feasible rows; fewer only if the mapspace seems to hold no more."""
         return self.fresh(lambda count: self.space.sample(count, self.rng), n, tries=100)
 
+    def generation(self, n: int, missing: int, children: Callable[[int], Rows]) -> Rows:
+        """At most n new rows: random while a population lacks ``missing``, then children; random where those end."""
+        if missing > 0:
+            return self.fresh_random(min(n, missing))
+        rows = self.fresh(children, n)
+        return rows if len(rows) == n else np.concatenate([rows, self.fresh_random(n - len(rows))])
+
     def _remember(self, key: bytes) -> bool:
         if key in self._seen:
             return False

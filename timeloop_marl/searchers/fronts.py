@@ -108,12 +108,7 @@ class Nsga2Searcher(LearnerSearcher):
         self._born = 0
 
     def _propose(self, n: int) -> Rows:
-        if self._born < self.options.population:
-            rows = self.fresh_random(min(n, self.options.population - self._born))
-        else:
-            rows = self.fresh(self._children, n)
-            if len(rows) < n:
-                rows = np.concatenate([rows, self.fresh_random(n - len(rows))])
+        rows = self.generation(n, self.options.population - self._born, self._children)
         self._born += len(rows)
         return rows
 

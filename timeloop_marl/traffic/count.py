@@ -9,7 +9,6 @@ from ..kernels.compiling import kernel
 from .accesses import fill_accesses, fill_space, list_temporal_loops
 from .geometry import Geometry
 from .levels import (
-    NOWHERE,
     STEPS,
     bypass,
     bypass_space,
@@ -26,12 +25,12 @@ from .nest import build_nest, measure_spread, measure_tiles, spread_levels
 from .workspace import Workspace
 
 COUNTED = -1
-NO_TILE_LEFT, LONE_RESIDUAL, COMPLEX_SIGNATURE, FEW_READS, KEPT_NOWHERE = 0, 1, 2, 3, 4
-"""Answers of ``count_words``: counted; or why the real program gives up (also in ``Workspace.abort``)."""
+NO_TILE_LEFT, LONE_RESIDUAL, COMPLEX_SIGNATURE, FEW_READS = 0, 1, 2, 3
+"""Answers of ``settle_words``: counted; or why the real program gives up (also in ``Workspace.abort``)."""
 
 
 @kernel
-def count_words(
+def begin_words(
     geometry: Geometry,
     factors: Int64[ndarray, "m T D"],
     order: Int8[ndarray, "m T D"],
@@ -39,12 +38,15 @@ def count_words(
     keep: Bool[ndarray, "m S P"],
     row: int,
     work: Workspace,
-) -> int:
-    """Fill the counts of one row of a batch (arrays as in ``MappingBatch``); returns ``COUNTED`` or why there are none.
+) -> bool:
+    """Begin to count one row of a batch (arrays as in ``MappingBatch``): what all data spaces share.
+
+    ``move_space`` and ``settle_space`` of each data space do the rest, for callers that may know enough after some of
+    them. False where there is nothing to count: a data space is kept nowhere, or no level is left of it.
 
     Factors are taken to be perfect. Nothing is checked against the machine but what counting needs: blocks of more
     children than there are instances must not be counted (``docs/model.md``, section 11). ``work`` is a
-    ``workspace(geometry)``, of one thread, and holds afterwards (per instance of level s, over the whole run):
+    ``workspace(geometry)``, of one thread, and holds in the end (per instance of level s, over the whole run):
 
     * ``reads``, ``fills``, ``updates`` [S, P]: scalar words; 0 at levels that do not hold p;
     * ``held`` [S, P]: words of the tile, 0 where p is not held; ``tile`` [S, P]: the same, bypassed or not;
@@ -61,31 +63,6 @@ def count_words(
     ``work.status[0]`` is 1 if the workspace has too few entries: repeat the row with a larger one.
     """
     work.status[0] = 0
-    presence = mark_present(geometry, keep[row], work)
-    if presence != 0:
-        return KEPT_NOWHERE if presence == NOWHERE else NO_TILE_LEFT
-    measure_spread(geometry, factors, order, split, row, work)
-    spread_levels(geometry, work)
-    measure_tiles(geometry, factors, row, work)
-    move_perfect(geometry, factors[row], factors[row], order[row], split[row], work)
-    return settle_words(geometry, work, False)
-
-
-@kernel
-def begin_words(
-    geometry: Geometry,
-    factors: Int64[ndarray, "m T D"],
-    order: Int8[ndarray, "m T D"],
-    split: Int8[ndarray, "m T"],
-    keep: Bool[ndarray, "m S P"],
-    row: int,
-    work: Workspace,
-) -> bool:
-    """``count_words`` up to where data spaces part: ``move_space`` and ``settle_space`` of each of them do the rest.
-
-    For callers that may know enough after some of them. False where there is nothing to count.
-    """
-    work.status[0] = 0
     if mark_present(geometry, keep[row], work) != 0:
         return False
     measure_spread(geometry, factors, order, split, row, work)
@@ -95,6 +72,7 @@ def begin_words(
     work.counters[0] = 1.0
     work.counts[STEPS] = list_temporal_loops(geometry, work)
     work.counters[1] = float(work.counts[STEPS])
+    count_computes(work, False)
     return True
 
 

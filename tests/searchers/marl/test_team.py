@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from chances import log_chance
 from machines import gemm, three_level
 
 from timeloop_marl.mapspace.axes import LearnersMapspace
@@ -49,12 +50,12 @@ def test_regrouping_keeps_logits_and_pairs_that_stay_together() -> None:
         agent.bias[:] = rng.normal(size=agent.bias.shape)
         agent.pair[:] = rng.normal(size=agent.pair.shape)
     rows = SPACE.sample(20, rng)
-    before = sum(agent.log_chance(rows[:, agent.axes]) for agent in made.agents)
+    before = sum(log_chance(agent, rows[:, agent.axes]) for agent in made.agents)
     made.regroup(made.groups[::-1])
-    after = sum(agent.log_chance(rows[:, agent.axes]) for agent in made.agents)
+    after = sum(log_chance(agent, rows[:, agent.axes]) for agent in made.agents)
     np.testing.assert_allclose(after, before)
     made.regroup([tuple(range(SPACE.axes))])
-    joint = made.agents[0].log_chance(rows)
+    joint = log_chance(made.agents[0], rows)
     np.testing.assert_allclose(joint, before)  # pairs across the old groups start at zero
 
 
@@ -62,10 +63,10 @@ def test_regrouping_keeps_the_networks_of_groups_that_stay() -> None:
     made = team("network")
     rows, rng = SPACE.sample(20, np.random.default_rng(2)), np.random.default_rng(3)
     made.learn(rows, rng.normal(size=(20, len(made))), HOW)
-    before = [agent.log_chance(rows[:, agent.axes]) for agent in made.agents]
+    before = [log_chance(agent, rows[:, agent.axes]) for agent in made.agents]
     first = made.groups[0]
     made.regroup([*made.groups[:0:-1], *((a,) for a in first)])
-    after = [agent.log_chance(rows[:, agent.axes]) for agent in made.agents]
+    after = [log_chance(agent, rows[:, agent.axes]) for agent in made.agents]
     np.testing.assert_array_equal(after[: len(before) - 1], before[:0:-1])
     assert made.groups[-1] == (first[-1],)
 

@@ -68,7 +68,7 @@ def step_of(pull: float, chosen: bool, chance: float, log: float, entropy: float
 
 
 @inlined
-def _chances(
+def chances_of(
     bias: np.ndarray,
     pair: np.ndarray,
     first: np.ndarray,
@@ -114,28 +114,8 @@ def draw_rows(
                 rows[i, j] = min(count - 1, int(u / explore * count))
                 continue
             u = (u - explore) / (1.0 - explore)
-            _chances(bias, pair, first, parent, count, rows[i], j, chances)
+            chances_of(bias, pair, first, parent, count, rows[i], j, chances)
             rows[i, j] = pick(chances, count, u)
-
-
-@allocating
-def log_chance_rows(
-    bias: np.ndarray,
-    pair: np.ndarray,
-    first: np.ndarray,
-    parent: np.ndarray,
-    counts: np.ndarray,
-    rows: np.ndarray,
-    out: np.ndarray,
-) -> None:
-    """out[i]: natural logarithm of the probability of row i."""
-    chances = np.empty(bias.shape[1])
-    for i in range(rows.shape[0]):
-        total = 0.0
-        for j in range(rows.shape[1]):
-            _chances(bias, pair, first, parent, counts[j], rows[i], j, chances)
-            total += np.log(max(chances[rows[i, j]], 1e-300))
-        out[i] = total
 
 
 @allocating
@@ -173,7 +153,7 @@ def gradient(
         used += 1
         total = 0.0
         for j in range(k):
-            _chances(bias, pair, first, parent, counts[j], rows[i], j, chances[j])
+            chances_of(bias, pair, first, parent, counts[j], rows[i], j, chances[j])
             total += np.log(max(chances[j, rows[i, j]], 1e-300))
         if first_pass:
             before[i] = total
@@ -271,12 +251,6 @@ class Agent:
         u = np.ascontiguousarray(uniform)
         draw_rows(self.bias, self.pair, self.first, self.parent, self.counts, u, explore, kept, chosen)
         return chosen
-
-    def log_chance(self, rows: Int64[ndarray, "n k"]) -> Float64[ndarray, "n"]:
-        """Log-probability of choices."""
-        out = np.zeros(len(rows))
-        log_chance_rows(self.bias, self.pair, self.first, self.parent, self.counts, rows, out)
-        return out
 
     def learn(self, rows: Int64[ndarray, "n k"], advantage: Float64[ndarray, "n"], how: Learning) -> Agent:
         """Raise the chances of choices of positive advantage; rows of advantage 0 are not its own doing."""
