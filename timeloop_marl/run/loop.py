@@ -330,6 +330,7 @@ class _Loop:
             elapsed = before + time.monotonic() - start
             reason = StopReason.INTERRUPTED if interrupted() else self._stop(elapsed)
             if reason is not None:
+                self.tally.seconds = elapsed  # what the searcher learnt from the last batch took time too
                 return reason
             asked = self._batch_size(self.searcher, self.tally.samples, self.tally.valid)
             rows = self.searcher.ask(asked)
