@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -75,8 +76,9 @@ def case(seed, rules="2025"):
     rng = np.random.default_rng(seed)
     options = ModelOptions(rules=rules, link_transfers=bool(rng.random() < 0.85))
     distribution, overflow = bool(rng.random() < 0.2), bool(rng.random() < 0.3)
-    for _ in range(1 if rng.random() < 0.25 else 40):
-        spec = random_spec(rng, negative=True, distribution=distribution, options=options)
+    for attempt in range(1 if rng.random() < 0.25 else 40):
+        if attempt % 3 == 0:
+            spec = random_spec(rng, negative=True, distribution=distribution, options=options)
         mapping = random_mapping(rng, spec, overflow=overflow)
         if couples(spec, mapping):
             break
@@ -103,56 +105,30 @@ def overlap(rank, stride, factors):
 
 
 @pytest.mark.parametrize("rules", ["2025", "2022"])
-@given(seed=seeds)
-@settings(max_examples=300, deadline=None)
-def test_fast_equals_explicit(seed, rules):
-    spec, mapping, switches = case(seed, rules)
-    fast = closed_form(spec, mapping, switches)
-    if fast is not None:
+def test_all_versions_agree(rules):
+    """Fast, explicit, without hops and walked, on the same cases; enough of these reach what they are for."""
+    reached = Counter()
+    for seed in range(500):
+        spec, mapping, switches = case(seed, rules)
+        fast = closed_form(spec, mapping, switches)
+        if fast is None:
+            continue
+        reached.update(valid=1, linked=bool(fast.links.any()), several=bool((fast.entries > 1).any()))
         explicit = closed_form(spec, mapping, switches, coded=False)
         assert figures(spec, fast, unicast=False) == figures(spec, explicit, unicast=False)
-
-
-@pytest.mark.parametrize("rules", ["2025", "2022"])
-@given(seed=seeds)
-@settings(max_examples=300, deadline=None)
-def test_explicit_equals_the_walk(seed, rules):
-    spec, mapping, switches = case(seed, rules)
-    explicit = closed_form(spec, mapping, switches, coded=False)
-    if explicit is not None:
         walked = run_walk(spec, mapping, switches)
         assert figures(spec, explicit, unicast=True) == figures(spec, walked, unicast=True)
         assert float(explicit.counters[1]) == walked.counters[1] / walked.counters[0]
-
-
-@given(seed=seeds)
-@settings(max_examples=500, deadline=None)
-def test_without_hops_only_hops_are_missing(seed):
-    spec, mapping, switches = case(seed)
-    lean = closed_form(spec, mapping, switches, hops=False)
-    if lean is not None:
-        full = closed_form(spec, mapping, switches)
+        lean = closed_form(spec, mapping, switches, hops=False)
         for s in range(len(spec.architecture.storage)):
             for p in range(len(spec.problem.data_spaces)):
                 accesses = {key: values[0] for key, values in entries_of(lean, s, p).items()}
-                assert accesses == {key: values[0] for key, values in entries_of(full, s, p).items()}
-                assert lean.links[s, p] == full.links[s, p]
-
-
-def test_cases_reach_what_they_are_for():
-    """Some cases are valid, some pass data on, some have several signatures."""
-    valid = linked = several = 0
-    for seed in range(300):
-        spec, mapping, switches = case(seed)
-        work = closed_form(spec, mapping, switches)
-        if work is not None:
-            valid += 1
-            linked += bool(work.links.any())
-            several += bool((work.entries > 1).any())
-    print(f"{valid} valid, {linked} with links, {several} with several signatures")
-    assert valid > 150
-    assert linked > 10
-    assert several > 20
+                assert accesses == {key: values[0] for key, values in entries_of(fast, s, p).items()}
+                assert lean.links[s, p] == fast.links[s, p]
+    print(dict(reached))
+    assert reached["valid"] > 300
+    assert reached["linked"] > 20
+    assert reached["several"] > 20
 
 
 @given(seed=seeds)
