@@ -20,9 +20,10 @@ from timeloop_marl.specs import load
 ROOT = Path(__file__).resolve().parent.parent
 NETWORKS = sorted(path.parent for path in (ROOT / "problems").glob("*/network.yaml"))
 LAYERS = sorted(path for folder in NETWORKS for path in folder.glob("*.yaml") if path.name != "network.yaml")
-BOUNDS = ("C", "M", "R", "S", "N", "P", "Q", "G")
+BOUNDS = ("C", "M", "R", "S", "T", "N", "P", "Q", "Z", "G")
+WEIGHTS = ("C", "M", "R", "S", "T", "G")
 
-# Multiply-accumulates of one inference as published for these variants (for the transformers from the closed form
+# Multiply-accumulates of one inference as published for these variants (for BERT and GPT-2 from the closed form
 # 12 * (12 n w^2 + 2 n^2 w), and for GPT-2 the output embedding n * w * 50257).
 MACS = {
     "resnet18": 1_814_073_344,
@@ -33,16 +34,33 @@ MACS = {
     "bert_base_seq128": 12 * (12 * 128 * 768**2 + 2 * 128**2 * 768),
     "bert_base_seq512": 12 * (12 * 512 * 768**2 + 2 * 512**2 * 768),
     "gpt2_seq1024": 12 * (12 * 1024 * 768**2 + 2 * 1024**2 * 768) + 1024 * 768 * 50257,
+    "vit_b16": 12 * (12 * 197 * 768**2 + 2 * 197**2 * 768) + 196 * 768**2 + 768 * 1000,
+    "resnext50": 4_230_479_872,
+    "efficientnet_b0": 385_814_752,
 }
-# Weights (biases and normalisation left out), as published: 11.7, 25.6, 138, 61, 3.5 million with them.
+# Weights without biases and normalisation: for the first five as published, else the parameters of the released model
+# less what is neither a convolution nor a product of matrices.
 PARAMETERS = {
     "resnet18": 11_678_912,
     "resnet50": 25_502_912,
     "vgg16": 138_344_128,
     "alexnet": 60_954_656,
     "mobilenetv2": 3_469_760,
+    "resnext50": 25_028_904 - 68_224 - 1000,
+    "unet_3d": 19_069_955 - 2_339,  # 19,069,955 in the paper; a bias for every map
 }
-LAYER_COUNTS = {"resnet18": 21, "resnet50": 54, "vgg16": 16, "alexnet": 8, "mobilenetv2": 53}
+LAYER_COUNTS = {"resnet18": 21, "resnet50": 54, "vgg16": 16, "alexnet": 8, "mobilenetv2": 53, "unet_3d": 18}
+# Language models: all parameters, vocabulary, width, parameters of normalisation (and of the router's bias), blocks,
+# query heads x (width of a key + width of a value): what one query and one key cost in scores and context.
+LANGUAGE = {
+    "llama3_8b": (8_030_261_248, 128_256, 4096, 65 * 4096, 32, 32 * 256),
+    "llama3_70b": (70_553_706_496, 128_256, 8192, 161 * 8192, 80, 64 * 256),
+    "qwen3_8b": (8_190_735_360, 151_936, 4096, 73 * 4096 + 36 * 2 * 128, 36, 32 * 256),
+    "mixtral_8x7b": (46_702_792_704, 32_000, 4096, 65 * 4096, 32, 32 * 256),
+    "deepseek_v3": (671_026_419_200, 129_280, 7168, 61 * (2 * 7168 + 2048) + 7168 + 58 * 256, 61, 128 * 320),
+}
+# Weights that a token does not meet: experts that were not chosen.
+IDLE = {"mixtral_8x7b": 32 * 6 * 3 * 4096 * 14336, "deepseek_v3": 58 * 248 * 3 * 7168 * 2048}
 
 
 def read(path: Path) -> Any:
@@ -59,7 +77,13 @@ def product(bounds: dict[str, int], letters: tuple[str, ...]) -> int:
 
 
 def test_every_network_is_covered() -> None:
-    assert {folder.name for folder in NETWORKS} == set(MACS)
+    language = {
+        folder.name
+        for folder in NETWORKS
+        if folder.name.partition("_prefill")[0].partition("_decode")[0] in LANGUAGE
+    }
+    assert {folder.name for folder in NETWORKS} == set(MACS) | {"unet_3d"} | language
+    assert len(language) == 4 * len(LANGUAGE)
 
 
 @pytest.mark.parametrize("script", ["make_problems.py", "make_tables.py", "make_mappers.py"])
@@ -75,15 +99,32 @@ def test_totals_from_the_files(folder: Path) -> None:
     network = read(folder / "network.yaml")["network"]
     listed = {layer["file"]: layer for layer in network["layers"]}
     assert {path.name for path in folder.glob("*.yaml")} == {*listed, "network.yaml"}
-    assert all(layer["count"] == len(layer["names"]) == len(set(layer["names"])) for layer in listed.values())
+    assert all(
+        layer["count"] == len(set(layer.get("names", range(layer["count"])))) for layer in listed.values()
+    )
     assert all(isinstance(network[key], str) and network[key] for key in ("title", "source", "remarks"))
     macs = sum(layer["count"] * product(instance(folder / name), BOUNDS) for name, layer in listed.items())
-    assert macs == network["macs"] == MACS[folder.name]
+    assert macs == network["macs"] == MACS.get(folder.name, macs)
     if folder.name in PARAMETERS:
-        letters = ("C", "M", "R", "S", "G")
-        weights = sum(layer["count"] * product(instance(folder / n), letters) for n, layer in listed.items())
+        weights = sum(layer["count"] * product(instance(folder / n), WEIGHTS) for n, layer in listed.items())
         assert weights == PARAMETERS[folder.name]
+    if folder.name in LAYER_COUNTS:
         assert sum(layer["count"] for layer in listed.values()) == LAYER_COUNTS[folder.name]
+
+
+@pytest.mark.parametrize("model", LANGUAGE)
+@pytest.mark.parametrize(
+    ("phase", "tokens"), [("prefill", 512), ("prefill", 2048), ("decode", 2048), ("decode", 8192)]
+)
+def test_language_models_meet_every_weight(model: str, phase: str, tokens: int) -> None:
+    """Multiply-accumulates from the number of parameters, against the sum over the files."""
+    total, vocabulary, width, small, blocks, attention = LANGUAGE[model]
+    weights = total - 2 * vocabulary * width - small - IDLE.get(model, 0)
+    macs: int = read(ROOT / "problems" / f"{model}_{phase}{tokens}" / "network.yaml")["network"]["macs"]
+    rows = tokens if phase == "prefill" else 1
+    if model == "deepseek_v3" and phase == "decode":
+        attention = 128 * (512 + 64 + 512)  # of the latent
+    assert macs == rows * weights + vocabulary * width + blocks * rows * tokens * attention
 
 
 @pytest.mark.parametrize("folder", NETWORKS, ids=lambda path: path.name)
@@ -101,12 +142,14 @@ def test_layer_files_keep_to_the_closed_grammar(path: Path) -> None:
     problem = document["problem"]
     assert set(problem) == {"version", "shape", "instance"}
     dims, spelled = problem["shape"]["dimensions"], {c["name"] for c in problem["shape"]["coefficients"]}
-    assert spelled == {"Wstride", "Hstride", "Wdilation", "Hdilation"}
+    volume = "Z" in dims
+    assert spelled == {f"{axis}{kind}" for axis in "WHD"[: 2 + volume] for kind in ("stride", "dilation")}
     assert set(problem["instance"]) == {*dims, *spelled}
     assert [space["name"] for space in problem["shape"]["data_spaces"]] == ["Weights", "Inputs", "Outputs"]
-    # Every letter that a machine's constraints name must be there; a group dimension only where it does something.
-    assert dims[:7] == ["C", "M", "R", "S", "N", "P", "Q"]
-    assert (dims[7:] == ["G"]) == (problem["instance"].get("G", 1) > 1)
+    # Every letter that a machine's constraints name must be there; groups and a depth only where they do something.
+    assert [dim for dim in dims if dim not in "TZG"] == ["C", "M", "R", "S", "N", "P", "Q"]
+    assert ("G" in dims) == (problem["instance"].get("G", 1) > 1)
+    assert ("T" in dims) == volume == (product(problem["instance"], ("T", "Z")) > 1)
 
 
 @pytest.mark.parametrize("name", ["vgg16", "alexnet", "mobilenetv2"])

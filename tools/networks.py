@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from language_models import language_models
+
 from timeloop_marl.specs.converters.layer_files import LayeredNetwork as Network
 from timeloop_marl.specs.converters.layer_files import NamedLayer as Layer
 from timeloop_marl.specs.converters.layer_files import Shape, product
@@ -210,6 +212,137 @@ def gpt2() -> Network:
     )
 
 
+def vit_b16() -> Network:
+    """Patches as a strided convolution, twelve encoder blocks over 196 patches and the class token."""
+    layers = [
+        Layer("patches", "patches", Shape(3, 768, 16, 16, 14, 14, stride=16)),
+        *encoder_layers(12, 197, 768, 12),
+        Layer("head", "head", product(1, 768, 1000)),
+    ]
+    return Network(
+        "vit_b16",
+        "ViT-B/16",
+        "Dosovitskiy et al.: An Image is Worth 16x16 Words, ICLR 2021, table 1 (12 layers, width 768, 12 heads)",
+        "224 x 224 input: 196 patches and one class token. 197 is prime: perfect factors leave most of an array idle.",
+        tuple(layers),
+    )
+
+
+def resnext50() -> Network:
+    """Bottleneck blocks as in ResNet-50, the 3 x 3 convolution in 32 groups of 4 channels, twice as many a stage."""
+    layers = [Layer("conv1", "conv1", conv(3, 64, 7, 112, 2))]
+    channels, before = 64, 56
+    stages = ((128, 56, 3), (256, 28, 4), (512, 14, 6), (1024, 7, 3))
+    for stage, (width, size, blocks) in enumerate(stages, start=2):
+        for block in range(1, blocks + 1):
+            name, first = f"conv{stage}_{block}", block == 1
+            stride = before // size
+            reduce = f"conv{stage}_reduce_first" if first else f"conv{stage}_reduce"
+            layers.append(Layer(f"{name}a", reduce, conv(channels, width, 1, before)))
+            spatial = f"conv{stage}_3x3_down" if stride > 1 else f"conv{stage}_3x3"
+            layers.append(Layer(f"{name}b", spatial, conv(width, width, 3, size, stride, groups=32)))
+            layers.append(Layer(f"{name}c", f"conv{stage}_expand", conv(width, 2 * width, 1, size)))
+            if first:
+                proj = Layer(f"{name}_proj", f"conv{stage}_proj", conv(channels, 2 * width, 1, size, stride))
+                layers.append(proj)
+            channels, before = 2 * width, size
+    layers.append(Layer("fc", "fc", product(1, 2048, 1000)))
+    return Network(
+        "resnext50",
+        "ResNeXt-50 (32x4d)",
+        "Xie, Girshick, Dollar, Tu, He: Aggregated Residual Transformations, CVPR 2017, table 1",
+        "224 x 224 input. C and M of the grouped convolutions are per group.",
+        tuple(layers),
+    )
+
+
+def efficientnet_b0() -> Network:
+    """Inverted residuals with squeeze and excitation: its two products work on one pooled pixel."""
+    layers = [Layer("conv1", "conv1", conv(3, 32, 3, 112, 2))]
+    channels, size, index = 32, 112, 0
+    table = (
+        (1, 16, 1, 1, 3),
+        (6, 24, 2, 2, 3),
+        (6, 40, 2, 2, 5),
+        (6, 80, 3, 2, 3),
+        (6, 112, 3, 1, 5),
+        (6, 192, 4, 2, 5),
+        (6, 320, 1, 1, 3),
+    )
+    for expansion, maps, repeats, first_stride, kernel in table:
+        for repeat in range(repeats):
+            index += 1
+            stride = first_stride if repeat == 0 else 1
+            wide, name = channels * expansion, f"block{index:02d}"
+            if expansion != 1:
+                layers.append(Layer(f"{name}_expand", f"{name}_expand", conv(channels, wide, 1, size)))
+            size //= stride
+            for part, shape in (
+                ("depthwise", conv(wide, wide, kernel, size, stride, groups=wide)),
+                ("squeeze", product(1, wide, channels // 4)),
+                ("excite", product(1, channels // 4, wide)),
+                ("project", conv(wide, maps, 1, size)),
+            ):
+                layers.append(Layer(f"{name}_{part}", f"{name}_{part}", shape))
+            channels = maps
+    layers.append(Layer("conv2", "conv2", conv(320, 1280, 1, 7)))
+    layers.append(Layer("classifier", "classifier", product(1, 1280, 1000)))
+    return Network(
+        "efficientnet_b0",
+        "EfficientNet-B0",
+        "Tan, Le: EfficientNet, ICML 2019, table 1; squeeze to a quarter of a block's input channels (released code)",
+        "224 x 224 input. Depthwise convolutions have one group per channel.",
+        tuple(layers),
+    )
+
+
+def unet_3d() -> Network:
+    """Two 3 x 3 x 3 convolutions a resolution, without padding; up-convolutions of 2 x 2 x 2."""
+    layers: list[Layer] = []
+    size, depth, channels = 132, 116, 3
+
+    def convolve(name: str, maps: int) -> None:
+        nonlocal size, depth, channels
+        size, depth = size - 2, depth - 2
+        layers.append(Layer(name, name, Shape(channels, maps, 3, 3, size, size, T=3, Z=depth)))
+        channels = maps
+
+    for level, width in enumerate((32, 64, 128, 256), start=1):
+        convolve(f"down{level}a", width)
+        convolve(f"down{level}b", 2 * width)
+        if level < 4:
+            size, depth = size // 2, depth // 2
+    for level, skipped in ((3, 256), (2, 128), (1, 64)):
+        voxels = size * size * depth
+        layers.append(Layer(f"up{level}", f"up{level}", product(voxels, channels, 8 * channels)))
+        size, depth, channels = 2 * size, 2 * depth, channels + skipped
+        convolve(f"up{level}a", skipped)
+        convolve(f"up{level}b", skipped)
+    layers.append(Layer("labels", "labels", product(size * size * depth, channels, 3)))
+    return Network(
+        "unet_3d",
+        "3D U-Net",
+        "Cicek, Abdulkadir, Lienkamp, Brox, Ronneberger: 3D U-Net, MICCAI 2016, figure 2 and section 2",
+        "Input of 132 x 132 x 116 voxels with three channels, output 44 x 44 x 28 with three labels. An up-convolution "
+        "of 2 x 2 x 2 with stride 2 is a product of matrices: each voxel times eight matrices.",
+        tuple(layers),
+    )
+
+
 def networks() -> tuple[Network, ...]:
     """All networks under ``problems/``."""
-    return (resnet18(), resnet50(), vgg16(), alexnet(), mobilenetv2(), bert_base(128), bert_base(512), gpt2())
+    return (
+        resnet18(),
+        resnet50(),
+        vgg16(),
+        alexnet(),
+        mobilenetv2(),
+        bert_base(128),
+        bert_base(512),
+        gpt2(),
+        vit_b16(),
+        resnext50(),
+        efficientnet_b0(),
+        unet_3d(),
+        *language_models(),
+    )

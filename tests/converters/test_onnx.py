@@ -63,7 +63,14 @@ def test_convolutions(tmp_path: Path) -> None:
     stem, depth, grouped = shapes(path)
     # R, P go along the picture's width, S, Q along its height.
     assert stem == Shape(C=3, M=8, R=3, S=5, P=20, Q=16, N=2, stride=1, stride_s=2, dilation=1, dilation_s=1)
-    assert (depth.C, depth.M, depth.G, depth.dilations, depth.P, depth.Q) == (1, 1, 8, (2, 2), 20, 16)
+    assert (depth.C, depth.M, depth.G, (depth.dilation, depth.dilation_s), depth.P, depth.Q) == (
+        1,
+        1,
+        8,
+        (2, 2),
+        20,
+        16,
+    )
     assert (grouped.C, grouped.M, grouped.G) == (2, 4, 4)
     assert [layer.name for layer in layers(path)] == ["stem", "depth", "grouped"]
 
@@ -107,6 +114,45 @@ def test_attention_is_scores_and_context(tmp_path: Path) -> None:
     assert context.shape == Shape(C=16, M=8, P=16, G=4)
 
 
+def test_a_volume_has_a_depth(tmp_path: Path) -> None:
+    nodes = [node("Conv", "x w", "y", strides=[2, 1, 1], dilations=[1, 1, 2])]
+    path = model(tmp_path / "v.onnx", nodes, {"x": (1, 2, 9, 6, 8)}, {"w": (5, 2, 3, 1, 2)})
+    (shape,) = shapes(path)
+    assert (shape.C, shape.M, shape.R, shape.S, shape.T) == (2, 5, 2, 1, 3)
+    assert (shape.P, shape.Q, shape.Z) == (6, 6, 4)
+    written = write_network(convert_model(path, {}).network, tmp_path / "out")
+    spec = tm.load([TOY, next(file for file in written if file.name != "network.yaml")])
+    assert spec.problem.operations == shape.macs
+    inputs = next(space for space in spec.problem.data_spaces if space.name == "Inputs")
+    coefficients = {
+        spec.problem.dims[term.dim]: term.coefficient
+        for rank in inputs.ranks
+        for term in rank
+        if len(rank) > 1
+    }
+    assert coefficients == {"R": 2, "P": 1, "S": 1, "Q": 1, "T": 1, "Z": 2}
+
+
+def test_heads_that_share_keys_are_rows_of_one_product(tmp_path: Path) -> None:
+    grouped = onnx.helper.make_node(
+        "GroupQueryAttention", ["q", "k", "v"], ["y"], domain="com.microsoft", num_heads=8, kv_num_heads=2
+    )
+    inputs = {"q": (1, 16, 64), "k": (1, 16, 16), "v": (1, 16, 16)}
+    scores, context = shapes(model(tmp_path / "gqa.onnx", [grouped], inputs, {}))
+    assert scores == Shape(C=8, M=16, P=64, G=2)
+    assert context == Shape(C=16, M=8, P=64, G=2)
+
+
+def test_experts_get_their_even_share_of_the_tokens(tmp_path: Path) -> None:
+    mixture = onnx.helper.make_node(
+        "MoE", ["x", "router", "w1", "", "w2"], ["y"], domain="com.microsoft", k=2
+    )
+    inputs, weights = {"x": (1, 16, 32), "router": (16, 8)}, {"w1": (8, 32, 64), "w2": (8, 64, 32)}
+    up, down = shapes(model(tmp_path / "moe.onnx", [mixture], inputs, weights))
+    assert up == Shape(C=32, M=64, P=4, G=8)
+    assert down == Shape(C=64, M=32, P=4, G=8)
+
+
 def test_open_dimensions(tmp_path: Path) -> None:
     nodes = [node("MatMul", "x w", "linear")]
     path = model(tmp_path / "net.onnx", nodes, {"x": ("batch", "tokens", 24)}, {"w": (24, 32)})
@@ -128,13 +174,16 @@ def test_wrong_models(tmp_path: Path, shell: Shell) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"\xff\xfe not a model")
     empty = model(tmp_path / "empty.onnx", [node("Relu", "x", "y")], {"x": (1, 3)}, {})
     volume = model(
-        tmp_path / "volume.onnx", [node("Conv", "x w", "y")], {"x": (1, 2, 4, 4, 4)}, {"w": (2, 2, 1, 1, 1)}
+        tmp_path / "four.onnx",
+        [node("Conv", "x w", "y")],
+        {"x": (1, 2, 4, 4, 4, 4)},
+        {"w": (2, 2, 1, 1, 1, 1)},
     )
     for path, text in (
         (tmp_path / "bad.onnx", "bad.onnx"),
         (tmp_path / "missing.onnx", "no such file"),
         (empty, "no convolution"),
-        (volume, "a convolution over 3 dimensions"),
+        (volume, "a convolution over 4 dimensions"),
         (tmp_path / "model.pb", "not a model"),
     ):
         assert shell("convert", path, "-o", tmp_path / "out") == 2

@@ -71,6 +71,45 @@ def test_attention() -> None:
     assert Shape(C=8, M=16, P=16, G=4) in [layer.shape for layer in found.layers]
 
 
+def test_heads_that_share_keys_are_rows_of_one_product() -> None:
+    class Grouped(torch.nn.Module):
+        def forward(self, query, key, value):
+            return torch.nn.functional.scaled_dot_product_attention(query, key, value, enable_gqa=True)
+
+    keys = (1, 2, 16, 8)
+    found = read_torch((Grouped(), ((1, 8, 16, 8), keys, keys)), {})
+    assert [layer.shape for layer in found.layers] == [
+        Shape(C=8, M=16, P=64, G=2),
+        Shape(C=16, M=8, P=64, G=2),
+    ]
+
+
+def test_experts_get_their_even_share_of_the_tokens() -> None:
+    class Experts(torch.nn.Module):
+        def forward(self, rows, weights):
+            ends = torch.empty(8, dtype=torch.int32, device="meta")
+            return torch._grouped_mm(rows.to(torch.bfloat16), weights.to(torch.bfloat16), offs=ends)
+
+    found = read_torch((Experts(), ((32, 32), (8, 32, 64))), {})
+    assert [layer.shape for layer in found.layers] == [Shape(C=32, M=64, P=4, G=8)]
+
+
+def test_a_volume_has_a_depth() -> None:
+    found = read_torch((torch.nn.Conv3d(2, 5, (3, 1, 2), stride=(2, 1, 1)), ((1, 2, 9, 6, 8),)), {})
+    (shape,) = (layer.shape for layer in found.layers)
+    assert (shape.C, shape.M, shape.R, shape.S, shape.T, shape.P, shape.Q, shape.Z) == (
+        2,
+        5,
+        2,
+        1,
+        3,
+        7,
+        6,
+        4,
+    )
+    assert (shape.stride, shape.stride_s, shape.stride_t) == (1, 1, 2)
+
+
 def test_transposed_convolutions_are_told() -> None:
     found = read_torch((torch.nn.ConvTranspose2d(3, 4, 2), ((1, 3, 8, 8),)), {})
     assert not found.layers and "transposed convolution left out" in found.notices()[0]

@@ -1,14 +1,16 @@
 """Layers as the files under ``problems/`` describe them: shapes, collections, and the text of the files.
 
 Every layer is written with the letters of the public layer files, so that the constraints of the machines apply to it:
-C input channels, M output channels, R x S filter, P x Q output, N batch, G groups (C and M are per group). A matrix
-product of ``rows`` x ``inner`` by ``inner`` x ``columns`` is a 1 x 1 convolution with P = rows, C = inner, M = columns.
+C input channels, M output channels, R x S filter, P x Q output, N batch, G groups (C and M are per group); T and Z are
+filter and output along the depth of a volume. A matrix product of ``rows`` x ``inner`` by ``inner`` x ``columns`` is a
+1 x 1 convolution with P = rows, C = inner, M = columns.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import UsageError
@@ -19,7 +21,7 @@ class Shape:
     """Bounds, strides and dilations of one layer; two layers with equal shapes share one problem file.
 
     R, P, ``stride`` and ``dilation`` belong to one side of the picture, S, Q, ``stride_s`` and ``dilation_s`` to the
-    other; 0 there = as the first.
+    other, T, Z, ``stride_t`` and ``dilation_t`` to the depth; 0 there = as the first.
     """
 
     C: int
@@ -34,30 +36,30 @@ class Shape:
     dilation: int = 1
     stride_s: int = 0
     dilation_s: int = 0
+    T: int = 1
+    Z: int = 1
+    stride_t: int = 0
+    dilation_t: int = 0
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates: the product of all bounds."""
-        return math.prod((self.C, self.M, self.R, self.S, self.P, self.Q, self.G, self.N))
+        return math.prod((self.C, self.M, self.R, self.S, self.T, self.P, self.Q, self.Z, self.G, self.N))
 
     @property
-    def strides(self) -> tuple[int, int]:
-        """Of R/P and of S/Q."""
-        return self.stride, self.stride_s or self.stride
-
-    @property
-    def dilations(self) -> tuple[int, int]:
-        """Of R/P and of S/Q."""
-        return self.dilation, self.dilation_s or self.dilation
+    def volume(self) -> bool:
+        """Whether it has a depth."""
+        return self.T > 1 or self.Z > 1
 
 
 @dataclass(frozen=True)
 class NamedLayer:
-    """One layer. ``file`` names the problem file of its shape (of all layers of a shape, the first decides)."""
+    """``count`` layers of one shape. ``file`` names its problem file (of all layers of a shape, the first decides)."""
 
     name: str
     file: str
     shape: Shape
+    count: int = 1
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class LayeredNetwork:
     @property
     def macs(self) -> int:
         """Multiply-accumulates of one inference."""
-        return sum(layer.shape.macs for layer in self.layers)
+        return sum(layer.count * layer.shape.macs for layer in self.layers)
 
 
 def product(rows: int, inner: int, columns: int, batch: int = 1) -> Shape:
@@ -81,40 +83,50 @@ def product(rows: int, inner: int, columns: int, batch: int = 1) -> Shape:
     return Shape(C=inner, M=columns, P=rows, G=batch)
 
 
+def convolution(
+    batch: int,
+    weights: Sequence[int],
+    output: Sequence[int],
+    groups: int,
+    strides: Sequence[int],
+    dilations: Sequence[int],
+) -> Shape:
+    """A convolution over one, two or three axes.
+
+    Args:
+        batch: pictures.
+        weights: output channels, input channels of a group, and the filter's size along every axis.
+        output: its size along every axis.
+        groups: number of groups.
+        strides, dilations: one for every axis.
+    """
+
+    def axes(values: Sequence[int], missing: int) -> list[int]:
+        return [*reversed(values), missing, missing][:3]
+
+    (r, s, t), (p, q, z) = axes(weights[2:], 1), axes(output, 1)
+    (stride, stride_s, stride_t), (dilation, dilation_s, dilation_t) = axes(strides, 0), axes(dilations, 0)
+    return Shape(
+        C=weights[1], M=weights[0] // groups, G=groups, N=batch, R=r, S=s, T=t, P=p, Q=q, Z=z,
+        stride=stride, stride_s=stride_s, stride_t=stride_t,
+        dilation=dilation, dilation_s=dilation_s, dilation_t=dilation_t,
+    )  # fmt: skip
+
+
+def attention(
+    batch: int, heads: int, key_heads: int, queries: int, keys: int, width: int, values: int
+) -> Iterator[tuple[str, Shape]]:
+    """Scores (queries x keys) and context (scores x values); one head of keys of one sample is one group.
+
+    The queries of all heads that share keys and values are rows of one product.
+    """
+    rows = queries * heads // key_heads
+    yield ".scores", product(rows, width, keys, batch * key_heads)
+    yield ".context", product(rows, keys, values, batch * key_heads)
+
+
 LISTED = 6  # names of layers spelled out in the comment of a problem file
 WIDTH = 118
-
-DENSE = """\
-    name: conv
-    dimensions: [C, M, R, S, N, P, Q]
-    data_spaces:
-    - name: Weights
-      projection: [[[C]], [[M]], [[R]], [[S]]]
-    - name: Inputs
-      projection: [[[N]], [[C]], [[R, Wdilation], [P, Wstride]], [[S, Hdilation], [Q, Hstride]]]
-    - name: Outputs
-      projection: [[[N]], [[M]], [[Q]], [[P]]]
-      read_write: true
-"""
-GROUPED = """\
-    name: grouped_conv
-    dimensions: [C, M, R, S, N, P, Q, G]
-    data_spaces:
-    - name: Weights
-      projection: [[[C]], [[M]], [[R]], [[S]], [[G]]]
-    - name: Inputs
-      projection: [[[N]], [[C]], [[R, Wdilation], [P, Wstride]], [[S, Hdilation], [Q, Hstride]], [[G]]]
-    - name: Outputs
-      projection: [[[N]], [[M]], [[Q]], [[P]], [[G]]]
-      read_write: true
-"""
-COEFFICIENTS = """\
-    coefficients:
-    - {name: Wstride, default: 1}
-    - {name: Hstride, default: 1}
-    - {name: Wdilation, default: 1}
-    - {name: Hdilation, default: 1}
-"""
 
 
 def distinct(network: LayeredNetwork) -> dict[Shape, list[NamedLayer]]:
@@ -130,26 +142,61 @@ def distinct(network: LayeredNetwork) -> dict[Shape, list[NamedLayer]]:
 
 def problem_text(network: LayeredNetwork, layers: list[NamedLayer], writer: str) -> str:
     """The text of one problem file; ``writer``: which program writes it."""
-    shape = layers[0].shape
-    names = [layer.name for layer in layers]
+    shape, names, count = layers[0].shape, [layer.name for layer in layers], _count(layers)
     listed = ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else "")
-    used = "once" if len(names) == 1 else f"{len(names)} times"
-    bounds = (
-        f"C: {shape.C}, M: {shape.M}, R: {shape.R}, S: {shape.S}, N: {shape.N}, P: {shape.P}, Q: {shape.Q}"
-    )
-    if shape.G > 1:
-        bounds += f", G: {shape.G}"
-    (wide, high), (apart, below) = shape.strides, shape.dilations
-    strides = f"Wstride: {wide}, Hstride: {high}, Wdilation: {apart}, Hdilation: {below}"
+    used = "once" if count == 1 else f"{count} times"
     return (
         f"# {network.title}: {listed}; used {used}. {shape.macs} multiply-accumulates each.\n"
         f"# Written by {writer}; source and counts are in network.yaml.\n"
-        "problem:\n"
-        "  version: 0.4\n"
-        "  shape:\n"
-        f"{GROUPED if shape.G > 1 else DENSE}{COEFFICIENTS}"
-        f"  instance: {{{bounds}, {strides}}}\n"
+        f"problem:\n  version: 0.4\n{_shape_text(shape)}"
     )
+
+
+def _count(layers: list[NamedLayer]) -> int:
+    return sum(layer.count for layer in layers)
+
+
+def _shape_text(shape: Shape) -> str:
+    """Dimensions, data spaces, coefficients and bounds, without letters that the layer has no use for."""
+    grouped, volume = shape.G > 1, shape.volume
+    sides = [("R", "P", "W"), ("S", "Q", "H"), *([("T", "Z", "D")] if volume else [])]
+    dims = [
+        "C",
+        "M",
+        *(side[0] for side in sides),
+        "N",
+        *(side[1] for side in sides),
+        *(["G"] if grouped else []),
+    ]
+    group = ", [[G]]" if grouped else ""
+    filters = ", ".join(f"[[{r}]]" for r, *_ in sides)
+    windows = ", ".join(f"[[{r}, {axis}dilation], [{p}, {axis}stride]]" for r, p, axis in sides)
+    outputs = ", ".join(f"[[{p}]]" for p in [*(["Z"] if volume else []), "Q", "P"])
+    name = ("grouped_" if grouped else "") + "conv" + ("_of_volume" if volume else "")
+    lines = [
+        "  shape:",
+        f"    name: {name}",
+        f"    dimensions: [{', '.join(dims)}]",
+        "    data_spaces:",
+        "    - name: Weights",
+        f"      projection: [[[C]], [[M]], {filters}{group}]",
+        "    - name: Inputs",
+        f"      projection: [[[N]], [[C]], {windows}{group}]",
+        "    - name: Outputs",
+        f"      projection: [[[N]], [[M]], {outputs}{group}]",
+        "      read_write: true",
+        "    coefficients:",
+    ]
+    steps = {
+        "stride": (shape.stride, shape.stride_s, shape.stride_t),
+        "dilation": (shape.dilation, shape.dilation_s, shape.dilation_t),
+    }
+    bounds = [f"{dim}: {getattr(shape, dim)}" for dim in dims]
+    for kind, values in steps.items():
+        for (_, _, axis), value in zip(sides, values, strict=False):
+            lines.append(f"    - {{name: {axis}{kind}, default: 1}}")
+            bounds.append(f"{axis}{kind}: {value or values[0]}")
+    return "\n".join([*lines, f"  instance: {{{', '.join(bounds)}}}"]) + "\n"
 
 
 def network_text(network: LayeredNetwork, groups: dict[Shape, list[NamedLayer]], writer: str) -> str:
@@ -167,8 +214,9 @@ def network_text(network: LayeredNetwork, groups: dict[Shape, list[NamedLayer]],
     ]
     for layers in groups.values():
         lines.append(f"  - file: {layers[0].file}.yaml")
-        lines.append(f"    count: {len(layers)}")
-        lines += wrapped("    names: [", [layer.name for layer in layers])
+        lines.append(f"    count: {_count(layers)}")
+        if _count(layers) == len(layers):
+            lines += wrapped("    names: [", [layer.name for layer in layers])
     return "\n".join(lines) + "\n"
 
 

@@ -15,7 +15,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from ...errors import SpecError, UsageError
-from .layer_files import Collected, Shape, product
+from .layer_files import Collected, Shape, attention, convolution, product
 
 REMEDY_DIM = "give it a size: timeloop-marl convert MODEL --dim NAME=SIZE"
 _NOT_CONVERTED = (
@@ -124,26 +124,19 @@ def _conv(graph: _Graph, node: Any, operands: tuple[int, int] = (0, 1)) -> Itera
     data = graph.sizes(node, node.input[operands[0]])
     weights = graph.sizes(node, node.input[operands[1]])
     out = graph.sizes(node, node.output[0])
-    if len(data) not in (3, 4):
+    if len(data) not in (3, 4, 5):
         raise SpecError(
             f"a convolution over {len(data) - 2} dimensions: {_name(node)!r}",
             file=graph.path,
             value=data,
-            expected="one or two dimensions beside batch and channels",
+            expected="one to three dimensions beside batch and channels",
             remedy="take it out of the model, or write its layer file by hand",
         )
     given = _attributes(node)
-    groups = int(given.get("group", 1))
     strides, dilations = (
         [int(n) for n in given.get(key) or [1] * (len(data) - 2)] for key in ("strides", "dilations")
     )
-    kernel, size = weights[2:], out[2:]
-    yield "", Shape(
-        C=weights[1], M=weights[0] // groups, G=groups, N=data[0],
-        R=kernel[-1], P=size[-1], stride=strides[-1], dilation=dilations[-1],
-        S=kernel[0] if len(kernel) > 1 else 1, Q=size[0] if len(size) > 1 else 1,
-        stride_s=strides[0] if len(kernel) > 1 else 0, dilation_s=dilations[0] if len(kernel) > 1 else 0,
-    )  # fmt: skip
+    yield "", convolution(data[0], weights, out[2:], int(given.get("group", 1)), strides, dilations)
 
 
 def _quantised_conv(graph: _Graph, node: Any) -> Iterator[tuple[str, Shape]]:
@@ -178,16 +171,8 @@ def matrix_product(a: tuple[int, ...], b: tuple[int, ...]) -> Shape:
     return product(rows, inner, columns, batch)
 
 
-def attention(
-    batch: int, heads: int, queries: int, keys: int, width: int, values: int
-) -> Iterator[tuple[str, Shape]]:
-    """Scores (queries x keys) and context (scores x values) of all heads; one head of one sample is one group."""
-    yield ".scores", product(queries, width, keys, batch * heads)
-    yield ".context", product(queries, keys, values, batch * heads)
-
-
 def _attention(graph: _Graph, node: Any) -> Iterator[tuple[str, Shape]]:
-    """Attention of the standard (queries, keys, values), MultiHeadAttention, or that with fused weights."""
+    """Attention of the standard or of ONNX Runtime: queries, keys, values, or fused weights."""
     given = _attributes(node)
     query = graph.sizes(node, node.input[0])
     if "num_heads" in given and node.op_type == "Attention":
@@ -196,13 +181,13 @@ def _attention(graph: _Graph, node: Any) -> Iterator[tuple[str, Shape]]:
     key, value = (graph.sizes(node, name) for name in node.input[1:3])
     if len(query) == 4:
         batch, heads, queries, width = query
-        yield from attention(batch, heads, queries, key[-2], width, value[-1])
+        yield from attention(batch, heads, key[1], queries, key[-2], width, value[-1])
         return
     heads = int(given.get("q_num_heads") or given.get("num_heads") or 0)
     if not heads:
         raise UsageError(f"{graph.path}: operator {_name(node)!r} does not say how many heads it has")
     groups = int(given.get("kv_num_heads") or heads)
-    yield from attention(query[0], heads, query[1], key[1], query[2] // heads, value[2] // groups)
+    yield from attention(query[0], heads, groups, query[1], key[1], query[2] // heads, value[2] // groups)
 
 
 def _fused_attention(
@@ -212,7 +197,20 @@ def _fused_attention(
     columns = graph.sizes(node, node.input[1])[1]
     yield ".qkv", product(batch * tokens, width, columns)
     per_head = columns // 3 // heads
-    yield from attention(batch, heads, tokens, tokens, per_head, per_head)
+    yield from attention(batch, heads, heads, tokens, tokens, per_head, per_head)
+
+
+def _experts(graph: _Graph, node: Any) -> Iterator[tuple[str, Shape]]:
+    """A mixture of experts of ONNX Runtime: every expert with its even share of the tokens, a group each."""
+    given = _attributes(node)
+    rows = math.prod(graph.sizes(node, node.input[0])[:-1])
+    experts, *_ = graph.sizes(node, node.input[2])
+    chosen = rows * int(given.get("k", 1))
+    working = min(experts, chosen)
+    for name, operand in (("fc1", 2), ("fc2", 4), ("fc3", 6)):
+        if operand < len(node.input) and node.input[operand]:
+            _, inner, columns = graph.sizes(node, node.input[operand])
+            yield f".{name}", product(-(-chosen // working), inner, columns, working)
 
 
 _OPERATORS: Mapping[str, Callable[[_Graph, Any], Iterator[tuple[str, Shape]]]] = {
@@ -227,4 +225,6 @@ _OPERATORS: Mapping[str, Callable[[_Graph, Any], Iterator[tuple[str, Shape]]]] =
     "QLinearMatMul": _quantised_matmul,
     "Attention": _attention,
     "MultiHeadAttention": _attention,
+    "GroupQueryAttention": _attention,
+    "MoE": _experts,
 }

@@ -9,16 +9,19 @@ from __future__ import annotations
 import importlib
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.functional import scaled_dot_product_attention
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ...errors import UsageError
-from .layer_files import Collected, Shape, product
+from .layer_files import Collected, Shape, attention, convolution, product
 
 _LINEAR = {"mm": (0, 1), "addmm": (1, 2), "bmm": (0, 1), "baddbmm": (1, 2), "mv": (0, 1), "addmv": (1, 2)}
 _LEFT_OUT = ("_thnn_fused_lstm_cell", "_thnn_fused_gru_cell", "lstm", "gru", "mkldnn_rnn_layer")
@@ -60,7 +63,12 @@ def read_torch(made: Any, dims: Mapping[str, int]) -> Collected:
     arguments = [_meta(value) for value in (inputs if isinstance(inputs, (tuple, list)) else (inputs,))]
     found = Collected()
     try:
-        with torch.no_grad(), _named(model.to("meta").eval()) as here, _Recorder(found, here):
+        with (
+            torch.no_grad(),
+            _named(model.to("meta").eval()) as here,
+            _Recorder(found, here) as recorder,
+            _SharedHeads(recorder),
+        ):
             model(*arguments)
     except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
         raise UsageError(f"{type(model).__name__} does not run on inputs of these shapes: {error}") from None
@@ -96,10 +104,24 @@ class _Recorder(TorchDispatchMode):
 
     def __init__(self, found: Collected, here: list[str]) -> None:
         super().__init__()
-        self._found, self._here = found, here
+        self._found, self._here, self._told = found, here, False
+
+    def attend(self, run: Callable[[], Any], query: Any, key: Any, value: Any) -> Any:
+        """Attention by the operands that are given, not by the products that it is made of."""
+        self._attention(
+            (self._here[-1] if self._here else "") or "attention",
+            *(tuple(t.shape) for t in (query, key, value)),
+        )
+        self._told = True
+        try:
+            return run()
+        finally:
+            self._told = False
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = function(*args, **(kwargs or {}))
+        if self._told:
+            return result
         operator = function.name().removeprefix("aten::").split(".")[0]
         name = (self._here[-1] if self._here else "") or operator
         if operator in ("convolution", "_convolution", "conv2d", "conv1d", "cudnn_convolution"):
@@ -107,6 +129,8 @@ class _Recorder(TorchDispatchMode):
         elif operator in _LINEAR:
             a, b = (tuple(args[k].shape) for k in _LINEAR[operator])
             self._found.add(name, _product(a, b))
+        elif operator == "_grouped_mm":
+            self._experts(name, *(tuple(args[k].shape) for k in range(2)))
         elif operator.startswith("_scaled_dot_product"):
             self._attention(name, *(tuple(args[k].shape) for k in range(3)))
         elif operator in _LEFT_OUT:
@@ -115,24 +139,44 @@ class _Recorder(TorchDispatchMode):
 
     def _convolution(self, name: str, args: Any, result: Any) -> None:
         data, weights, _, strides, _, dilations, transposed = args[:7]
-        groups, kernel = int(args[8]), tuple(weights.shape)[2:]
-        size = tuple(result.shape)[2:]
-        if transposed or len(kernel) not in (1, 2):
-            self._found.leave_out(name, "transposed convolution" if transposed else "convolution of a volume")
+        axes = len(weights.shape) - 2
+        if transposed:
+            self._found.leave_out(name, "transposed convolution")
             return
-        flat = len(kernel) == 1
-        strides, dilations = (list(values) * (len(kernel) // len(values)) for values in (strides, dilations))
-        self._found.add(name, Shape(
-            C=int(weights.shape[1]), M=int(weights.shape[0]) // groups, G=groups, N=int(data.shape[0]),
-            R=kernel[-1], P=size[-1], stride=strides[-1], dilation=dilations[-1],
-            S=1 if flat else kernel[0], Q=1 if flat else size[0],
-            stride_s=0 if flat else strides[0], dilation_s=0 if flat else dilations[0],
-        ))  # fmt: skip
+        strides, dilations = (list(values) * (axes // len(values)) for values in (strides, dilations))
+        shape = tuple(int(size) for size in weights.shape)
+        self._found.add(
+            name,
+            convolution(int(data.shape[0]), shape, result.shape[2:], int(args[8]), strides, dilations),
+        )
+
+    def _experts(self, name: str, rows: Any, weights: Any) -> None:
+        """Rows sorted by expert times a matrix of every expert: each has its even share of the rows."""
+        if len(rows) == 2 and len(weights) == 3:
+            working = min(weights[0], rows[0])
+            self._found.add(name, product(-(-rows[0] // working), weights[1], weights[2], working))
+        else:
+            self._found.leave_out(name, "grouped product of this form")
 
     def _attention(self, name: str, query: Any, key: Any, value: Any) -> None:
-        groups = math.prod(query[:-2])
-        self._found.add(f"{name}.scores", product(query[-2], query[-1], key[-2], groups))
-        self._found.add(f"{name}.context", product(query[-2], key[-2], value[-1], groups))
+        batch, heads, key_heads = math.prod(query[:-3]), *((*shape[-3:-2], 1)[0] for shape in (query, key))
+        for part, shape in attention(batch, heads, key_heads, query[-2], key[-2], query[-1], value[-1]):
+            self._found.add(name + part, shape)
+
+
+class _SharedHeads(TorchFunctionMode):
+    """Sees calls of attention before torch repeats the keys that several heads share."""
+
+    def __init__(self, recorder: _Recorder) -> None:
+        super().__init__()
+        self._recorder = recorder
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        run = partial(function, *args, **(kwargs or {}))
+        if function is not scaled_dot_product_attention:
+            return run()
+        given = dict(zip(("query", "key", "value"), args, strict=False)) | dict(kwargs or {})
+        return self._recorder.attend(run, given["query"], given["key"], given["value"])
 
 
 def _product(a: tuple[int, ...], b: tuple[int, ...]) -> Shape:
