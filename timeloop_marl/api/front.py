@@ -20,7 +20,7 @@ from ..cost.outcome import Outcome, Statistics
 from ..errors import UsageError
 from ..evaluators.choice import Judged
 from ..mapspace.diagnosis import require_feasible
-from ..parallel.interruption import Interrupted
+from ..parallel.interruption import ended
 from ..report.html import REPORT, page_of, pictures_png, render
 from ..report.results import write_mapping
 from ..run.folder import TRACE, RunFolder
@@ -197,9 +197,7 @@ def search_front(
         front = Front(spec, settings, names, _members(keeper, mappings, figured), found, figured.name)
         if output is not None:
             front.write(output)
-    if found.reason is StopReason.INTERRUPTED:
-        raise Interrupted(front)
-    return front
+    return ended(front, interrupted=found.reason is StopReason.INTERRUPTED)
 
 
 def _searcher(

@@ -14,7 +14,7 @@ from ..networks.sweep import search_sweep
 from ..networks.sweep_result import SweepResult
 from ..networks.watching import SweepProgress
 from ..parallel.engine import Engine
-from ..parallel.interruption import Interrupted
+from ..parallel.interruption import ended
 from ..report.html import REPORT, page_of, pictures_png, render
 from ..report.results import write_layer
 from ..run.folder import RunFolder
@@ -92,9 +92,7 @@ def network(
         on_progress=on_progress,
         on_notice=on_notice,
     )
-    if result.stopped == StopReason.INTERRUPTED.value:
-        raise Interrupted(result)
-    return result
+    return ended(result, interrupted=result.stopped == StopReason.INTERRUPTED.value)
 
 
 def sweep(
@@ -166,9 +164,7 @@ def sweep(
     if result.done:
         folder.write(PICTURE, pictures_png(page, "area-", "cycles-"))
     folder.write(REPORT, render(page))
-    if not result.complete:
-        raise Interrupted(result)
-    return result
+    return ended(result, interrupted=not result.complete)
 
 
 def write_page(folder: str | Path) -> Path:

@@ -32,7 +32,7 @@ from ..optimal.orders import tensors_of
 from ..optimal.prices import DELAY, EDP, ENERGY, Bandwidth, Prices
 from ..optimal.problem import SLACK
 from ..optimal.proof import Prover, rounds
-from ..parallel.interruption import Interrupted, watched
+from ..parallel.interruption import ended, watched
 from ..parallel.versions import versions
 from ..report.charts.courses import GapCourse, gap_plot
 from ..report.drawing import beside, png
@@ -288,9 +288,7 @@ def optimum(
         run.end(reason.value, cost=result.cost if result.found else None, bound=result.bound)
         if run.folder is not None:
             result.write(run.folder.path)
-    if reason is StopReason.INTERRUPTED:
-        raise Interrupted(result)
-    return result
+    return ended(result, interrupted=reason is StopReason.INTERRUPTED)
 
 
 def _identity(spec: Spec, objective: Objective, start: Start) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ..errors import UsageError
 from ..evaluators.choice import EvaluatorChoice, timeloop_evaluator
 from ..evaluators.native import NativeEvaluator
 from ..mapspace.diagnosis import require_feasible
-from ..parallel.interruption import Interrupted
+from ..parallel.interruption import ended
 from ..report.results import write_results
 from ..run.folder import TRACE, RunFolder
 from ..run.knowledge import Source as KnowledgeSource
@@ -147,7 +147,7 @@ def search(
         UnsupportedFeatureError: the native model does not cover the design, and there is no timeloop-model.
         BackendError: timeloop-model crashed or hung; what was evaluated until then is in the trace and the cache.
         InfeasibleError: the constraints leave no mapping.
-        Interrupted: Ctrl-C or SIGTERM, a ``KeyboardInterrupt``; all files are written, ``result`` is what was found.
+        Interrupted: Ctrl-C, SIGTERM (a ``KeyboardInterrupt``); all is written, ``result`` has what was found.
     """
     original = spec if is_specification(spec) else None
     spec = spec if isinstance(spec, Spec) else load(spec)
@@ -175,9 +175,7 @@ def search(
         )
         if output is not None:
             result.write(output)
-    if found.reason is StopReason.INTERRUPTED:
-        raise Interrupted(result)
-    return result
+    return ended(result, interrupted=found.reason is StopReason.INTERRUPTED)
 
 
 def evaluate(

@@ -33,6 +33,17 @@ class Interrupted(KeyboardInterrupt):
         self.result = result
 
 
+def ended(result: Found, *, interrupted: bool) -> Found:
+    """The result of a call that is over.
+
+    Raises:
+        Interrupted: it was a signal that ended it.
+    """
+    if interrupted:
+        raise Interrupted(result)
+    return result
+
+
 def whole(
     call: Callable[Arguments, Found], *arguments: Arguments.args, **keywords: Arguments.kwargs
 ) -> Found:
