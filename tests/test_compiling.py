@@ -171,6 +171,44 @@ def test_an_index_of_another_version_is_no_obstacle(tmp_path):
     assert results == ["3", "3"]
 
 
+def keeping(folder: Path) -> tuple[str, Path]:
+    """A small kernel in a package of its own: a program that prints what it returns, and the folder of its code."""
+    package = bare_package(folder)
+    (package / "traffic" / "twice.py").write_text(
+        "from ..kernels.compiling import kernel\n\n@kernel\ndef run(x):\n    return 2 * x\n"
+    )
+    code = (
+        "from timeloop_marl.traffic.twice import run\n"
+        "print(run(21), run(1.5), sum(run.stats.cache_hits.values()), sum(run.stats.cache_misses.values()))"
+    )
+    return code, package / "traffic" / "__pycache__"
+
+
+def test_damaged_code_is_compiled_anew_and_then_kept(tmp_path):
+    """Any byte of index or code; a file in the place of another; a file cut, emptied or missing."""
+    script, cache = keeping(tmp_path)
+    assert run_script(script, tmp_path) == "42 3.0 0 2"
+    assert run_script(script, tmp_path) == "42 3.0 2 0"
+    code = sorted(cache.glob("*.nbc"))
+    assert len(code) == 2
+    first, second = (file.read_bytes() for file in code)
+    code[0].write_bytes(second), code[1].write_bytes(first)  # each says of which signature it is
+    assert run_script(script, tmp_path) == "42 3.0 0 2"
+    code[0].write_bytes(first[: len(first) // 2])
+    code[1].unlink()
+    assert run_script(script, tmp_path) == "42 3.0 0 2"
+    assert run_script(script, tmp_path) == "42 3.0 2 0"
+
+
+def test_a_full_disk_stops_no_kernel(tmp_path):
+    script, _ = keeping(tmp_path)
+    full = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    full += "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+    assert run_script(full + script, tmp_path).startswith("42 3.0 0")
+    assert run_script(script, tmp_path) == "42 3.0 0 2"
+    assert run_script(script, tmp_path) == "42 3.0 2 0"
+
+
 def test_only_what_python_calls_is_kept_on_disk(tmp_path):
     package = bare_package(tmp_path)
     (package / "halves.py").write_text(

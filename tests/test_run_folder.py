@@ -23,12 +23,12 @@ def test_write_replaces_whole_files(tmp_path: Path) -> None:
 
 def test_manifest_round_trip_and_errors(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    with pytest.raises(UsageError, match="no run to resume"):
+    with pytest.raises(UsageError, match="no run in this folder"):
         folder.read_manifest()
     folder.write_manifest({"seed": 3})
     assert folder.read_manifest()["seed"] == 3
     (tmp_path / "run.json").write_text("{")
-    with pytest.raises(UsageError, match="not a readable run manifest"):
+    with pytest.raises(UsageError, match="not a readable JSON file"):
         folder.read_manifest()
     (tmp_path / "run.json").write_text('{"manifest_version": 999}')
     with pytest.raises(UsageError, match="not a manifest of this version"):

@@ -14,20 +14,24 @@ import numpy as np
 import pytest
 from machines import gemm, three_level
 
+import timeloop_marl as tm
 from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.cost.outcome import Failure
 from timeloop_marl.errors import UsageError
 from timeloop_marl.mapspace.axes import LearnersMapspace
+from timeloop_marl.parallel.interruption import HaltedError, Interrupted, go_on, halting
 from timeloop_marl.run.identity import run_identity
 from timeloop_marl.run.loop import Budget, TraceFile, search
 from timeloop_marl.run.options import Settings
-from timeloop_marl.run.result import SearchResult, StopReason, nest_key
+from timeloop_marl.run.result import Progress, SearchResult, StopReason, nest_key
 from timeloop_marl.run.trace import read_trace
 from timeloop_marl.searchers.base import Searcher
 from timeloop_marl.searchers.registry import make_searcher
+from timeloop_marl.specs import load
 from timeloop_marl.specs.fingerprint import spec_fingerprint
 from timeloop_marl.testing import FakeEvaluator
 
+ROOT = Path(__file__).resolve().parent.parent
 SPEC = three_level(gemm(16, 24, 40))
 EDP = parse_objective("edp", 3)
 
@@ -303,3 +307,86 @@ def test_kill_9_at_random_moments_then_resume(name: str, tmp_path: Path) -> None
     np.testing.assert_array_equal(a.candidates, b.candidates)
     np.testing.assert_array_equal(a.outcome.failure, b.outcome.failure)
     np.testing.assert_array_equal(a.outcome.energy_pj, b.outcome.energy_pj)
+
+
+class Constructing(Searcher):
+    """Like an enumeration that only comes upon what cannot be built: after some rows, it never proposes any."""
+
+    batch = 32
+
+    def __init__(self, rows: int = 32) -> None:
+        self.space, self.left = LearnersMapspace(SPEC), rows
+        self.turns = 0
+        self.at = {100: lambda: None}
+
+    def _propose(self, n: int) -> np.ndarray:
+        if self.left:
+            taken, self.left = min(n, self.left), self.left - min(n, self.left)
+            return self.space.sample(taken, np.random.default_rng(0))
+        while True:
+            go_on()
+            self.turns += 1
+            self.at.get(self.turns, lambda: None)()
+
+    def _observe(self, candidates: np.ndarray, outcome: object) -> None:
+        pass
+
+
+def test_the_time_is_up_while_no_row_can_be_constructed(tmp_path: Path) -> None:
+    searcher = Constructing()
+    trace = TraceFile(tmp_path / "t.bin", {})
+    result = search(searcher.space, searcher, FakeEvaluator(), EDP, Budget(seconds=0.01), trace=trace)
+    assert (result.reason, result.samples) == (StopReason.SECONDS, 32)
+    again = Constructing()
+    trace = TraceFile(tmp_path / "t.bin", {}, resume=True)
+    result = search(again.space, again, FakeEvaluator(), EDP, Budget(seconds=0.02), trace=trace)
+    assert (result.reason, result.samples) == (StopReason.SECONDS, 32)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_search_that_constructs_no_row(number: int) -> None:
+    searcher = Constructing()
+    searcher.at[3] = lambda: signal.raise_signal(number)
+    result = search(searcher.space, searcher, FakeEvaluator(), EDP)
+    assert (result.reason, result.samples, searcher.turns) == (StopReason.INTERRUPTED, 32, 3)
+
+
+def test_a_signal_ends_a_replay(tmp_path: Path) -> None:
+    searcher = Constructing(64)
+    trace = TraceFile(tmp_path / "t.bin", {}, resume=True)
+    search(searcher.space, searcher, FakeEvaluator(), EDP, Budget(samples=64), trace=trace)
+    again = Constructing(32)  # looks for the second batch for ever
+    again.at[3] = lambda: signal.raise_signal(signal.SIGINT)
+    whole = (tmp_path / "t.bin").read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        search(again.space, again, FakeEvaluator(), EDP, trace=trace)
+    assert (tmp_path / "t.bin").read_bytes() == whole
+
+
+def test_timeloops_mappers_end_between_two_rows() -> None:
+    """Every factorisation of the first thousands uses more of the array than there is."""
+    spec = load([ROOT / "arch/gemmini_like/arch.yaml", ROOT / "problems/vgg16/conv3_2.yaml"])
+    searcher = make_searcher("timeloop-exhaustive", spec, 1, parse_objective("edp", 3))
+    with halting(lambda: searcher.counters[0].total > 0), pytest.raises(HaltedError):
+        while True:
+            rows = searcher.ask(8)
+            outcome = FakeEvaluator(invalid_every=1)(searcher.space.decode(rows))
+            searcher.tell(rows, outcome)
+
+
+def test_in_a_loop_of_searches_a_signal_ends_the_loop(tmp_path: Path) -> None:
+    """Not one of the searches; what the interrupted one has found is on disk, and in the exception."""
+
+    def stop(progress: Progress) -> bool:
+        if progress.samples >= 64:
+            signal.raise_signal(signal.SIGTERM)
+        return False
+
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        for seed in (1, 2):
+            tm.search(SPEC, searcher="random", seed=seed, stop=stop, output=tmp_path / str(seed))
+    assert isinstance(stopped.value, Interrupted)
+    found = stopped.value.result
+    assert found.search.reason is StopReason.INTERRUPTED
+    assert len(tm.read_trace(tmp_path / "1")) == found.search.samples >= 64
+    assert (tmp_path / "1" / "report.html").exists() and not (tmp_path / "2").exists()

@@ -20,11 +20,12 @@ from ..cost.outcome import Outcome, Statistics
 from ..errors import UsageError
 from ..evaluators.choice import Judged
 from ..mapspace.diagnosis import require_feasible
+from ..parallel.interruption import ended
 from ..report.html import REPORT, page_of, pictures_png, render
 from ..report.results import write_mapping
 from ..run.folder import TRACE, RunFolder
 from ..run.options import RunOptions, Settings
-from ..run.result import Found, Progress, SearchResult
+from ..run.result import Found, Progress, SearchResult, StopReason
 from ..run.run import Run
 from ..run.search import run_search
 from ..searchers.base import Searcher
@@ -165,6 +166,7 @@ def search_front(
         UsageError: unknown figures or searcher, or a folder that cannot be used.
         InfeasibleError: the constraints leave no mapping.
         BackendError: timeloop-model crashed or hung.
+        Interrupted: as ``search``.
     """
     spec = spec if isinstance(spec, Spec) else load(spec)
     names = figure_names(figures)
@@ -195,7 +197,7 @@ def search_front(
         front = Front(spec, settings, names, _members(keeper, mappings, figured), found, figured.name)
         if output is not None:
             front.write(output)
-    return front
+    return ended(front, interrupted=found.reason is StopReason.INTERRUPTED)
 
 
 def _searcher(

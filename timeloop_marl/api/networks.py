@@ -14,11 +14,13 @@ from ..networks.sweep import search_sweep
 from ..networks.sweep_result import SweepResult
 from ..networks.watching import SweepProgress
 from ..parallel.engine import Engine
+from ..parallel.interruption import ended
 from ..report.html import REPORT, page_of, pictures_png, render
 from ..report.results import write_layer
 from ..run.folder import RunFolder
 from ..run.knowledge import Source
 from ..run.options import RunOptions, Settings
+from ..run.result import StopReason
 from .choices import named_choice, settings_of
 
 PICTURE = "sweep.png"
@@ -73,9 +75,10 @@ def network(
     Raises:
         SpecError: a file is wrong. InfeasibleError: a layer has no mapping. Both before anything runs.
         UsageError: wrong settings, or a folder that cannot be used.
+        Interrupted: as ``search``.
     """
     given = {"samples": samples, "seconds": seconds, "seed": seed, "options": options}
-    return search_network(
+    result = search_network(
         files,
         RunOptions(output, resume, live, tensorboard, on_compile),
         settings_of(settings, searcher=searcher, objective=objective, **given),
@@ -89,6 +92,7 @@ def network(
         on_progress=on_progress,
         on_notice=on_notice,
     )
+    return ended(result, interrupted=result.stopped == StopReason.INTERRUPTED.value)
 
 
 def sweep(
@@ -137,6 +141,7 @@ def sweep(
     Raises:
         SpecError: no point can be read; one that cannot among others that can is a point that failed.
         UsageError: no machine, wrong settings, or a folder that cannot be used.
+        Interrupted: as ``search``.
     """
     given = {"samples": samples, "seconds": seconds, "seed": seed, "options": options}
     result = search_sweep(
@@ -159,7 +164,7 @@ def sweep(
     if result.done:
         folder.write(PICTURE, pictures_png(page, "area-", "cycles-"))
     folder.write(REPORT, render(page))
-    return result
+    return ended(result, interrupted=not result.complete)
 
 
 def write_page(folder: str | Path) -> Path:

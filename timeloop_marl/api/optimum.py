@@ -32,7 +32,7 @@ from ..optimal.orders import tensors_of
 from ..optimal.prices import DELAY, EDP, ENERGY, Bandwidth, Prices
 from ..optimal.problem import SLACK
 from ..optimal.proof import Prover, rounds
-from ..parallel.interruption import watched
+from ..parallel.interruption import ended, watched
 from ..parallel.versions import versions
 from ..report.charts.courses import GapCourse, gap_plot
 from ..report.drawing import beside, png
@@ -258,6 +258,7 @@ def optimum(
         UsageError: several objectives, or a folder that cannot be used.
         UnsupportedFeatureError: imperfect factors, or something for which there is no bound.
         InfeasibleError: the constraints leave no mapping.
+        Interrupted: as ``search``.
     """
     if seconds is not None and not seconds > 0:
         raise UsageError(f"seconds must be above 0, got {seconds}")
@@ -287,7 +288,7 @@ def optimum(
         run.end(reason.value, cost=result.cost if result.found else None, bound=result.bound)
         if run.folder is not None:
             result.write(run.folder.path)
-    return result
+    return ended(result, interrupted=reason is StopReason.INTERRUPTED)
 
 
 def _identity(spec: Spec, objective: Objective, start: Start) -> dict[str, Any]:
@@ -326,6 +327,8 @@ def _begin(frontier: Frontier, spec: Spec, objective: Objective, start: Start) -
         spec, start.device, accesses=objective.needs_accesses, precheck=searcher.precheck
     )
     found = run_search(searcher.space, searcher, evaluator, objective, Budget(samples=start.samples))
+    if found.reason is StopReason.INTERRUPTED:
+        raise KeyboardInterrupt  # there is nothing to go on with yet
     frontier.seconds += found.seconds
     frontier.counts["evaluated"] += found.samples
     frontier.counts["valid"] += found.valid

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,15 +16,20 @@ from ..cost.outcome import Failure, Outcome
 from ..errors import UsageError
 from ..networks.layers import LAYERS
 from ..networks.result import FILE as NETWORK
+from ..networks.result import read_network
 from ..networks.sweep import POINTS
 from ..networks.sweep_result import FILE as SWEEP
+from ..networks.sweep_result import read_sweep
+from ..report.html.compare_page import COMPARISON, read_compared
+from ..report.html.front_page import FRONT, read_front_file
+from ..report.records import MISSING
 from ..run.folder import INPUTS, MANIFEST, SUMMARY, TRACE, RunFolder
-from ..run.result import StopReason
+from ..run.result import StopReason, Summary
+from ..run.schema import read_json
 from ..run.trace import read_trace, sample_count
 from ..specs.document import format_path
 from ..specs.loading import load_document
 
-FRONT, COMPARISON = "front.json", "compare.json"
 FINISHED, INTERRUPTED, RUNNING, BEGUN, DAMAGED = "finished", "interrupted", "running", "begun", "damaged"
 DEEPEST = 8
 """Folders within folders that are looked into."""
@@ -110,19 +115,18 @@ def _run_folders(path: Path, inside: bool, depth: int) -> Iterator[Path]:
 def read_entry(folder: str | Path) -> RunEntry:
     """The entry of one run folder; a folder that cannot be understood is ``damaged``, never an error."""
     path = Path(folder)
-    manifest = _json(path / MANIFEST) or {}
-    if "manifest_version" not in manifest or not isinstance(manifest.get("arguments", {}), Mapping):
-        manifest = {}
+    manifest: Mapping[str, Any] = {}
+    with contextlib.suppress(UsageError):
+        manifest = RunFolder(path).read_manifest()
     kind = _kind(path, manifest)
-    result = _json(
-        path / {"network": NETWORK, "sweep": SWEEP, "front": FRONT, "compare": COMPARISON}.get(kind, SUMMARY)
-    )
     if not manifest and kind != "compare":
         return RunEntry(str(path), "search", "", DAMAGED)
     read = {"network": _network, "sweep": _sweep, "compare": _compare}.get(kind, _search)
+    result = None
     try:
+        result = _result(path, kind)
         figures = read(path, manifest, result)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+    except (UsageError, KeyError, TypeError, ValueError, AttributeError, IndexError):
         figures = {"state": DAMAGED}
     arguments = manifest.get("arguments", {})
     if RunFolder(path).busy:
@@ -142,12 +146,20 @@ def read_entry(folder: str | Path) -> RunEntry:
     )
 
 
-def _json(file: Path) -> dict[str, Any] | None:
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+_READ: Mapping[str, Callable[[Path], Mapping[str, Any]]] = {
+    "network": lambda path: dataclasses.asdict(read_network(path)),
+    "sweep": lambda path: dataclasses.asdict(read_sweep(path)),
+    "front": lambda path: read_front_file(path),
+    "compare": lambda path: read_compared(path),
+}
+
+
+def _result(path: Path, kind: str) -> Mapping[str, Any] | None:
+    """What the result file of a run says; ``None`` if there is none yet."""
+    if not (path / _RESULT_FILES.get(kind, SUMMARY)).exists():
         return None
-    return data if isinstance(data, dict) else None
+    read = _READ.get(kind)
+    return read(path) if read else dict(read_json(path / SUMMARY, Summary, MISSING))
 
 
 def _kind(path: Path, manifest: Mapping[str, Any]) -> str:
@@ -336,10 +348,7 @@ def _differing(section: str, tables: Sequence[Mapping[str, str]]) -> Iterator[Di
 
 
 def _settings(path: Path) -> dict[str, str]:
-    try:
-        manifest = json.loads((path / MANIFEST).read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path / MANIFEST}: not a readable run manifest: {error}") from None
+    manifest = RunFolder(path).read_manifest()
     arguments = {"kind": manifest.get("kind", "search"), **manifest.get("arguments", {})}
     return dict(_flat(arguments, ()))
 

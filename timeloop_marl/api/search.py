@@ -12,12 +12,13 @@ from ..errors import UsageError
 from ..evaluators.choice import EvaluatorChoice, timeloop_evaluator
 from ..evaluators.native import NativeEvaluator
 from ..mapspace.diagnosis import require_feasible
+from ..parallel.interruption import ended
 from ..report.results import write_results
 from ..run.folder import TRACE, RunFolder
 from ..run.knowledge import Source as KnowledgeSource
 from ..run.knowledge import begin_with, load_knowledge
 from ..run.options import RunOptions, Settings
-from ..run.result import Progress, SearchResult
+from ..run.result import Progress, SearchResult, StopReason
 from ..run.run import Run
 from ..run.search import run_search
 from ..searchers.knowledge import Knowledge
@@ -146,6 +147,7 @@ def search(
         UnsupportedFeatureError: the native model does not cover the design, and there is no timeloop-model.
         BackendError: timeloop-model crashed or hung; what was evaluated until then is in the trace and the cache.
         InfeasibleError: the constraints leave no mapping.
+        Interrupted: Ctrl-C, SIGTERM (a ``KeyboardInterrupt``); all is written, ``result`` has what was found.
     """
     original = spec if is_specification(spec) else None
     spec = spec if isinstance(spec, Spec) else load(spec)
@@ -173,7 +175,7 @@ def search(
         )
         if output is not None:
             result.write(output)
-    return result
+    return ended(result, interrupted=found.reason is StopReason.INTERRUPTED)
 
 
 def evaluate(

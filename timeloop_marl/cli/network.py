@@ -16,7 +16,7 @@ from ..networks.layers import write_network
 from ..networks.result import NetworkResult
 from ..networks.sweep_result import DONE, FAILED, STOPPED, SweepResult
 from ..networks.watching import SweepProgress
-from ..parallel.interruption import exit_status
+from ..parallel.interruption import exit_status, whole
 from ..report.terminal import area_notes, network_view, one_line, sweep_table
 from ..run.folder import RunFolder
 from ..run.knowledge import load_knowledge, save_knowledge
@@ -37,7 +37,8 @@ def network_command(options: argparse.Namespace) -> int:
     if not options.files:
         raise UsageError("no input files: give an architecture and layers (only --resume goes without)")
     visible = sys.stderr.isatty() and not options.quiet
-    result = network(
+    result = whole(
+        network,
         options.files,
         output=options.output,
         settings=_settings(options),
@@ -112,7 +113,8 @@ def sweep_command(options: argparse.Namespace) -> int:
     if not options.files:
         raise UsageError("no input files: give machines and layers (only --resume goes without)")
     visible = sys.stderr.isatty() and not options.quiet
-    result = sweep(
+    result = whole(
+        sweep,
         options.files,
         output=options.output,
         values=parse_values(options.values, "--set"),

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ..api.optimum import Frontier, OptimumResult, Start, optimum
 from ..errors import UsageError
-from ..parallel.interruption import exit_status
+from ..parallel.interruption import exit_status, whole
 from ..report.terminal import result_view
 from ..run.folder import RunFolder
 from ..run.options import read_settings
@@ -33,7 +33,8 @@ def optimum_command(options: argparse.Namespace) -> int:
     print_notices(spec)
     start = _start(options)
     objective = options.objective or read_settings(document).objective
-    result = optimum(
+    result = whole(
+        optimum,
         spec,
         objective=objective,
         seconds=options.seconds,

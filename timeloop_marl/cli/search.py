@@ -15,7 +15,7 @@ from ..api.search import search as run_search
 from ..errors import UsageError
 from ..evaluators.choice import fitting_choice
 from ..mapspace.diagnosis import Severity, diagnose
-from ..parallel.interruption import exit_status
+from ..parallel.interruption import exit_status, whole
 from ..report.terminal import result_view
 from ..run.folder import RunFolder
 from ..run.knowledge import save_knowledge
@@ -79,7 +79,8 @@ def search_command(options: argparse.Namespace) -> int:
 
 def _search(folder: RunFolder, spec: Spec, settings: Settings, options: argparse.Namespace) -> Result:
     visible = sys.stderr.isatty() and not options.quiet
-    return run_search(
+    return whole(
+        run_search,
         spec,
         settings=settings,
         output=folder.path,
@@ -157,7 +158,8 @@ def front_command(
 ) -> int:
     """Search and print the front; 0 if a valid mapping was found, 1 if not, 130 or 143 if it was interrupted."""
     visible = sys.stderr.isatty() and not options.quiet
-    front = search_front(
+    front = whole(
+        search_front,
         spec,
         figures=figure_names(options.figures or "cycles,energy"),
         settings=settings,

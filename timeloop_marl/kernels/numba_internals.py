@@ -6,7 +6,10 @@ the versions that the tests ran with. Nothing else of the package reaches into n
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import inspect
+import pickle
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -105,7 +108,11 @@ def compiled(function: Callable[..., Any], forceinline: bool, counted: bool) -> 
 
 
 def keep_on_disk(dispatcher: Any, stamp: object) -> None:
-    """Cache compiled code, tied to ``stamp`` beside the file of the function, which is all that numba looks at."""
+    """Cache compiled code, tied to ``stamp`` beside the file of the function, which is all that numba looks at.
+
+    What was cut, changed or mixed up on disk is compiled anew, and where nothing can be written, nothing is kept: numba
+    itself believes what it reads, runs it, and raises what the disk says.
+    """
     try:
         taken(dispatcher, "enable_caching")()
     except RuntimeError:  # no folder for it can be written to
@@ -114,7 +121,13 @@ def keep_on_disk(dispatcher: Any, stamp: object) -> None:
     if isinstance(kept, _FunctionCache):
         file = taken(kept, "_cache_file")
         file._source_stamp = (taken(file, "_source_stamp"), stamp)
-        replace(file, "_load_index", _readable(file._load_index))
+        save, dump, save_overload = taken(file, "save"), taken(file, "_dump"), taken(kept, "save_overload")
+        replace(file, "_load_index", _readable(file, taken(file, "_load_index")))
+        replace(file, "_dump", lambda entry: _sealed(dump(entry)))
+        # The code says itself what it is: processes that compile at the same time may confuse the index.
+        replace(file, "save", lambda key, code: save(key, (file._source_stamp, key, code)))
+        replace(file, "load", lambda key: _loaded(file, key))
+        replace(kept, "save_overload", _where_possible(save_overload))
 
 
 def is_cached(dispatcher: Any) -> bool:
@@ -131,16 +144,50 @@ def cache_folder(dispatcher: Any) -> Path | None:
     return None if folder is None else Path(folder)
 
 
-def _readable(load: Callable[[], dict[Any, str]]) -> Callable[[], dict[Any, str]]:
+def _readable(file: Any, load: Callable[[], dict[Any, str]]) -> Callable[[], dict[Any, str]]:
     """``load``, but an index that cannot be read is an empty one: damaged, or of a version with other records."""
+    before = pickle.dumps(taken(file, "_version"), protocol=-1)
 
     def index() -> dict[Any, str]:
         try:
-            return load()
+            content = Path(taken(file, "_index_path")).read_bytes()
+            intact = content.startswith(before) and _is_whole(content[len(before) :])
+            return load() if intact else {}
         except Exception:  # unpickling raises what it likes
             return {}
 
     return index
+
+
+def _sealed(content: bytes) -> bytes:
+    return content + hashlib.sha256(content).digest()  # unpickling stops at the end of what was pickled
+
+
+def _is_whole(content: bytes) -> bool:
+    return _sealed(content[:-32]) == content
+
+
+def _loaded(file: Any, key: Any) -> Any:
+    """The code for a key; ``None`` if there is none, or not the whole of it, or it is other code."""
+    name = taken(file, "_load_index")().get(key)
+    if name is None:
+        return None
+    try:
+        content = Path(taken(file, "_data_path")(name)).read_bytes()
+    except OSError:
+        return None
+    stamp, made_for, code = pickle.loads(content) if _is_whole(content) else (None, None, None)
+    return code if (stamp, made_for) == (file._source_stamp, key) else None
+
+
+def _where_possible(save: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    """``save``, but a full or read-only disk is no reason to stop."""
+
+    def saved(signature: Any, code: Any) -> None:
+        with contextlib.suppress(OSError):
+            save(signature, code)
+
+    return saved
 
 
 def _merge_into_callers(dispatcher: Any, part: Any) -> None:

@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from ..cost.outcome import Statistics
-from ..errors import UsageError
 from ..run.folder import RunFolder, read_result
 from ..specs.mapping import Mapping
 from ..specs.spec import Spec
@@ -35,6 +34,15 @@ class Pages:
 
     mapping: Callable[[RunFolder, Spec, Mapping, Statistics, Map[str, str]], object] | None = None
     network: Callable[[Path], object] | None = None
+
+
+class Improved(TypedDict):
+    """A step of a layer's best-so-far curve, after ``samples`` samples."""
+
+    samples: int
+    cost: float
+    cycles: int
+    energy_pj: float
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,7 @@ class LayerResult:
     computes: int
     energy: Map[str, Map[str, float]]
     best: Best | None
-    trajectory: tuple[Map[str, Any], ...] = ()
+    trajectory: tuple[Improved, ...] = ()
     knowledge: str = ""
     judged: int = 0
 
@@ -184,36 +192,7 @@ def read_network(path: str | Path) -> NetworkResult:
     Raises:
         UsageError: there is none, it is damaged, or of another version.
     """
-    file, data = read_result(path, FILE, "network", VERSION)
-    try:
-        return _network(data)
-    except (TypeError, KeyError, AttributeError, ValueError) as error:
-        raise UsageError(f"{file}: damaged: {error}") from None
-
-
-def _network(data: dict[str, Any]) -> NetworkResult:
-    totals = data.pop("totals")
-    return NetworkResult(
-        **{
-            **data,
-            "layers": tuple(_layer(entry) for entry in data["layers"]),
-            "rounds": tuple(data["rounds"]),
-            "files": tuple(data["files"]),
-            "totals": None if totals is None else Totals(**totals),
-        }
-    )
-
-
-def _layer(data: dict[str, Any]) -> LayerResult:
-    best = data["best"]
-    return LayerResult(
-        **{
-            **data,
-            "names": tuple(data["names"]),
-            "trajectory": tuple(data["trajectory"]),
-            "best": None if best is None else Best(**best),
-        }
-    )
+    return read_result(path, FILE, "network", VERSION, NetworkResult)
 
 
 def totals(layers: Sequence[LayerResult]) -> Totals | None:

@@ -9,9 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from ..errors import UsageError
 from ..run.folder import read_result
 
 SCHEMA = "timeloop-marl/sweep"
@@ -126,15 +124,4 @@ def read_sweep(path: str | Path) -> SweepResult:
     Raises:
         UsageError: there is none, it is damaged, or of another version.
     """
-    file, data = read_result(path, FILE, "sweep", VERSION)
-    try:
-        return _result(data)
-    except (TypeError, KeyError, AttributeError) as error:
-        raise UsageError(f"{file}: damaged: {error}") from None
-
-
-def _result(data: dict[str, Any]) -> SweepResult:
-    points = tuple(SweepPoint(**point) for point in data.pop("points"))
-    return SweepResult(
-        **{**data, "machines": tuple(data["machines"]), "figures": tuple(data["figures"]), "points": points}
-    )
+    return read_result(path, FILE, "sweep", VERSION, SweepResult)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import io
 import json
@@ -212,7 +213,10 @@ class Frontier:
             arrays.update({name: getattr(batch, name) for name in _BATCH})
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
-        return buffer.getvalue()
+        content = buffer.getvalue()
+        return (
+            content + hashlib.sha256(content).digest()
+        )  # its numbers steer kernels: none may be a damaged one
 
     @classmethod
     def unpack(cls, data: bytes, identity: Mapping[str, Any], levels: int, dims: int) -> Frontier:
@@ -222,14 +226,23 @@ class Frontier:
             UsageError: not readable, or of another proof.
         """
         try:
-            with np.load(io.BytesIO(data)) as arrays:
-                head = json.loads(arrays["head"].tobytes())
-                bounds, numbers = arrays["bound"], arrays["numbers"]
-                batch = {name: arrays[name] for name in _BATCH} if head["best"] is not None else {}
-        except (OSError, ValueError, KeyError) as error:
+            return cls._unpacked(data, identity, levels, dims)
+        except UsageError:
+            raise
+        except Exception as error:  # readers of zip, npy and JSON raise a dozen kinds on damaged bytes
             raise UsageError(
-                f"the record of the proof cannot be read ({error}): start anew in another folder"
+                f"the record of the proof is damaged ({error}): restore it, or start anew in another folder"
             ) from None
+
+    @classmethod
+    def _unpacked(cls, data: bytes, identity: Mapping[str, Any], levels: int, dims: int) -> Frontier:
+        content, seal = data[:-32], data[-32:]
+        if hashlib.sha256(content).digest() != seal:
+            raise ValueError("not the whole of it, or changed")
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            head = json.loads(arrays["head"].tobytes())
+            bounds, numbers = arrays["bound"], arrays["numbers"]
+            batch = {name: arrays[name] for name in _BATCH} if head["best"] is not None else {}
         _check_identity(head["identity"], json.loads(json.dumps(dict(identity))))
         best = None
         if batch:

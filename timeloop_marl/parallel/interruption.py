@@ -8,6 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from types import FrameType
+from typing import Any, ParamSpec, TypeVar
+
+Arguments = ParamSpec("Arguments")
+Found = TypeVar("Found")
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C (SIGINT)."""
@@ -17,6 +21,71 @@ TERMINATED = 143
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM arrived where no loop looks out for it."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended a call after all that it had found was written down. ``result``: what it would have returned."""
+
+    def __init__(self, result: Any) -> None:
+        super().__init__(
+            "interrupted; what was found until then is in the attribute 'result' of this exception"
+        )
+        self.result = result
+
+
+def ended(result: Found, *, interrupted: bool) -> Found:
+    """The result of a call that is over.
+
+    Raises:
+        Interrupted: it was a signal that ended it.
+    """
+    if interrupted:
+        raise Interrupted(result)
+    return result
+
+
+def whole(
+    call: Callable[Arguments, Found], *arguments: Arguments.args, **keywords: Arguments.kwargs
+) -> Found:
+    """What a call returns, also where a signal ended it: for callers that say so themselves."""
+    try:
+        return call(*arguments, **keywords)
+    except Interrupted as interrupted:
+        result: Found = interrupted.result
+        return result
+
+
+class HaltedError(Exception):
+    """The time of a loop is over, or a signal came, while a single step of it still goes on."""
+
+
+class _Patience(threading.local):
+    """Of this thread."""
+
+    over: Callable[[], bool] | None = None
+
+
+_PATIENCE = _Patience()
+
+
+@contextmanager
+def halting(over: Callable[[], bool]) -> Iterator[None]:
+    """In here, in this thread, ``go_on`` ends what takes its time as soon as ``over`` says so."""
+    before, _PATIENCE.over = _PATIENCE.over, over
+    try:
+        yield
+    finally:
+        _PATIENCE.over = before
+
+
+def go_on() -> None:
+    """To be called now and then by what may work for long without a result.
+
+    Raises:
+        HaltedError: it has to end.
+    """
+    if _PATIENCE.over is not None and _PATIENCE.over():
+        raise HaltedError
 
 
 class _State:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -15,7 +14,9 @@ from ..cost.outcome import Statistics
 from ..errors import TimeloopMarlError, UsageError
 from ..evaluators.native import NativeEvaluator
 from ..networks.result import LayerResult, NetworkResult, read_network
-from ..run.folder import AGENTS, INPUTS, MANIFEST, SUMMARY
+from ..run.folder import AGENTS, INPUTS, SUMMARY, RunFolder
+from ..run.result import Summary
+from ..run.schema import damaged, read_json
 from ..run.units import objective_label
 from ..specs.mapping import Mapping
 from ..specs.mapping_yaml import read_mapping
@@ -27,6 +28,29 @@ from .views import Roofline, roofline
 PREFIX = "timeloop-marl"
 RULES = "2025"
 _FILES = 3  # of one folder that are named one by one
+
+
+MISSING = "missing; there is no finished run in this folder"
+
+
+class _Groups(TypedDict):
+    samples: int
+    groups: list[list[int]]
+
+
+class _Learnt(TypedDict):
+    samples: int
+    entropy: list[float]
+    credit: list[float]
+
+
+class Agents(TypedDict, total=False):
+    """``agents.json``: what a team says of itself. Groups are indices of ``axes``, ``strength`` is of pairs of them."""
+
+    axes: list[str]
+    groups: list[_Groups]
+    strength: list[list[float]] | None
+    history: list[_Learnt]
 
 
 @dataclass(frozen=True)
@@ -111,12 +135,11 @@ def read_run(folder: str | Path) -> RunRecord:
         SpecError, MappingError: the inputs or a mapping in it were changed by hand.
     """
     path = Path(folder)
-    summary = read_json(path / SUMMARY)
-    manifest = read_json(path / MANIFEST) if (path / MANIFEST).exists() else {}
+    summary = read_json(path / SUMMARY, Summary, MISSING)
+    manifest = read_manifest(path)
     document = load_flat([path / INPUTS])
     arguments = manifest.get("arguments", {})
-    rules = str(arguments.get("rules") or RULES)
-    spec = read_spec(document, options=ModelOptions(rules=rules))
+    spec = read_spec(document, options=ModelOptions(rules=str(arguments.get("rules") or RULES)))
     best = [
         _ranked(spec, path / mapping_file(rank), found)
         for rank, found in enumerate(summary.get("best", []), 1)
@@ -126,27 +149,31 @@ def read_run(folder: str | Path) -> RunRecord:
 
 def read_agents(folder: Path) -> dict[str, Any] | None:
     """What a team of agents left behind about itself; ``None`` if there is no such file."""
-    return read_json(folder / AGENTS) if (folder / AGENTS).exists() else None
+    file = folder / AGENTS
+    if not file.exists():
+        return None
+    agents = read_json(file, Agents, MISSING)
+    axes, history = len(agents.get("axes", ())), agents.get("history", [])
+    for entry in agents.get("groups", []):
+        if not all(0 <= axis < axes for group in entry["groups"] for axis in group):
+            raise damaged(file, "a group has a choice that is not among the axes")
+    strength = agents.get("strength") or []
+    if any(len(row) != axes for row in strength) or len(strength) not in (0, axes):
+        raise damaged(file, "strength is not a table of all pairs of axes")
+    if any(len(entry["entropy"]) != len(entry["credit"]) for entry in history):
+        raise damaged(file, "entropy and credit are not of the same agents")
+    return dict(agents)
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Of a run; empty in folders that ``Result.write`` has written."""
+    folder = RunFolder(path)
+    return folder.read_manifest() if folder.started else {}
 
 
 def mapping_file(rank: int) -> str:
     """Name of the file of the ``rank``-th best mapping."""
     return f"{PREFIX}.{rank}.map.yaml" if rank > 1 else f"{PREFIX}.map.yaml"
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """A JSON object; ``UsageError`` if it is missing or no such thing."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{file}: missing; there is no finished run in this folder") from None
-    except OSError as error:
-        raise UsageError(f"{file}: cannot read: {error.strerror}") from error
-    except (ValueError, RecursionError):
-        raise UsageError(f"{file}: not a readable JSON file; run the command again") from None
-    if not isinstance(content, dict):
-        raise UsageError(f"{file}: not a JSON object; run the command again")
-    return content
 
 
 def read_evaluated(file: Path, rules: str = RULES) -> tuple[Spec, Ranked]:

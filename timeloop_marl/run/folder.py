@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypedDict
 
 from ..errors import UsageError
 from ..parallel.versions import versions
+from .schema import Schema, fitted, read_map
 
 MANIFEST = "run.json"
 INPUTS = "inputs.yaml"
@@ -22,6 +23,48 @@ AGENTS = "agents.json"
 SUMMARY = "summary.json"
 LOCK = ".lock"
 MANIFEST_VERSION = 1
+
+
+def opened(path: Path, flags: int) -> BinaryIO:
+    """A file opened where it lies: a link in its place, which may lead anywhere, is an error."""
+    return os.fdopen(os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644), "rb", buffering=0)
+
+
+class Arguments(TypedDict, total=False):
+    """What a command was given, as ``--resume`` takes it: those of all commands."""
+
+    files: list[str]
+    values: list[str]
+    rules: str
+    searcher: str | None
+    objective: str | None
+    samples: int | None
+    valid_samples: int | None
+    seconds: float | None
+    target: float | None
+    stagnation: int | None
+    seed: int | None
+    option: list[str]
+    top: int
+    pareto: bool
+    figures: str | None
+    knowledge: str | None
+    transfer: bool
+    share: bool
+    paired: bool
+
+
+class Manifest(TypedDict, total=False):
+    """``run.json``. ``layers`` of a network and ``points`` of a sweep: by name, with their fingerprints."""
+
+    kind: str
+    arguments: Arguments
+    created: str
+    versions: dict[str, str]
+    network: str
+    layers: dict[str, str]
+    points: dict[str, str]
+    teachers: dict[str, list[str]]
 
 
 class RunFolder:
@@ -65,7 +108,11 @@ class RunFolder:
             try:
                 with os.fdopen(handle, "wb") as stream:
                     stream.write(data)
-                Path(temporary).chmod(0o644)
+                    stream.flush()
+                    os.fchmod(handle, 0o644)
+                    os.fsync(
+                        handle
+                    )  # before the name is: else a power cut may leave an empty file of that name
                 Path(temporary).replace(target)
             except BaseException:
                 Path(temporary).unlink(missing_ok=True)
@@ -80,7 +127,7 @@ class RunFolder:
         import fcntl
 
         try:
-            with (self.path / LOCK).open("r") as stream:
+            with opened(self.path / LOCK, os.O_RDONLY | os.O_NONBLOCK) as stream:
                 fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except FileNotFoundError:
             return False
@@ -99,17 +146,10 @@ class RunFolder:
     def read_manifest(self) -> dict[str, Any]:
         """What was recorded; ``UsageError`` if there is no run here or the file is damaged."""
         file = self.path / MANIFEST
-        try:
-            record = json.loads(file.read_text())
-        except FileNotFoundError:
-            raise UsageError(f"{self.path}: there is no run to resume here ({MANIFEST} is missing)") from None
-        except OSError as error:
-            raise UsageError(f"{file}: cannot read: {error.strerror}") from error
-        except (ValueError, RecursionError):
-            raise UsageError(f"{file}: not a readable run manifest; start anew in another folder") from None
-        if not isinstance(record, dict) or record.get("manifest_version") != MANIFEST_VERSION:
+        record = read_map(file, "missing: there is no run in this folder")
+        if record.get("manifest_version") != MANIFEST_VERSION:
             raise UsageError(f"{file}: not a manifest of this version of timeloop-marl")
-        return record
+        return dict(fitted(file, record, Manifest))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -117,7 +157,7 @@ class RunFolder:
         import fcntl
 
         try:
-            stream = (self.path / LOCK).open("w")
+            stream = opened(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK)
         except OSError as error:
             raise UsageError(f"{self.path}: cannot write into this folder: {error.strerror}") from error
         with stream:
@@ -130,25 +170,21 @@ class RunFolder:
             yield
 
 
-def read_result(path: str | Path, file: str, command: str, version: int) -> tuple[Path, dict[str, Any]]:
-    """What a command has written as JSON, without ``schema`` and ``version``, and the file that it is in.
+def read_result(path: str | Path, file: str, command: str, version: int, schema: type[Schema]) -> Schema:
+    """What a command has written as JSON, without ``schema`` and ``version``.
 
     Args:
         path: the file, or its folder, where it is called ``file``.
         command: whose result it is.
+        schema: what is in it.
 
     Raises:
         UsageError: there is none, it is damaged, or of another version.
     """
     found = Path(path) / file if Path(path).is_dir() else Path(path)
-    try:
-        data = json.loads(found.read_text())
-    except FileNotFoundError:
-        raise UsageError(f"{found}: no such file: not a finished run of 'timeloop-marl {command}'") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{found}: cannot read: {error}") from None
-    if not isinstance(data, dict) or data.pop("schema", None) != f"timeloop-marl/{command}":
+    data = read_map(found, f"no such file: not a finished run of 'timeloop-marl {command}'")
+    if data.pop("schema", None) != f"timeloop-marl/{command}":
         raise UsageError(f"{found}: not the result of 'timeloop-marl {command}'")
     if (form := data.pop("version", None)) != version:
         raise UsageError(f"{found}: written in form {form}, this version of timeloop-marl reads {version}")
-    return found, data
+    return fitted(found, data, schema)

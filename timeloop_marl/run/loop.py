@@ -26,7 +26,7 @@ from ..cost.outcome import Failure, Outcome
 from ..errors import UsageError
 from ..evaluators.base import Evaluator
 from ..evaluators.wrappers import AheadEvaluator
-from ..parallel.interruption import watched
+from ..parallel.interruption import HaltedError, go_on, halting, watched
 from ..searchers.base import Searcher, Space
 from ..specs.mapping import MappingBatch
 from .result import Progress, SearchResult, StopReason, Tally
@@ -64,7 +64,10 @@ class Foresight:
         asked = self._size(self._searcher, self._samples, self._valid)
         if asked < 1:
             return None
-        rows = self._searcher.ask(asked)
+        try:
+            rows = self._searcher.ask(asked)
+        except HaltedError:  # so will the search itself be
+            return None
         if not len(rows):
             return None
         mappings = self._searcher.space.decode(rows)
@@ -172,13 +175,14 @@ class Session:
         with _record(trace, self._end) as record, watched() as interrupted:
             if record is not None and record.reader is not None:
                 if self._end is None:
-                    loop.replay(record.reader)
+                    loop.replay(record.reader, interrupted)
                 record.check_tail(self.tally)
             if predictor is not None and isinstance(evaluator, AheadEvaluator):
                 loop.look_ahead(evaluator, predictor)
             reason = loop.run(record, lambda: interrupted() or (halted is not None and halted()))
-        if trace is not None and trace.path.exists():
-            self._end = trace.path.stat().st_size
+        # A searcher that was halted while it made candidates cannot be asked again: who goes on has to replay.
+        whole = trace is not None and trace.path.exists() and not loop.halted
+        self._end = trace.path.stat().st_size if trace is not None and whole else None
         return known(self.tally.result(reason), self.searcher)
 
 
@@ -208,7 +212,8 @@ def search(
             begin with the next batch than wait for the rest of this one; changes no result.
 
     Returns:
-        Best mappings, trajectory and counts. SIGINT and SIGTERM stop it after the running batch, with nothing lost;
+        Best mappings, trajectory and counts. SIGINT and SIGTERM stop it after the running batch, or while it looks for
+        candidates, with nothing lost;
         a second SIGINT raises ``KeyboardInterrupt`` at once (the trace is whole all the same).
 
     Raises:
@@ -310,10 +315,23 @@ class _Loop:
         self.objective, self.budget, self.tally, self.on_progress = objective, budget, tally, on_progress
         self.largest_batch: int | None = None
         self.asked_to_stop: Callable[[Progress], bool] | None = None
+        self.halted = False  # in the middle of an ``ask``
 
-    def replay(self, reader: TraceReader) -> None:
-        """Bring the searcher to the state in which the recorded search ended, evaluating nothing."""
+    def replay(self, reader: TraceReader, interrupted: Callable[[], bool]) -> None:
+        """Bring the searcher to the state in which the recorded search ended, evaluating nothing.
+
+        Raises:
+            KeyboardInterrupt: a signal came; there is nothing new to be kept.
+        """
+        try:
+            with halting(interrupted):
+                self._replay(reader)
+        except HaltedError:
+            raise KeyboardInterrupt from None
+
+    def _replay(self, reader: TraceReader) -> None:
         for batch in reader.batches():
+            go_on()
             rows = self.searcher.ask(batch.asked)
             if not np.array_equal(rows, batch.candidates):
                 raise UsageError(
@@ -325,19 +343,30 @@ class _Loop:
 
     def run(self, record: _Record | None, interrupted: Callable[[], bool]) -> StopReason:
         """Ask, evaluate, record, tell until something says stop."""
-        before, start = self.tally.seconds, time.monotonic()
+        before = self.tally.seconds - time.monotonic()
+        limit = float("inf") if self.budget.seconds is None else self.budget.seconds
+
+        def over() -> bool:
+            return interrupted() or before + time.monotonic() >= limit
+
         while True:
-            elapsed = before + time.monotonic() - start
+            elapsed = before + time.monotonic()
             reason = StopReason.INTERRUPTED if interrupted() else self._stop(elapsed)
             if reason is not None:
                 self.tally.seconds = elapsed  # what the searcher learnt from the last batch took time too
                 return reason
             asked = self._batch_size(self.searcher, self.tally.samples, self.tally.valid)
-            rows = self.searcher.ask(asked)
+            try:
+                with halting(over):
+                    rows = self.searcher.ask(asked)
+            except HaltedError:
+                self.halted = True
+                continue
             if len(rows) == 0:
                 return StopReason.EXHAUSTED
-            outcome = self.evaluator(self.space.decode(rows))
-            elapsed = before + time.monotonic() - start
+            with halting(over):
+                outcome = self.evaluator(self.space.decode(rows))  # a look ahead asks a searcher, too
+            elapsed = before + time.monotonic()
             if record is not None:
                 record.append(TraceBatch(rows, outcome, asked, elapsed))
             self.searcher.tell(rows, outcome)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from jaxtyping import Int64
@@ -242,6 +242,54 @@ class Tally:
             reason=reason,
             dropped_bytes=self.dropped_bytes,
         )
+
+
+class _Problem(TypedDict):
+    name: str
+    bounds: dict[str, int]
+
+
+class _Ranked(TypedDict):
+    sample: int
+    cost: float
+    cycles: int
+    energy_pj: float
+    edp: float
+    utilization: float
+
+
+class _Step(TypedDict):
+    samples: int
+    cost: float
+    cycles: int
+    energy_pj: float
+
+
+class _Counted(_Step, total=False):
+    valid: int  # folders of older versions do not say
+
+
+class _Searched(TypedDict):
+    problem: _Problem
+    evaluator: str
+    searcher: str
+    objective: str
+    seed: int
+    samples: int
+    valid: int
+    seconds: float
+    stopped: str
+    best: list[_Ranked]
+    trajectory: list[_Counted]
+
+
+class Summary(_Searched, total=False):
+    """``summary.json``; what older versions did not write may be missing."""
+
+    energies: str | None
+    failures: dict[str, int]
+    knowledge: str
+    judged: int
 
 
 def summary(spec: Spec, settings: Settings, search: SearchResult, evaluator: str) -> dict[str, Any]:

@@ -16,19 +16,31 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
-from ..cost.outcome import Outcome
+from ..cost.outcome import Failure, Outcome
 from ..errors import UsageError
+from .schema import damaged, fitted
 
 MAGIC = b"TLMARL\x00\x01"
 SYNC_SECONDS = 5.0
 _FRAME = struct.Struct("<II")
 _BATCH = struct.Struct("<IIdB")  # rows, rows asked for, seconds of search so far, bytes per candidate entry
+
+
+_MOST_COLUMNS = 1 << 20
+_FAILURES = [int(failure) for failure in Failure]
+
+
+class Header(TypedDict):
+    """First block of a trace; what else identifies the search may be anything."""
+
+    axes: int
+    accesses: int
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,10 @@ class TraceWriter:
         # The header appears whole or not at all: a process killed here leaves no trace that cannot be read.
         young = file.with_name(f".{file.name}.{os.getpid()}")
         try:
-            descriptor = os.open(young, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+            young.unlink(
+                missing_ok=True
+            )  # of a killed process of the same number, or a link that leads elsewhere
+            descriptor = os.open(young, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
             writer = cls(file, descriptor)
             writer._write(MAGIC + _framed(json.dumps(dict(header), sort_keys=True).encode()))
             os.fsync(descriptor)
@@ -70,15 +85,20 @@ class TraceWriter:
     def append_to(cls, trace: TraceReader) -> TraceWriter:
         """Go on with a trace that was read to its end; a half-written block there is cut off."""
         try:
-            descriptor = os.open(trace.path, os.O_WRONLY | os.O_APPEND)
+            descriptor = os.open(trace.path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
             os.ftruncate(descriptor, trace.end)
         except OSError as error:
             raise UsageError(f"{trace.path}: cannot write the trace: {error.strerror}") from error
         return cls(trace.path, descriptor)
 
     def append(self, batch: TraceBatch) -> None:
-        """Write one batch. On return a killed process has lost nothing; after some seconds neither has the disk."""
+        """Write one batch. On return a killed process has lost nothing; after some seconds neither has the disk.
+
+        Raises:
+            UsageError: nothing can be written, or the file was deleted or replaced since.
+        """
         self._write(_framed(_pack(batch)))
+        self._check_place()
         now = time.monotonic()
         if now - self._synced > SYNC_SECONDS:
             os.fsync(self._descriptor)
@@ -91,6 +111,17 @@ class TraceWriter:
                 view = view[os.write(self._descriptor, view) :]
         except OSError as error:
             raise UsageError(f"{self.path}: cannot write the trace: {error.strerror}") from error
+
+    def _check_place(self) -> None:
+        """What goes on writing into a file that nobody finds any more would be lost at its end."""
+        try:
+            there = os.path.samestat(os.fstat(self._descriptor), self.path.lstat())
+        except OSError:
+            there = False
+        if not there:
+            raise UsageError(
+                f"{self.path}: deleted or replaced while the search was running; start anew with another -o folder"
+            )
 
     def close(self) -> None:
         """Sync and close."""
@@ -124,7 +155,14 @@ class TraceReader:
             raise UsageError(f"{self.path}: cannot read the trace: {error.strerror}") from error
         if found is None:
             raise UsageError(f"{self.path}: not a trace of timeloop-marl (or it was cut before its header)")
-        self.header: dict[str, Any] = json.loads(found)
+        try:
+            content = json.loads(found)
+        except (ValueError, RecursionError):
+            raise damaged(self.path, "its header is not JSON") from None
+        self.header: dict[str, Any] = dict(fitted(self.path, content, Header))
+        self._sizes = self.header["axes"], self.header["accesses"]
+        if not all(0 <= size <= _MOST_COLUMNS for size in self._sizes):
+            raise damaged(self.path, f"rows of {self._sizes[0]} choices and {self._sizes[1]} counts")
         self._start = self.end
 
     def skip_to(self, end: int) -> None:
@@ -142,7 +180,10 @@ class TraceReader:
         with self.path.open("rb") as stream:
             stream.seek(self.end)
             while (payload := self._block(stream)) is not None:
-                yield _unpack(payload, int(self.header["axes"]), int(self.header["accesses"]))
+                try:
+                    yield _unpack(payload, *self._sizes)
+                except ValueError as error:
+                    raise damaged(self.path, f"the block before byte {self.end}: {error}") from None
         self.dropped = self._size - self.end
 
     def _block(self, stream: Any) -> bytes | None:
@@ -215,8 +256,7 @@ def read_trace(path: str | Path) -> Trace:
     """
     reader = TraceReader(Path(path) / "trace.bin" if Path(path).is_dir() else path)
     batches = list(reader.batches())
-    axes, accesses = int(reader.header["axes"]), int(reader.header["accesses"])
-    parts = batches or [_unpack(_BATCH.pack(0, 0, 0.0, 1), axes, accesses)]
+    parts = batches or [_unpack(_BATCH.pack(0, 0, 0.0, 1), reader.header["axes"], reader.header["accesses"])]
     columns: dict[str, Any] = {}
     for column in fields(Outcome):
         values = [getattr(part.outcome, column.name) for part in parts]
@@ -255,8 +295,13 @@ def _pack(batch: TraceBatch) -> bytes:
 
 
 def _unpack(payload: bytes, axes: int, accesses: int) -> TraceBatch:
+    if len(payload) < _BATCH.size:
+        raise ValueError("it has no head")
     m, asked, seconds, width = _BATCH.unpack_from(payload)
     offset = _BATCH.size
+    expected = offset + m * (axes * width + 3 * 8 + 2 + accesses * 8)
+    if width not in (1, 2, 4, 8) or len(payload) != expected:
+        raise ValueError(f"{len(payload)} bytes, expected {expected} of {m} rows")
 
     def column(kind: str, count: int) -> ndarray:
         nonlocal offset
@@ -264,7 +309,7 @@ def _unpack(payload: bytes, axes: int, accesses: int) -> TraceBatch:
         offset += values.nbytes
         return values
 
-    return TraceBatch(
+    batch = TraceBatch(
         candidates=column(f"<u{width}", m * axes).astype(np.int64).reshape(m, axes),
         outcome=Outcome(
             cycles=column("<i8", m).astype(np.int64),
@@ -277,3 +322,9 @@ def _unpack(payload: bytes, axes: int, accesses: int) -> TraceBatch:
         asked=asked,
         seconds=seconds,
     )
+    outcome = batch.outcome
+    if not np.isin(outcome.failure, _FAILURES).all() or not seconds >= 0 or (m and not m <= asked):
+        raise ValueError("a failure that there is not, a time below 0, or more rows than were asked for")
+    if not np.isfinite(outcome.energy_pj).all() or not np.isfinite(outcome.utilization).all():
+        raise ValueError("an energy or a utilisation that is no number")
+    return batch

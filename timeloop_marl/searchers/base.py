@@ -76,6 +76,7 @@ class Searcher(ABC):
 
         Raises:
             UsageError: the rows of the last ``ask`` were not told yet, or n is below 1.
+            HaltedError: the search has to end (``parallel.interruption.halting``); the searcher cannot go on.
         """
         if self._untold is not None:
             raise UsageError(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from ...cost.components import ComponentEnergy, component_energies
+from ...run.schema import read_json
 from ...run.units import ObjectiveLabel, energy_text, objective_label, plain_number, short_count
 from ...specs.spec import Spec
 from ...validation.comparison.runs import OURS, PROGRAM
 from ..charts.courses import ContestLabels, ContestLine, contest_lines, contest_plot
 from ..charts.shares import energy_bars
-from ..records import RULES, Ranked, read_evaluated, read_json, title_of
+from ..records import MISSING, RULES, Ranked, read_evaluated, title_of
 from .page import (
     HALF,
     Block,
@@ -36,9 +37,73 @@ _BUDGETS = ("equal_samples", "equal_seconds")
 _SIDES = (("ours", "Our winner"), ("timeloop", "Timeloop's best"))
 
 
+class _Point(TypedDict):
+    samples: int
+    seconds: float
+    cost: float
+
+
+class _Course(TypedDict):
+    searcher: str
+    kind: str
+    seed: int | None
+    cost: float | None
+    samples: int
+    valid: int
+    seconds: float
+    ended: str
+    trajectory: list[_Point]
+
+
+class _Row(TypedDict):
+    searcher: str
+    kind: str
+    runs: int
+    quartiles: tuple[float | None, float | None, float | None]
+    samples: float
+    valid_share: float
+    rate: float
+
+
+class _JudgedRow(_Row, total=False):
+    judged: float
+
+
+class _Runs(TypedDict):
+    budget: float
+    runs: list[_Course]
+
+
+class _Budget(_Runs, total=False):
+    table: list[_JudgedRow]
+
+
+class _Compared(TypedDict):
+    objective: str
+    equal_samples: _Budget
+    equal_seconds: _Budget
+
+
+class Compared(_Compared, total=False):
+    """``compare.json``."""
+
+    files: list[str]
+    problem: str
+    energies: str | None
+    rules: str
+    versions: dict[str, str]
+    notices: list[str]
+    words: list[str]
+
+
+def read_compared(folder: Path) -> dict[str, Any]:
+    """``compare.json``. Errors as ``read_run``."""
+    return dict(read_json(folder / COMPARISON, Compared, MISSING))
+
+
 def read_comparison(folder: Path) -> tuple[dict[str, Any], Winners]:
     """The content of ``compare.json``, and the winning mappings evaluated anew. Errors as ``read_run``."""
-    data = read_json(folder / COMPARISON)
+    data = read_compared(folder)
     files = {name: folder / f"{name}.model.yaml" for name, _ in _SIDES}
     rules = str(data.get("rules") or RULES)
     return data, {name: read_evaluated(file, rules) for name, file in files.items() if file.exists()}

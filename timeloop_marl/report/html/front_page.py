@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from ...errors import TimeloopMarlError
-from ...run.folder import MANIFEST
+from ...run.schema import Misfit, damaged, fit, read_json
 from ...run.units import edp_text, energy_text, plain_number, short_count
 from ...specs.spec import Spec
 from ..charts.scatter import ScatterLabels, ScatterPoint, scatter_plot
-from ..records import RULES, Ranked, files_text, read_evaluated, read_json, title_of
+from ..records import MISSING, RULES, Ranked, files_text, read_evaluated, read_manifest, title_of
 from .page import (
     HALF,
     LONG,
@@ -36,10 +36,49 @@ _NARROW = (334.0,)
 Members = Sequence[tuple[Spec, Ranked] | None]
 
 
+class _Member(TypedDict):
+    files: str
+    sample: int
+    edp: float
+    utilization: float
+
+
+class _Front(TypedDict):
+    problem: str
+    figures: dict[str, str]
+    searcher: str
+    seed: int
+    evaluator: str
+    samples: int
+    valid: int
+    stopped: str
+    hypervolume: float
+    members: list[_Member]
+
+
+class Front(_Front, total=False):
+    """``front.json``; every member has each of the figures, too."""
+
+    knowledge: str
+    judged: int
+
+
+def read_front_file(folder: Path) -> dict[str, Any]:
+    """``front.json``. Errors as ``read_run``."""
+    data: dict[str, Any] = dict(read_json(folder / FRONT, Front, MISSING))
+    try:
+        for i, member in enumerate(data["members"]):
+            for figure in data["figures"]:
+                fit(member.get(figure), float, f"members[{i}].{figure}")
+    except Misfit as misfit:
+        raise damaged(folder / FRONT, misfit) from None
+    return data
+
+
 def read_front(folder: Path) -> tuple[dict[str, Any], dict[str, Any], Members]:
     """``front.json``, the manifest, and every member evaluated anew (``None``: only the real program can)."""
-    data = read_json(folder / FRONT)
-    manifest = read_json(folder / MANIFEST) if (folder / MANIFEST).exists() else {}
+    data = read_front_file(folder)
+    manifest = read_manifest(folder)
     rules = str(manifest.get("arguments", {}).get("rules") or RULES)
     return (
         data,

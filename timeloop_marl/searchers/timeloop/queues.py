@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from ...kernels.compiling import allocating, kernel
 from ...mapspace.timeloop import MapspaceIds, TimeloopMapspace
+from ...parallel.interruption import go_on
 from .rng import Uniform, multiply_add, new_engine, take_digit, uniform_pair
 
 BATCH = 512
@@ -119,6 +120,7 @@ class _Filtered:
             return draw()
         fresh = empty
         while not len(fresh) and len(self._seen) < self._size:
+            go_on()
             fresh = _without_seen(draw(), self._seen)
         return fresh
 

@@ -11,6 +11,7 @@ from numpy import ndarray
 from ...cost.outcome import Failure, Outcome
 from ...kernels.record import boxed
 from ...mapspace.timeloop import TimeloopMapspace
+from ...parallel.interruption import go_on
 from ...specs.mapper import MapperOptions
 from ...specs.mapping import Mapping
 from .counting import account, is_better
@@ -110,6 +111,7 @@ class MapperThread:
             if self.interrupted:
                 self._end(exhausted=False)
                 break
+            go_on()
             self._propose(min(n, ROWS_AT_ONCE))
             if self._stop[0]:
                 return self._block.rows[: self._stop[0]].copy()

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ...cost.objective import Objective
 from ...errors import BackendError
 from ...evaluators.choice import native_evaluator
@@ -23,8 +25,9 @@ from ...evaluators.native import NativeEvaluator
 from ...evaluators.timeloop.keeper import KEEPER
 from ...evaluators.timeloop.program import Program, timeloop_environment
 from ...mapspace.timeloop import TimeloopMapspace
+from ...parallel.interruption import HaltedError, halting
 from ...run.loop import Budget, search
-from ...run.result import Progress
+from ...run.result import Progress, StopReason
 from ...searchers.registry import make_searcher
 from ...searchers.timeloop.events import Event, ThreadEnd, ValidMapping
 from ...searchers.timeloop.searcher import TimeloopSearcher
@@ -136,6 +139,8 @@ def run_ours(
         last[0] = progress.seconds
 
     result = search(searcher.space, searcher, evaluator, objective, budget, on_progress=note)
+    if result.reason is StopReason.INTERRUPTED:
+        raise KeyboardInterrupt  # the whole comparison, not one of its runs
     points = [Point(step.samples, step.seconds, step.cost) for step in result.trajectory]
     if points:
         points[-1] = dataclasses.replace(points[-1], mapping=result.best[0].mapping)
@@ -162,8 +167,16 @@ def run_timeloop(
     begun = time.monotonic()
     points: list[Point] = []
     ended, total, valid, spent = "budget spent", 0, 0, 0.0
+
+    def over() -> bool:
+        return _reached(limit, searcher.counters[0].total, time.monotonic() - begun)
+
     while not _reached(limit, total, spent):
-        rows = searcher.ask(_ASK)
+        try:
+            with halting(over):
+                rows = searcher.ask(_ASK)
+        except HaltedError:  # it has found nothing to evaluate since
+            rows = np.zeros((0, space.axes), np.int64)
         if len(rows):
             searcher.tell(rows, evaluator(space.decode(rows)))
         total, spent = searcher.counters[0].total, time.monotonic() - begun
