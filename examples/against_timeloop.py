@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import statistics
 import sys
-from pathlib import Path
 
 import timeloop_marl as tm
 
-ROOT = Path(__file__).resolve().parent.parent
 SEARCHERS = ("marl", "timeloop-random", "timeloop-random-pruned", "timeloop-linear-pruned", "timeloop-hybrid")
 samples = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
 
-spec = tm.load([ROOT / "arch/simba_like", ROOT / "problems/resnet18/conv4_3x3.yaml"])
+spec = tm.load(["arch/simba_like", "problems/resnet18/conv4_3x3.yaml"])
 print(f"best EDP after {samples:,} samples, valid or not; median of three seeds where the searcher has one")
 for searcher in SEARCHERS:
     seeds = (1, 2, 3) if searcher == "marl" else (1,)

@@ -6,15 +6,13 @@ python examples/map_a_network.py [SAMPLES_FOR_ALL_LAYERS]
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import timeloop_marl as tm
 
-ROOT = Path(__file__).resolve().parent.parent
 samples = int(sys.argv[1]) if len(sys.argv) > 1 else 3000
 
 result = tm.network(
-    [ROOT / "arch/eyeriss_like", ROOT / "problems/resnet18"],
+    ["arch/eyeriss_like", "problems/resnet18"],
     output="out/map_a_network",
     samples=samples,
     seed=1,

@@ -11,15 +11,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 import timeloop_marl as tm
 from timeloop_marl.searchers.base import LearnerSearcher, at_least
 from timeloop_marl.searchers.registry import searcher
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ class HillClimber(LearnerSearcher):
 
 def main():
     samples = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    spec = tm.load([ROOT / "arch/eyeriss_like", ROOT / "problems/resnet18/conv4_3x3.yaml"])
+    spec = tm.load(["arch/eyeriss_like", "problems/resnet18/conv4_3x3.yaml"])
     mine = tm.search(spec, searcher="hill-climber", samples=samples, seed=1).search
     team = tm.search(spec, samples=samples, seed=1).search
     print(

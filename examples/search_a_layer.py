@@ -6,14 +6,12 @@ python examples/search_a_layer.py [SAMPLES]
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import timeloop_marl as tm
 
-ROOT = Path(__file__).resolve().parent.parent
 samples = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
 
-spec = tm.load([ROOT / "arch/eyeriss_like", ROOT / "problems/resnet18/conv4_3x3.yaml"])
+spec = tm.load(["arch/eyeriss_like", "problems/resnet18/conv4_3x3.yaml"])
 result = tm.search(spec, objective="edp", samples=samples, seed=1)
 
 best = result.best
@@ -25,7 +23,7 @@ for level in best.levels:
     if reads:  # the levels that only fan out have none
         print(f"  {level.name:8} {level.energy / 1e6:8.2f} uJ {reads:12,.0f} words read")
 
-folder = Path("out/search_a_layer")
+folder = "out/search_a_layer"
 files = result.write(folder)
 print(
     f"{len(files)} files in {folder}: map.yaml is what timeloop-model takes, report.html is what people look at"

@@ -6,15 +6,13 @@ python examples/size_a_buffer.py [SAMPLES_PER_POINT]
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import timeloop_marl as tm
 
-ROOT = Path(__file__).resolve().parent.parent
 samples = int(sys.argv[1]) if len(sys.argv) > 1 else 500
 
 result = tm.sweep(
-    [ROOT / "arch/eyeriss_like/arch.yaml", ROOT / "problems/resnet18/conv4_3x3.yaml"],
+    ["arch/eyeriss_like/arch.yaml", "problems/resnet18/conv4_3x3.yaml"],
     output="out/size_a_buffer",
     values={"GLB.attributes.depth": [6912, 13824, 27648], "column.spatial.meshX": [7, 14]},
     samples=samples,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from own_searcher import ROOT, HillClimber, HillClimberOptions
+from own_searcher import HillClimber, HillClimberOptions
 
 import timeloop_marl as tm
 from timeloop_marl.cost.objective import parse_objective
@@ -11,7 +11,7 @@ from timeloop_marl.testing import SearcherContract
 
 
 def make(seed):
-    spec = tm.load([ROOT / "arch/eyeriss_like", ROOT / "problems/resnet18/conv4_3x3.yaml"])
+    spec = tm.load(["arch/eyeriss_like", "problems/resnet18/conv4_3x3.yaml"])
     objective = parse_objective("edp", len(spec.architecture.storage))
     return HillClimber(tm.LearnersMapspace(spec), objective, seed, HillClimberOptions())
 

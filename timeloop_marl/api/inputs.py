@@ -11,6 +11,7 @@ from ..errors import UsageError
 from ..specs.loading import IGNORED_INPUT
 from ..specs.reading import load as load_files
 from ..specs.reading import load_object
+from ..specs.shipped import located
 from ..specs.spec import ModelOptions, Spec
 
 Source = str | Path | Sequence[str | Path] | Mapping[str, Any]
@@ -43,10 +44,13 @@ def model_options(rules: str) -> ModelOptions:
 
 
 def expand(files: str | Path | Sequence[str | Path]) -> list[Path]:
-    """The files themselves, and for a folder the YAML files directly in it, sorted by name."""
+    """The files themselves, and for a folder the YAML files directly in it, sorted by name.
+
+    What is not there is looked up among the ready inputs of the package: ``arch/eyeriss_like``.
+    """
     found: list[Path] = []
     for name in [files] if isinstance(files, (str, Path)) else files:
-        path = Path(name)
+        path = located(name)
         if path.is_dir():
             inside = sorted(
                 file

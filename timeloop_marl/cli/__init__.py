@@ -20,7 +20,7 @@ from . import arguments
 DROP_INS = ("model", "mapper")
 _MODULES = {
     "sweep": "network", "convert": "network", "verify": "evaluate", "cluster": "info", "searchers": "info",
-    "report": "runs",
+    "examples": "info", "report": "runs",
 }  # fmt: skip
 """Where a command is that has no module of its own name."""
 

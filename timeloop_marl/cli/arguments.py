@@ -538,6 +538,16 @@ def _searchers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     commands.add_parser("searchers", help="list the searchers and their options")
 
 
+def _examples(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """``timeloop-marl examples``."""
+    parser = commands.add_parser(
+        "examples",
+        help="list the machines, networks, mappers and scripts that came with the package, or copy them",
+        description="List what came with the package. Any command takes these names where no such file is on disk.",
+    )
+    parser.add_argument("--copy", type=nonempty, metavar="DIR", help="write all of them into DIR")
+
+
 COMMANDS = {
     "search": _search,
     "optimum": _optimum,
@@ -552,5 +562,6 @@ COMMANDS = {
     "compare": _compare,
     "report": _report,
     "searchers": _searchers,
+    "examples": _examples,
 }
 """Name -> what adds it to the parser, in the order of the help."""

@@ -28,6 +28,7 @@ from ..searchers.registry import all_searchers
 from ..specs.architecture import StorageLevel
 from ..specs.constraints import LoopConstraint
 from ..specs.front_end import check_flattening
+from ..specs.shipped import NAMES, contents, copy_shipped
 from ..specs.spec import Spec
 from .screen import Screen, console, parse_values, print_notices, read_inputs
 
@@ -305,4 +306,18 @@ def searchers_command(options: argparse.Namespace) -> int:
     screen.print("\noptions and their defaults, for --option NAME=VALUE")
     for known, names in groups.items():
         screen.print(Padding(f"{', '.join(names)}: {' '.join(known) or 'none'}", (0, 0, 0, 2)))
+    return 0
+
+
+def examples_command(options: argparse.Namespace) -> int:
+    """List what came with the package, or copy it."""
+    if options.copy:
+        written = copy_shipped(options.copy)
+        print(f"wrote {', '.join(folder.name for folder in written)} into {options.copy}")
+        return 0
+    for name in NAMES:
+        print(f"{name}:")
+        for entry in contents(name):
+            print(f"  {entry}")
+    print("\nfor instance: timeloop-marl search arch/eyeriss_like problems/resnet18/conv4_3x3.yaml")
     return 0

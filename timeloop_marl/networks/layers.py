@@ -19,6 +19,7 @@ from ..specs.converters.layer_files import LayeredNetwork
 from ..specs.fingerprint import spec_fingerprint
 from ..specs.layer_list import LIST_NAME, holds_layer_list, holds_problem, read_layer_list
 from ..specs.reading import load
+from ..specs.shipped import located
 from ..specs.spec import ModelOptions, Spec
 
 _YAML = (".yaml", ".yml", ".jinja2", ".jinja", ".j2")
@@ -104,7 +105,7 @@ def input_paths(arguments: Sequence[str | Path]) -> Iterator[Path]:
 
 
 def _paths(argument: str | Path) -> Iterator[Path]:
-    path = Path(argument)
+    path = located(argument)
     if path.is_dir():
         if (path / LIST_NAME).is_file():
             yield path / LIST_NAME
