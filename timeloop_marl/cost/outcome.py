@@ -64,6 +64,7 @@ class SparseTensorStatistics:
     """
 
     density: str  # name of the model
+    algorithmic: tuple[int, int, int]  # reads, fills and updates of the dense design
     confidence: float
     ranks: tuple[str, ...]  # formats, outermost first
     metadata_bits: int  # of the largest tile

@@ -12,7 +12,6 @@ from numpy import ndarray
 
 from ..kernels.compiling import kernel
 from ..kernels.record import Box
-from ..specs.mapping import Mapping
 from ..specs.sparse import ACTIONS
 from ..specs.spec import Spec
 from ..traffic.count import COUNTED, LONE_RESIDUAL, move_perfect, settle_words
@@ -192,16 +191,15 @@ class SparseCost:
     def __init__(self, spec: Spec, rates: Rates, mapper: bool) -> None:
         assert spec.sparsity is not None
         self.spec, self.sparsity, self.rates = spec, spec.sparsity, rates
-        self.traffic = SparseTraffic(spec)
-        levels, overbooked = len(spec.architecture.storage), spec.constraints.overbooked or {}
-        self.confidence = [1.0 - overbooked.get(s, 0.0) if mapper else 0.0 for s in range(levels)]
+        self.traffic = SparseTraffic(spec, first=mapper)
+        self.confidence = _confidence(spec) if mapper else [0.0] * len(self.sparsity.levels)
         self.prices = [
             dict(zip(_ORDER, (price.read, price.fill, price.update, *level.energies)))
             for price, level in zip(spec.energies.storage, self.sparsity.levels)
         ]
         self.read_energy = [price.read for price in spec.energies.storage]
 
-    def precheck(self, mapping: Mapping, nest: list[list[Loop]]) -> None:
+    def precheck(self, keep: Sequence[Sequence[bool]], nest: list[list[Loop]]) -> None:
         """The mapper's check before evaluation, on full tiles (4.13).
 
         Raises:
@@ -215,7 +213,7 @@ class SparseCost:
             sure = self.confidence[s] if own.overbooking else 1.0
             for p, space in enumerate(self.spec.problem.data_spaces):
                 form = own.formats[p]
-                if mapping.keep[s][p]:
+                if keep[s][p]:
                     volume = points(box(space, nest[s][-1].extents))
                     compressed = form is not None and form.compressed
                     words += (
@@ -228,16 +226,14 @@ class SparseCost:
                 text = f"mapped tile size {words} is less than constrained minimum utilization {least}"
                 raise MisfitError("utilization", s, text)
 
-    def figures(
-        self, mapping: Mapping, nest: list[list[Loop]], dense: DenseWords, networks: Sequence[float]
-    ) -> SparseFigures:
+    def figures(self, nest: list[list[Loop]], dense: DenseWords, networks: Sequence[float]) -> SparseFigures:
         """All figures, once the dense words are there.
 
         Raises:
             MisfitError: the mapping does not fit; its level is -1 for the compute level.
             AbortError: the real program gives no result.
         """
-        words = self.traffic(mapping, nest, dense, self.read_energy)
+        words = self.traffic(nest, dense, self.read_energy)
         self._check_compute(words)
         levels = []
         steps, instances = self._steps(words, dense)
@@ -484,6 +480,20 @@ class SparseCost:
         return total
 
 
+def _confidence(spec: Spec) -> list[float]:
+    """Share of the tiles of each storage level that must fit.
+
+    The mapper numbers what constraints say by tiling levels, and looks it up by storage levels: what is said of a
+    level with arrays inside it holds for one further out, or for none.
+    """
+    found = [1.0] * len(spec.architecture.storage)
+    for t, tiling in enumerate(spec.architecture.tiling_levels):
+        share = (spec.constraints.overbooked or {}).get(tiling.storage)
+        if share is not None and not tiling.spatial and t < len(found):
+            found[t] = 1.0 - share
+    return found
+
+
 _SUMMED = (
     "gated_read", "gated_fill", "gated_update", "skipped_read", "skipped_fill", "skipped_update",
     *(f"{kind}_metadata_{action}" for action in (READ, FILL, UPDATE) for kind in KINDS),
@@ -505,9 +515,11 @@ def _up(value: float) -> float:
 
 def _share(tile: Tile, confidence: float) -> Share:
     """The largest tile with this confidence."""
-    words = tile.model.largest(tile.box, confidence)
-    units = tile.units(words)
-    return Share(words, units, unsigned(_up(total_bits(units, tile.bits))), confidence)
+    if confidence not in tile.known:
+        words = tile.model.largest(tile.box, confidence)
+        units = tile.units(words)
+        tile.known[confidence] = words, units, unsigned(_up(total_bits(units, tile.bits)))
+    return Share(*tile.known[confidence], confidence)
 
 
 def moved_bits(found: SpaceWords, kind: str, action: str) -> int:
@@ -575,9 +587,9 @@ def _block_ratio(tile: Tile, block: int) -> float:
     place = 0 if density < 0.1 else math.floor(density / 0.1) - 1
     if not _BLOCKS[block][place] > tile.volume // block:
         return 1.0
-    return quotient(
-        _expected_blocks(tile.model, tile.box, tile.volume, block), (tile.volume * density) / block
-    )
+    if "blocks" not in tile.known:
+        tile.known["blocks"] = _expected_blocks(tile.model, tile.box, tile.volume, block)
+    return quotient(tile.known["blocks"], (tile.volume * density) / block)
 
 
 def _expected_blocks(model: DensityModel, box: tuple[int, ...], volume: int, block: int) -> float:

@@ -52,8 +52,8 @@ def collect_sparse(evaluated: Evaluated, figures: SparseFigures) -> Statistics:
         energy_pj=figures.energy,
         utilization=figures.utilization,
         computes=words.random,
-        operations=2 * words.random - outputs,
-        reduction_operations=words.random - outputs,
+        operations=(2 * words.random - outputs) % MODULO,
+        reduction_operations=(words.random - outputs) % MODULO,
         required_accesses=required,
         compute=ComputeStatistics(
             utilized_instances=words.spread.compute_across * words.spread.compute_down,
@@ -100,9 +100,9 @@ def _tensor(evaluated: Evaluated, figures: SparseFigures, s: int, p: int) -> Ten
         tile_shape=level.shares[p].words,
         instances=used,
         clusters=clusters,
-        reads=dense.reads[s][p],
-        fills=dense.fills[s][p],
-        updates=dense.updates[s][p],
+        reads=0 if found is None else found.words["random", READ],
+        fills=0 if found is None else found.words["random", FILL],
+        updates=0 if found is None else found.words["random", UPDATE],
         temporal_reductions=0 if found is None else found.reductions,
         address_generations=address_generations(found, writes),
         energy=level.energy[p],
@@ -140,6 +140,7 @@ def _sparse(
     counts |= {"decompression_count": found.decompressions, "compression_count": found.compressions}
     return SparseTensorStatistics(
         density=sparsity.densities[p].name,
+        algorithmic=(found.reads, found.fills, found.updates),
         confidence=share.confidence,
         ranks=() if tile.form is None else tuple(rank.format for rank in reversed(tile.form.ranks)),
         metadata_bits=share.bits,

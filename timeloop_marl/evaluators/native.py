@@ -24,7 +24,7 @@ from ..traffic.imperfect.space import WalkSpace, walk_space
 from ..traffic.levels import mark_present
 from ..traffic.nest import BOUND, DIM, fill_tiles, find_fault
 from ..traffic.workspace import Workspace, workspace
-from .sparse import SparseModel
+from .sparse import SparseModel, refuse_unknown
 from .vectors import LOOK, VectorChoice, VectorModel
 
 LEAST_PART = 64
@@ -80,6 +80,8 @@ class NativeEvaluator:
         self._batch = evaluate_batch if compiled else plain(evaluate_batch)
         self._fault = find_fault if compiled else plain(find_fault)
         self._spaces: list[Scratch] = []
+        if spec.sparsity is not None:
+            refuse_unknown(spec, self.switches)
         self._sparse = (
             None
             if spec.sparsity is None

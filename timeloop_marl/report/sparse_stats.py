@@ -96,8 +96,8 @@ def tensor_lines(tensor: TensorStatistics, sparse: SparseTensorStatistics, style
     text += _line("Utilized instances (max)", tensor.instances)
     text += _line("Utilized instances (average)", style.real(sparse.instances))
     text += _line("Utilized clusters (max)", tensor.clusters)
-    for name, action in _ACTIONS:
-        text += _line(f"Algorithmic scalar {name} (per-instance)", getattr(tensor, name))
+    for (name, action), count in zip(_ACTIONS, sparse.algorithmic):
+        text += _line(f"Algorithmic scalar {name} (per-instance)", count)
         for label, kind in _KINDS:
             text += _line(f"{label} scalar {name} (per-instance)", sparse.words.get(f"{kind}_{action}", 0))
     for name, action in _ACTIONS if sparse.ranks else ():

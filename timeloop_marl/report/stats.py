@@ -119,7 +119,10 @@ STATS = "\n    STATS\n    -----\n"
 
 def level_hidden(level: LevelStatistics) -> bool:
     """Whether a storage level is inconsequential: nothing is accessed and nothing consumed."""
-    untouched = all(t.reads + t.fills + t.updates == 0 for t in level.tensors)
+    untouched = all(
+        t.reads + t.fills + t.updates == 0 and (t.sparse is None or not any(t.sparse.algorithmic))
+        for t in level.tensors
+    )
     return untouched and level.energy == 0
 
 

@@ -39,6 +39,9 @@ class Rank:
     format: str
     metadata_bits: int
     payload_bits: int
+    adjusted: tuple[tuple[int, int], ...] = field(
+        default=(), metadata={"identity": False}
+    )  # word bits from, to
     rules: tuple[tuple[int, ...], ...] = ()
 
     @property
@@ -114,12 +117,21 @@ class Sparsity:
     skips: bool = False
     gated_energy: float = 0.0
     skipped_energy: float = 0.0
-    sections: Mapping[str, Any] = field(default_factory=dict, metadata={"identity": False})
+    sections: Mapping[str, Any] = field(default_factory=dict, compare=False, metadata={"identity": False})
 
     @property
     def formatted(self) -> bool:
         """Whether any level has a format."""
         return any(found is not None for level in self.levels for found in level.formats)
+
+    def adjustments(self, names: Sequence[str]) -> Iterator[str]:
+        """What the real program says about word bits that it makes fit, ``names`` being those of the levels."""
+        for name, level in zip(reversed(names), reversed(self.levels)):
+            for form in level.formats:
+                for rank in () if form is None else form.ranks:
+                    for bits, found in rank.adjusted:
+                        words = f"representation format word bits from {bits} to {found}"
+                        yield f"Warning: {name}: adjust {words} to avoid storage fragmentation."
 
     @property
     def spatial(self) -> bool:
@@ -422,12 +434,13 @@ def _rank(reading: Reading, node: Node, width: int, word: int, problem: Problem)
     if kind is None or kind.upper() not in _FORMATS or kind not in (kind.upper(), kind.lower()):
         node.fail("unknown format of a rank", expected="format: " + ", ".join(_FORMATS))
     kind = kind.upper()
-    bits = []
+    bits: list[int] = []
+    adjusted: list[tuple[int, int]] = []
     for key, default in (("metadata_word_bits", 1 if kind == "B" else None), ("payload_word_bits", None)):
         found = reading.find(node, key)
         given = None if kind == "UB" else reading.integer(found, minimum=0)
         value = default if given is None else given
-        value = word if value is None else _adjusted(reading, node, value, width)
+        value = word if value is None else _adjusted(reading, node, value, width, adjusted)
         if value > width:
             node.fail(
                 f"the word bits of the format ({value}) exceed the width of a metadata access ({width})",
@@ -441,15 +454,16 @@ def _rank(reading: Reading, node: Node, width: int, word: int, problem: Problem)
             if name not in problem.dims:
                 raise unknown(entry, "the problem has no such dimension", problem.dims)
         groups.append(tuple(problem.dims.index(name) for name in dims))
-    return Rank(kind, bits[0], bits[1], tuple(groups))
+    return Rank(kind, bits[0], bits[1], tuple(adjusted), tuple(groups))
 
 
-def _adjusted(reading: Reading, node: Node, bits: int, width: int) -> int:
+def _adjusted(reading: Reading, node: Node, bits: int, width: int, adjusted: list[tuple[int, int]]) -> int:
     """The next number of bits that divides an access."""
     if bits == 0 or width == 0 or width % bits == 0:
         return bits
     found = next((more for more in range(bits, 2 * bits) if width % more == 0), 2 * bits)
     reading.notice(f"word bits of a format adjusted from {bits} to {found}, which divides an access", node)
+    adjusted.append((bits, found))
     return found
 
 

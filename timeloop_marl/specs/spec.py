@@ -135,3 +135,13 @@ class Spec:
         """Raise ``UnsupportedFeatureError`` if the native model does not cover this design."""
         if self.beyond is not None:
             self.beyond.refuse()
+
+    def require_dense(self, what: str) -> None:
+        """Raise ``UnsupportedFeatureError`` for a sparse design, as ``what`` (plural) only know dense ones."""
+        if self.sparsity is not None:
+            raise UnsupportedFeatureError(
+                f"{what} are for dense designs",
+                path="sparse_optimizations",
+                value=self.sparsity.sections.get("sparse_optimizations"),
+                remedy="search for a mapping instead, or remove sparse_optimizations",
+            )

@@ -100,7 +100,11 @@ def _configuration(document: Document, space: TimeloopMapspace, searcher: Timelo
         text += "Found Accelergy ERT (energy reference table), replacing internal energy model.\n"
         if not root.child("ART").absent:
             text += "Found Accelergy ART (area reference table), replacing internal area model.\n"
-    text += "Architecture configuration complete.\nSparse optimization configuration complete.\n"
+    text += "Architecture configuration complete.\n"
+    if space.spec.sparsity is not None:
+        names = [level.name for level in space.architecture.storage]
+        text += "".join(f"{line}\n" for line in space.spec.sparsity.adjustments(names))
+    text += "Sparse optimization configuration complete.\n"
     given = space.spec.mapper.num_threads
     text += (
         f"{'Using threads' if given else 'Using all available hardware threads'} = {len(searcher.threads)}\n"

@@ -48,6 +48,7 @@ def _model(program: Program) -> int:
     spec, mapping = _read_mapping(program, document, spec)
     if violates_constraints(mapping, spec):
         raise ProgramError("ERROR: mapping violates architecture constraints.")
+    program.say_adjustments(spec)
     program.stdout.write(LAYOUT)
     # the closed form of one perfect mapping takes milliseconds as plain Python, compiling it up to minutes
     evaluator = NativeEvaluator(spec, compiled=mapping.imperfect)

@@ -6,16 +6,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ...specs.mapping import Mapping
 from ...specs.spec import Spec
 from .actions import Action, Situation, find_actions
 from .density import AbortError, Box, DensityModel, density_model, unsigned
-from .nest import Loop, box, complete_nest
-from .ranks import assign_ranks, check_formats
+from .nest import Loop, box
+from .ranks import LevelRanks, assign_ranks, check_formats
 from .spatial import Spread, skip_instances
 from .tiles import Tile, accesses, measure_tile
 
 MODULO = 2**64
+_TILES = 200_000  # kept at a time
 READ, FILL, UPDATE = "read", "fill", "update"
 KINDS = ("random", "gated", "skipped")
 
@@ -77,36 +77,46 @@ class SparseWords:
 
 
 class SparseTraffic:
-    """Counts the words of sparse mappings of one Spec; keeps what it learns of tiles."""
+    """Counts the words of sparse mappings of one Spec; keeps what it learns of tiles.
 
-    def __init__(self, spec: Spec) -> None:
+    Args:
+        spec: a sparse design.
+        first: the first mapping fixes the sizes of tensors, as in the mapper; they differ with imperfect factors only.
+    """
+
+    def __init__(self, spec: Spec, first: bool) -> None:
         assert spec.sparsity is not None
         self.spec, self.sparsity = spec, spec.sparsity
         self.names = [level.name for level in spec.architecture.storage]
-        self._tensors: tuple[Box, ...] | None = None
+        self.first = first
         self.models: tuple[DensityModel, ...] = ()
+        self._models: dict[tuple[Box, ...], tuple[DensityModel, ...]] = {}
+        self._tiles: dict[tuple[object, ...], Tile] = {}
 
-    def check(self, mapping: Mapping) -> None:
+    def check(self, keep: Sequence[Sequence[bool]]) -> None:
         """What shows before anything is counted: formats of neighbours (3.1).
 
         Raises:
             MisfitError: a level cannot do what a format needs.
         """
         if self.sparsity.formatted:
-            check_formats(self.sparsity, self.spec.problem, self.names, mapping.keep)
+            check_formats(self.sparsity, self.spec.problem, self.names, keep)
 
-    def see(self, mapping: Mapping) -> list[list[Loop]]:
-        """The complete nest; the first one that is seen fixes the sizes of tensors, as in the real program."""
-        problem = self.spec.problem
-        nest = complete_nest(mapping, self.spec.architecture, len(problem.dims))
-        if self._tensors is None:
-            self._tensors = tuple(box(space, nest[-1][-1].extents) for space in problem.data_spaces)
-            found = zip(self.sparsity.densities, problem.data_spaces, self._tensors)
-            self.models = tuple(density_model(density, space, tensor) for density, space, tensor in found)
-        return nest
+    def see(self, nest: list[list[Loop]]) -> None:
+        """Take the density models for the tensors of this nest."""
+        if self.models and self.first:
+            return
+        spaces = self.spec.problem.data_spaces
+        tensors = tuple(box(space, nest[-1][-1].extents) for space in spaces)
+        if tensors not in self._models:
+            found = zip(self.sparsity.densities, spaces, tensors)
+            self._models[tensors] = tuple(
+                density_model(density, space, tensor) for density, space, tensor in found
+            )
+        self.models = self._models[tensors]
 
     def __call__(
-        self, mapping: Mapping, nest: list[list[Loop]], dense: DenseWords, read_energy: Sequence[float]
+        self, nest: list[list[Loop]], dense: DenseWords, read_energy: Sequence[float]
     ) -> SparseWords:
         """Counts of one mapping.
 
@@ -127,7 +137,7 @@ class SparseTraffic:
                 form = self.sparsity.levels[s].formats[p]
                 extents = box(space, nest[s][-1].extents)
                 held = None if ranks is None else ranks[s][p]
-                tiles[s][p] = measure_tile(dense.volume[s][p], extents, self.models[p], form, held, known)
+                tiles[s][p] = self._tile(s, p, dense.volume[s][p], extents, held, known)
                 known = form is not None
         situation = Situation(
             self.sparsity, self.spec.problem, self.spec.architecture, self.models, nest, tiles, read_energy
@@ -137,6 +147,16 @@ class SparseTraffic:
         if self.sparsity.spatial:
             skip_instances(situation, spread, dense.rep, dense.compute_instances)
         return _Propagation(situation, dense, actions, spread).result()
+
+    def _tile(self, s: int, p: int, volume: int, extents: Box, ranks: LevelRanks | None, known: bool) -> Tile:
+        """A tile, measured once."""
+        model, form = self.models[p], self.sparsity.levels[s].formats[p]
+        key = (model, s, volume, extents, known, ranks if form is not None else None)
+        if key not in self._tiles:
+            if len(self._tiles) == _TILES:
+                self._tiles.clear()
+            self._tiles[key] = measure_tile(volume, extents, model, form, ranks, known)
+        return self._tiles[key]
 
 
 def _dense_spread(dense: DenseWords, tiles: Sequence[Sequence[Tile | None]], spaces: int) -> Spread:

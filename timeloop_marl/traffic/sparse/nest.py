@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from ...specs.architecture import Architecture
-from ...specs.mapping import Mapping
 from ...specs.problem import DataSpace
 from .density import Box
 
@@ -13,8 +13,7 @@ Extents = tuple[int, ...]
 """Steps of a tile of operations in every dim."""
 
 
-@dataclass(frozen=True)
-class Loop:
+class Loop(NamedTuple):
     """One loop; ``below`` and ``extents``: tiles of operations without and with it."""
 
     dim: int
@@ -25,16 +24,21 @@ class Loop:
     extents: Extents
 
 
-def complete_nest(mapping: Mapping, architecture: Architecture, dims: int) -> list[list[Loop]]:
-    """The loops of every storage level, inside-out, spatial ones first."""
+def complete_nest(
+    factors: Sequence[Sequence[int]],
+    order: Sequence[Sequence[int]],
+    split: Sequence[int],
+    architecture: Architecture,
+) -> list[list[Loop]]:
+    """The loops of every storage level, inside-out, spatial ones first; arguments by tiling level as in a mapping."""
     levels: list[list[Loop]] = [[] for _ in architecture.storage]
-    extents = (1,) * dims
-    for tiling, loops in zip(architecture.tiling_levels, mapping.loops, strict=True):
-        for place, d in enumerate(loops.order):
-            n = loops.factors[d]
-            grown = grow(extents, d, n) if n != 1 else extents
-            across = tiling.spatial and place < loops.split
-            levels[tiling.storage].append(Loop(d, n, tiling.spatial, across, extents, grown))
+    extents = (1,) * len(factors[0])
+    for tiling, mine, dims, first_y in zip(architecture.tiling_levels, factors, order, split, strict=True):
+        spatial, found = tiling.spatial, levels[tiling.storage]
+        for place, d in enumerate(dims):
+            n = mine[d]
+            grown = extents if n == 1 else grow(extents, d, n)
+            found.append(Loop(d, n, spatial, spatial and place < first_y, extents, grown))
             extents = grown
     return levels
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...specs.problem import DataSpace, Problem
 from ...specs.sparse import Sparsity, TensorFormat
@@ -20,8 +20,7 @@ class MisfitError(Exception):
         self.kind, self.level, self.message = kind, level, message
 
 
-@dataclass(frozen=True)
-class LoopRank:
+class LoopRank(NamedTuple):
     """One rank: the loops that it holds as (dim, bound), the tile of its outermost one, points of its fibers."""
 
     loops: tuple[tuple[int, int], ...]
@@ -29,8 +28,7 @@ class LoopRank:
     fiber: int
 
 
-@dataclass(frozen=True)
-class LevelRanks:
+class LevelRanks(NamedTuple):
     """Ranks of one data space at one level, innermost first; ``inside``: the tile inside the innermost."""
 
     ranks: tuple[LoopRank, ...]

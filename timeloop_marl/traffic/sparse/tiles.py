@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -17,7 +19,7 @@ Units = list[tuple[float, float]]
 """Metadata and payload of each rank, innermost first."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Tile:
     """One data space at one level.
 
@@ -30,6 +32,7 @@ class Tile:
         words: expected nonzeros.
         metadata: expected metadata of each rank.
         bits: word bits of each rank, metadata and payload; 0 for a rank that needs none.
+        known: what others have found out about the tile.
     """
 
     volume: int
@@ -41,6 +44,7 @@ class Tile:
     words: float
     metadata: Units
     bits: list[tuple[int, int]]
+    known: dict[object, Any] = field(default_factory=dict)
 
     @property
     def density(self) -> float:
@@ -156,11 +160,14 @@ def _rank_units(
 
 def accesses(tile: Tile, words: int) -> list[list[int]]:
     """Metadata and payload of each rank that go with so many words (4.8)."""
+    if words == 0:
+        return [[0, 0] for _ in tile.metadata]
     ratio = float(words) / tile.volume
-    return [
-        [unsigned(float(np.ceil(metadata * ratio))), unsigned(float(np.ceil(payload * ratio)))]
-        for metadata, payload in tile.metadata
-    ]
+    return [[_up(metadata * ratio), _up(payload * ratio)] for metadata, payload in tile.metadata]
+
+
+def _up(value: float) -> int:
+    return unsigned(float(math.ceil(value)) if math.isfinite(value) else value)
 
 
 def total_bits(units: Units, bits: Sequence[tuple[int, int]]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -187,6 +188,8 @@ def disagreements(native: Statistics | Rejection, real: Measured | Rejection, sp
         if real.failure is Failure.OTHER:
             found = [difference for difference in found if difference.path in ("ok", "class")]
         return found
+    if spec.sparsity is not None:
+        return _totals_apart(native, real)
     expected, got = computed(real.statistics, spec), computed(native, spec)
     _sum_up_unlisted(expected, got, real.statistics, spec)
     found = compare(expected, got)
@@ -194,6 +197,25 @@ def disagreements(native: Statistics | Rejection, real: Measured | Rejection, sp
         return found
     parts = _printed_parts(spec)
     return [difference for difference in found if not _equal_as_printed(difference, parts)]
+
+
+def _totals_apart(native: Statistics | Rejection, real: Measured) -> list[Difference]:
+    """Of a sparse design the totals are compared, the energy as precisely as it is known."""
+    if isinstance(native, Rejection):
+        return [Difference("ok", True, False)]
+    pairs = (
+        ("cycles", real.statistics.cycles, native.cycles),
+        ("energy", real.statistics.energy_pj, native.energy_pj),
+        ("computes", real.statistics.computes, native.computes),
+    )
+    found = [Difference(*pair) for pair in pairs if pair[1] != pair[2]]
+    if real.full:
+        return found
+    return [
+        one
+        for one in found
+        if one.path != "energy" or not math.isclose(pairs[1][1], pairs[1][2], rel_tol=1e-2)
+    ]
 
 
 def _sum_up_unlisted(expected: dict[str, Any], got: dict[str, Any], real: Statistics, spec: Spec) -> None:
