@@ -30,7 +30,10 @@ FILES = [str(INPUTS / "arch" / "small_toy" / f"{name}.yaml") for name in ("arch_
 FILES.append(str(INPUTS / "problems" / "toy_conv.yaml"))
 SPARSE = {
     "targets": [
-        {"name": "BUF", "action_optimization": [{"type": "gating", "options": [{"target": "Weights"}]}]}
+        {
+            "name": "BUF",
+            "action_optimization": [{"type": "gating", "target": "Weights", "condition_on": ["Inputs"]}],
+        }
     ]
 }
 LAYOUT = [{"target": "BUF", "type": "interline", "factors": "C=1", "permutation": "C"}]
@@ -88,7 +91,7 @@ def test_a_sparse_search_runs_on_the_real_program_by_itself(
         == 0
     )
     text = capsys.readouterr()
-    assert "sparse optimisations" in text.err and "the real Timeloop evaluates this design" in text.err
+    assert "data layouts" in text.err and "the real Timeloop evaluates this design" in text.err
     assert "nothing to verify" in text.err and "timeloop-model (sha256" in text.out
     assert all(call["sparse_optimizations"] == SPARSE and call["layout"] == LAYOUT for call in seen(tmp_path))
     assert all({"ERT", "ART", "architecture", "problem"} <= set(call["sections"]) for call in seen(tmp_path))
@@ -118,10 +121,10 @@ def test_a_front_of_such_a_design(tmp_path: Path, program: str) -> None:
 def test_without_the_program_one_error_says_what_and_how(
     tmp_path: Path, nowhere: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    files = [*FILES, extra(tmp_path, sparse_optimizations=SPARSE)]
+    files = [*FILES, extra(tmp_path, layout=LAYOUT)]
     assert main(["search", *files, "-o", str(tmp_path / "out")]) == 2
     error = capsys.readouterr().err
-    assert "sparse_optimizations: sparse optimisations are outside the native model" in error
+    assert "layout: data layouts are outside the native model" in error
     assert "more.yaml" in error and "docker run" in error and "timeloop-model" in error
     assert not (tmp_path / "out").exists()
 

@@ -86,7 +86,7 @@ def best_of_draws(
         if value < least:
             raise UsageError(f"{name} must be at least {least}, not {value}")
     aim = parse_objective(objective, len(spec.architecture.storage))
-    kind = chosen_device(device)
+    kind = "cpu" if spec.sparsity is not None and device == "auto" else chosen_device(device)
     make = _OnDevice if kind == "cuda" else _OnHost
     work = make(spec, aim, seed, keep, threads, min(count, BATCH[kind]))
     for begin in range(first, first + count, BATCH[kind]):

@@ -268,6 +268,7 @@ def optimum(
         raise UsageError("jobs must not be 0: a number of threads, or -1 for one per processor")
     spec = spec if isinstance(spec, Spec) else load(spec)
     spec.require_native()
+    spec.require_dense("proofs, whose bounds do not know what zeros save,")
     require_feasible(spec, "uber")
     goal, start = parse_objective(objective, len(spec.architecture.storage)), start or Start()
     with Run("optimum", RunOptions(output, resume, arguments=arguments or {})) as run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -18,6 +19,11 @@ class Failure(IntEnum):
     UTILIZATION = 3  # below min_utilization
     FANOUT = 4  # instances or X/Y expansion exceed the hardware
     OTHER = 5  # the real program aborts
+    MD_CAPACITY = 6  # of sparse designs: metadata that do not fit
+    RANKS = 7  # more loops than a format has ranks for, or formats that do not align
+    FORMAT = 8  # a level that cannot compress, decompress or partition
+    SOURCE = 9  # nobody holds what is to be gated or skipped
+    CONFIDENCE = 10  # too many tiles overflow an overbooked level
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,31 @@ class SignatureEntry:
 
 
 @dataclass(frozen=True)
+class SparseTensorStatistics:
+    """What a sparse design adds for one data space at one level; per instance unless said otherwise.
+
+    ``words``, ``metadata``, ``vectors``: counts by action (``gated_read``, ``random_metadata_fill``) that are not 0;
+    metadata are pairs (metadata, payload) of each rank, innermost first.
+    """
+
+    density: str  # name of the model
+    algorithmic: tuple[int, int, int]  # reads, fills and updates of the dense design
+    confidence: float
+    ranks: tuple[str, ...]  # formats, outermost first
+    metadata_bits: int  # of the largest tile
+    metadata_units: tuple[tuple[int, int], ...]  # of the largest tile, innermost rank first
+    instances: float  # average
+    across: int
+    down: int
+    words: Mapping[str, int]
+    metadata: Mapping[str, tuple[tuple[int, int], ...]]
+    metadata_moved: Mapping[str, int]  # bits by action
+    vectors: Mapping[str, float]
+    energy_per_access: float
+    fractions: tuple[float, float, float]  # of metadata in shared, read and write bandwidth
+
+
+@dataclass(frozen=True)
 class TensorStatistics:
     """Figures of one data space at one storage level; words, pJ, words/cycle; per instance unless said otherwise.
 
@@ -59,7 +90,9 @@ class TensorStatistics:
     kept: bool
     partition: int
     capacity: int  # utilised capacity after bypass and distribution
-    tile_shape: int  # what capacity checks use; differs from ``capacity`` only under distributed multicast
+    tile_shape: (
+        int  # what capacity checks use; differs under distributed multicast, and where zeros are left out
+    )
     instances: int
     clusters: int
     reads: int
@@ -77,6 +110,7 @@ class TensorStatistics:
     shared_bandwidth: float = (
         0.0  # throttle times the sum of both demands: may differ from the sum in the last bit
     )
+    sparse: SparseTensorStatistics | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +170,8 @@ class ComputeStatistics:
     cycles: int
     energy: float
     area: float
+    gated: int = 0
+    skipped: int = 0
 
 
 @dataclass(frozen=True)
@@ -152,6 +188,7 @@ class Statistics:
     compute: ComputeStatistics
     levels: tuple[LevelStatistics, ...]
     networks: tuple[NetworkStatistics, ...]
+    algorithmic_computes: int = 0  # of sparse designs: those of the dense one; else 0
 
 
 @dataclass(frozen=True)

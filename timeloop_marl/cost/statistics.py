@@ -82,7 +82,7 @@ def collect(evaluated: Evaluated) -> Statistics:
         required_accesses=_required(evaluated, only_outputs=False),
         compute=_compute(evaluated),
         levels=tuple(_level(evaluated, s) for s in range(len(spec.architecture.storage))),
-        networks=tuple(_network(evaluated, n) for n in range(len(evaluated.networks))),
+        networks=tuple(network_statistics(evaluated, n) for n in range(len(evaluated.networks))),
     )
 
 
@@ -154,7 +154,8 @@ def _tensor(evaluated: Evaluated, s: int, p: int) -> TensorStatistics:
     )
 
 
-def _network(evaluated: Evaluated, n: int) -> NetworkStatistics:
+def network_statistics(evaluated: Evaluated, n: int) -> NetworkStatistics:
+    """Figures of network n."""
     described = evaluated.networks[n]
     return NetworkStatistics(
         name=described.name,

@@ -174,7 +174,9 @@ def native_evaluator(
     spec: Spec, device: str = "cpu", *, accesses: bool = False, threads: int = 1, precheck: bool = False
 ) -> NativeEvaluator:
     """The native model on the CPU or a GPU; arguments and errors as for ``make_evaluator``."""
-    if chosen_device(device) == "cpu":
+    if device == "cuda":
+        spec.require_dense("evaluations on a GPU")
+    if spec.sparsity is not None or chosen_device(device) == "cpu":
         return NativeEvaluator(spec, accesses=accesses, threads=threads, precheck=precheck)
     from .gpu.evaluator import CudaEvaluator  # it imports the CUDA target
 

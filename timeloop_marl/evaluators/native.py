@@ -24,6 +24,7 @@ from ..traffic.imperfect.space import WalkSpace, walk_space
 from ..traffic.levels import mark_present
 from ..traffic.nest import BOUND, DIM, fill_tiles, find_fault
 from ..traffic.workspace import Workspace, workspace
+from .sparse import SparseModel, refuse_unknown
 from .vectors import LOOK, VectorChoice, VectorModel
 
 LEAST_PART = 64
@@ -79,8 +80,17 @@ class NativeEvaluator:
         self._batch = evaluate_batch if compiled else plain(evaluate_batch)
         self._fault = find_fault if compiled else plain(find_fault)
         self._spaces: list[Scratch] = []
+        if spec.sparsity is not None:
+            refuse_unknown(spec, self.switches)
+        self._sparse = (
+            None
+            if spec.sparsity is None
+            else SparseModel(spec, self.geometry, self.rates, self._networks, precheck, compiled)
+        )
         usable = compiled and not precheck and not accesses
-        self._vectors = VectorChoice(self.geometry, self.rates, vectors if usable else False)
+        self._vectors = VectorChoice(
+            self.geometry, self.rates, vectors if usable and not spec.sparsity else False
+        )
 
     def __call__(self, mappings: MappingBatch) -> Outcome:
         """Outcomes of all rows, in order.
@@ -90,6 +100,9 @@ class NativeEvaluator:
         """
         mappings = self._check(mappings)
         outcome = self._empty(len(mappings))
+        if self._sparse is not None:
+            self._sparse.fill(mappings, outcome)
+            return outcome
         parts = _parts(len(mappings), self.threads)
         if len(parts) == 1:
             self._evaluate(mappings, outcome)
@@ -107,6 +120,8 @@ class NativeEvaluator:
         self._check_product(mapping)
         batch = MappingBatch.of([mapping])
         self._check(batch)
+        if self._sparse is not None:
+            return self._sparse.statistics(batch)
         outcome = self._empty(1)
         everything = asking(self.geometry, hops=True, all_figures=True)
         scratch = self._run(everything, batch, outcome, self._take())

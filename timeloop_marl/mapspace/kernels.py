@@ -203,7 +203,7 @@ def construction_failure(
             else:
                 y *= factors[t, order[t, k]]
         s = geometry.tile_storage[t]
-        if x > geometry.fanout_x[s] or y > geometry.fanout_y[s]:
+        if not tables.any_width and (x > geometry.fanout_x[s] or y > geometry.fanout_y[s]):
             return t
         parallelism *= float(x * y) / float(geometry.fanout_x[s] * geometry.fanout_y[s])
     if parallelism < tables.min_parallelism:

@@ -131,6 +131,7 @@ class LevelTables(NamedTuple):
     free_space: Int64[ndarray, "B"]
     min_parallelism: float
     max_temporal_loops: int
+    any_width: bool  # fan-outs are checked later: instances may be skipped
 
 
 def level_tables(
@@ -140,6 +141,7 @@ def level_tables(
     bypass: BypassChoices,
     dims: int,
     max_temporal_loops: int,
+    any_width: bool,
 ) -> LevelTables:
     """Pack patterns, splits and bypass choices."""
     levels = architecture.tiling_levels
@@ -166,4 +168,5 @@ def level_tables(
         np.array([p for _, p in bypass.free], np.int64),
         float(constraints.min_parallelism),
         max_temporal_loops,
+        any_width,
     )  # fmt: skip

@@ -64,6 +64,7 @@ class TimeloopMapspace:
         self.choices = level_tables(
             self.architecture, self.constraints, self.patterns, self.bypass, self.dims,
             spec.mapper.max_temporal_loops_in_a_mapping,
+            spec.sparsity is not None and spec.sparsity.spatial,
         )  # fmt: skip
         self.counts: tuple[FactorCounts, ...] = ()
         self.lists: tuple[FactorList, ...] = ()

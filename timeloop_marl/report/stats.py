@@ -16,6 +16,7 @@ from ..cost.outcome import (
 from ..specs.architecture import Architecture, NetworkAttributes, StorageLevel, UserNetwork
 from ..specs.energy import LevelEnergy
 from ..specs.spec import Spec
+from . import sparse_stats
 from .numbers import OutputStyle, field, float32, float32_ratio, percent
 
 
@@ -88,19 +89,27 @@ def _summary(spec: Spec, statistics: Statistics, style: OutputStyle) -> str:
     text += f"EDP(J*cycle): {edp:.2e}\n"
     # Timeloop clears the grand total of the areas at each evaluation, so it always prints 0 (cost-model section 15)
     text += f"Area: {style.real(0.0)} mm^2\n\n"
-    return text + f"Computes = {statistics.computes}\n" + _energy_table(spec, statistics, style)
+    if spec.sparsity is None:
+        return text + f"Computes = {statistics.computes}\n" + _energy_table(spec, statistics, style)
+    dense = statistics.algorithmic_computes
+    text += f"Algorithmic Computes = {dense}\n"
+    text += _energy_table(spec, statistics, style, "Algorithmic-Compute", dense) + "\n"
+    return text + f"Actual Computes = {statistics.computes}\n" + _energy_table(spec, statistics, style)
 
 
-def _energy_table(spec: Spec, statistics: Statistics, style: OutputStyle) -> str:
+def _energy_table(
+    spec: Spec, statistics: Statistics, style: OutputStyle, unit: str = "Compute", computes: int | None = None
+) -> str:
     """Energy per compute of every component, in fJ; hidden ones still widen the column of names."""
+    computes = statistics.computes if computes is None else computes
     rows = [(spec.architecture.compute.name, statistics.compute.energy)]
     rows += [(level.name, level.energy) for level in statistics.levels]
     rows += [(network.name, network.energy) for network in statistics.networks]
     width = 1 + max(len(name) for name, _ in rows)
     shown = [row for row in rows if row[1] != 0 or not style.hide_inconsequential]
-    text = "fJ/Compute\n"
+    text = f"fJ/{unit}\n"
     for name, energy in [*shown, ("Total", statistics.energy_pj)]:
-        text += f"    {name:<{width}}= {style.real(energy * 1000 / statistics.computes)}\n"
+        text += f"    {name:<{width}}= {style.real(energy * 1000 / computes)}\n"
     return text
 
 
@@ -110,7 +119,10 @@ STATS = "\n    STATS\n    -----\n"
 
 def level_hidden(level: LevelStatistics) -> bool:
     """Whether a storage level is inconsequential: nothing is accessed and nothing consumed."""
-    untouched = all(t.reads + t.fills + t.updates == 0 for t in level.tensors)
+    untouched = all(
+        t.reads + t.fills + t.updates == 0 and (t.sparse is None or not any(t.sparse.algorithmic))
+        for t in level.tensors
+    )
     return untouched and level.energy == 0
 
 
@@ -123,6 +135,8 @@ def compute_block(spec: Spec, statistics: Statistics, style: OutputStyle) -> str
     text += field("Instances", 22, instances, indent=4)
     text += field("Compute energy", 22, style.real(spec.energies.compute), "pJ", indent=4)
     text += STATS
+    if spec.sparsity is not None:
+        return text + sparse_stats.compute_lines(statistics, style) + "\n"
     text += field("Utilized instances", 24, used.utilized_instances, indent=4)
     text += field("Computes (total)", 24, statistics.computes, indent=4)
     text += field("Cycles", 24, used.cycles, indent=4)
@@ -134,7 +148,10 @@ def compute_block(spec: Spec, statistics: Statistics, style: OutputStyle) -> str
 def storage_block(spec: Spec, level: LevelStatistics, index: int, style: OutputStyle) -> str:
     """The block of storage level ``index`` (0 = innermost), its heading line included."""
     text = f"=== {level.name} ===\n" + SPECS
-    text += _storage_specs(spec.architecture.storage[index], spec.energies.storage[index], level, style)
+    rows = _storage_specs(spec.architecture.storage[index], spec.energies.storage[index], level, style)
+    if spec.sparsity is not None:
+        rows = sparse_stats.storage_specs(spec, index, rows, style)
+    text += "".join(field(label, 32, value) for label, value in rows)
     text += STATS
     text += f"    Cycles               : {level.cycles}\n"
     text += f"    Bandwidth throttling : {style.real(level.throttle)}\n"
@@ -146,8 +163,8 @@ def storage_block(spec: Spec, level: LevelStatistics, index: int, style: OutputS
 
 def _storage_specs(
     hardware: StorageLevel, energy: LevelEnergy, level: LevelStatistics, style: OutputStyle
-) -> str:
-    rows = [
+) -> list[tuple[str, object]]:
+    return [
         ("Technology", hardware.technology),
         ("Size", _or_dash(hardware.size)),
         ("Word bits", hardware.word_bits),
@@ -168,7 +185,6 @@ def _storage_specs(
         ("Leakage energy (total)", f"{style.real(level.leakage)} pJ"),
         ("Area", f"{style.real(energy.area)} um^2"),
     ]
-    return "".join(field(label, 32, value) for label, value in rows)
 
 
 def _or_dash(value: int | None) -> object:
@@ -176,7 +192,9 @@ def _or_dash(value: int | None) -> object:
 
 
 def _storage_tensor_lines(tensor: TensorStatistics, style: OutputStyle) -> str:
-    """The 23 lines of one kept data space."""
+    """The 23 lines of one kept data space, or those of a sparse design."""
+    if tensor.sparse is not None:
+        return sparse_stats.tensor_lines(tensor, tensor.sparse, style)
     accesses = tensor.reads + tensor.fills + tensor.updates
     per_access = tensor.energy / accesses if accesses else 0.0
     integers = [

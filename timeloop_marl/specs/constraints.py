@@ -11,6 +11,7 @@ from .document import Node
 from .factors import CONSTRAINT, read_factors, read_permutation
 from .problem import Problem
 from .scalars import Reading, empty, unknown
+from .sparse import is_sparse
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Constraints:
     """All constraints of a run.
 
     ``bypass[p][s]`` is ``"0"`` (bypass), ``"1"`` (keep) or ``"X"`` (free) for data space p at storage level s.
+    ``overbooked``: level -> share of the tiles that need not fit (sparse designs), ``None`` where nothing is said.
     """
 
     loops: Mapping[TilingLevel, LoopConstraint] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class Constraints:
     min_parallelism: float = 0.0
     parallelism_source: str = field(default="", metadata={"identity": False})
     switches: Switches = Switches()
+    overbooked: Mapping[int, float] | None = field(default=None, metadata={"identity": "if given"})
     warnings: tuple[str, ...] = field(default=(), metadata={"identity": False})
 
 
@@ -109,6 +112,7 @@ class _Collector:
     bypass_sources: dict[tuple[int, int], str] = field(default_factory=dict)
     min_parallelism: float | None = None
     parallelism_source: str = ""
+    overbooked: dict[int, float] = field(default_factory=dict)
 
 
 def read_constraints(
@@ -242,9 +246,16 @@ def _read_constraint(collector: _Collector, node: Node, level: int) -> None:
         reading.closed(fields, ("min", *_FRAME_KEYS), "a utilization constraint")
         _read_utilization(collector, fields, level)
     else:
-        reading.notice(
-            "max_overbooked_proportion matters only with sparse_optimizations and is ignored", node
-        )
+        reading.closed(fields, ("proportion", *_FRAME_KEYS), "an overbooking constraint")
+        proportion = reading.number(reading.find(fields, "proportion"), minimum=0.0)
+        if proportion is not None and proportion > 1.0:
+            reading.find(fields, "proportion").fail("not a proportion", expected="a number from 0 to 1")
+        if not is_sparse(reading):
+            reading.notice(
+                "max_overbooked_proportion matters only with sparse_optimizations and is ignored", node
+            )
+        elif proportion is not None:
+            collector.overbooked[level] = proportion
 
 
 def _read_loops(collector: _Collector, node: Node, fields: Node, level: int, *, spatial: bool) -> None:
@@ -370,6 +381,7 @@ def _result(collector: _Collector) -> Constraints:
         min_parallelism=collector.min_parallelism or 0.0,
         parallelism_source=collector.parallelism_source,
         switches=Switches(**switches),
+        overbooked=collector.overbooked or None,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import SpecError
 from .architecture import Architecture, ComputeLevel, NetworkAttributes, StorageLevel, UserNetwork
 from .document import Node
-from .scalars import INT64_MAX, OVERBOOKING, SPARSE, Reading, empty
+from .scalars import INT64_MAX, SPARSE, Reading, empty
 
 
 @dataclass(frozen=True)
@@ -226,9 +226,6 @@ def _read_storage(reading: Reading, attributes: Node, component: Component) -> S
     for key in ("read_bandwidth", "write_bandwidth"):  # the deprecated key gives half of it to each
         if values[key] is None and both is not None:
             values[key] = both / 2
-    overbooking = reading.find(attributes, "allow_overbooking")
-    if reading.boolean(overbooking):
-        reading.outside(overbooking, OVERBOOKING)
     return StorageLevel(
         name=component.name,
         class_name=component.class_name,
@@ -487,6 +484,14 @@ def _ispass_component(reading: Reading, node: Node, default_name: str | None) ->
     if node.child("instances").absent:
         node.child("instances").fail("instances are required in this form", expected="an integer >= 1")
     return Component(node, name, "", 1)
+
+
+def attribute_nodes(reading: Reading) -> dict[str, Node]:
+    """Where the attributes of every storage level stand, by its name."""
+    node = architecture_node(reading)
+    if node.child("storage").absent:
+        return {component.name: component.attributes for component in components(reading, node)}
+    return {str(entry.child("name").value): entry for entry in node.child("storage").elements()}
 
 
 @dataclass(frozen=True)

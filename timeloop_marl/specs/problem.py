@@ -15,7 +15,7 @@ import yaml
 
 from ..errors import SpecError
 from .document import Node, Origin
-from .scalars import FLATTENED, INT64_MAX, SPARSE, Reading, unknown
+from .scalars import FLATTENED, INT64_MAX, Reading, unknown
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ _MAX_RANKS = 64
 _DEFAULT_SHAPE = "cnn_layer"
 
 
-def read_problem(reading: Reading, node: Node) -> Problem:
-    """The workload of a ``problem`` node.
+def read_problem(reading: Reading, node: Node, *, sparse: bool = True) -> Problem:
+    """The workload of a ``problem`` node; densities are pointed out unless something is ``sparse``.
 
     Raises:
         SpecError: missing or non-positive bounds, unknown dims, malformed projections.
@@ -95,7 +95,7 @@ def read_problem(reading: Reading, node: Node) -> Problem:
     coefficients = _coefficients(reading, shape, instance, dims)
     bounds = tuple(_bound(reading, instance, dim) for dim in dims)
     values = {**dict(zip(dims, bounds)), **coefficients}
-    _point_out_extras(reading, instance, values, own=instance is node)
+    _point_out_extras(reading, instance, values, own=instance is node, sparse=sparse)
     spaces = _data_spaces(reading, shape, dims, coefficients)
     problem = Problem(reading.text(reading.find(shape, "name")) or "", dims, bounds, spaces)
     if not flatten.absent and flatten.value != []:
@@ -226,7 +226,9 @@ def _bound(reading: Reading, instance: Node, dim: str) -> int:
     return bound
 
 
-def _point_out_extras(reading: Reading, instance: Node, known: Mapping[str, int], *, own: bool) -> None:
+def _point_out_extras(
+    reading: Reading, instance: Node, known: Mapping[str, int], *, own: bool, sparse: bool
+) -> None:
     """Extra instance keys are ignored; one that nearly names a coefficient or dimension gets a notice."""
     other = (*_PROBLEM_KEYS, *_INSTANCE_KEYS) if own else _INSTANCE_KEYS
     for key, child in instance.items():
@@ -247,7 +249,6 @@ def _point_out_extras(reading: Reading, instance: Node, known: Mapping[str, int]
                 f"{key!r} is neither a dimension nor a coefficient and is ignored, as Timeloop does{hint}",
                 child,
             )
-    sparse = any(entry.what == SPARSE for entry in reading.beyond)
     for key in _INSTANCE_KEYS:
         if not sparse and reading.find(instance, key).value not in (None, {}):
             reading.notice(

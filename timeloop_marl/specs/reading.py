@@ -11,7 +11,8 @@ from ..errors import SpecError, UsageError
 from .architecture import Architecture
 from .changes import changed, split_values
 from .constraints import read_constraints
-from .document import Document, Map, Node, to_document
+from .document import NOWHERE, Document, Map, Node, to_document
+from .energy import read_ert
 from .energy_source import EnergyChoice, read_energies
 from .flatten import flatten, is_nodes_form
 from .loading import load_document
@@ -19,7 +20,8 @@ from .machine import architecture_node, read_architecture
 from .mapper import read_mapper, read_model_section
 from .objects import object_document
 from .problem import Problem, read_problem, shape_map
-from .scalars import LAYOUT, SPARSE, Reading, empty
+from .scalars import LAYOUT, Reading, empty
+from .sparse import Sparsity, is_sparse, read_sparsity
 from .spec import Beyond, ModelOptions, Spec, verbatim
 from .templates import read_text, uses_templates
 
@@ -57,13 +59,13 @@ def read_spec(
     if not isinstance(document.data, Mapping):
         root.fail("not a Timeloop input", expected="a map with architecture, problem, ...")
     _check_top_level(reading, root)
-    for key, what in (("sparse_optimizations", SPARSE), ("layout", LAYOUT)):
-        if not empty(reading.find(root, key).value):
-            reading.outside(reading.find(root, key), what)
+    if not empty(reading.find(root, "layout").value):
+        reading.outside(reading.find(root, "layout"), LAYOUT)
     architecture = read_architecture(reading, architecture_node(reading))
-    problem = read_problem(reading, reading.find(root, "problem"))
+    problem = read_problem(reading, reading.find(root, "problem"), sparse=is_sparse(reading))
     _check_bandwidth_scales(architecture, problem, architecture_node(reading))
     priced = read_energies(reading, architecture, energies)
+    sparsity = _sparsity(reading, problem, architecture)
     beyond = _beyond(reading)
     return Spec(
         problem=problem,
@@ -76,15 +78,29 @@ def read_spec(
         files=document.files,
         notices=tuple(reading.notices),
         beyond=beyond,
+        sparsity=None if beyond else sparsity,
     )
+
+
+def _sparsity(reading: Reading, problem: Problem, architecture: Architecture) -> Sparsity | None:
+    """What a sparse design adds, with all that it takes to write it out again."""
+    priced = "ERT" in reading.tables
+    tables = read_ert(reading, Node(reading.tables["ERT"], NOWHERE, reading.document)) if priced else []
+    found = read_sparsity(reading, problem, architecture, tables)
+    return None if found is None else replace(found, sections=_sections(reading))
+
+
+def _sections(reading: Reading) -> dict[str, Any]:
+    """All that the real program needs of the input."""
+    shape = shape_map(reading, reading.find(reading.document.root(), "problem"))
+    return verbatim(reading.document, shape, reading.tables)
 
 
 def _beyond(reading: Reading) -> Beyond | None:
     """What the native model does not cover, with all that the real program needs of the input."""
     if not reading.beyond:
         return None
-    shape = shape_map(reading, reading.find(reading.document.root(), "problem"))
-    beyond = Beyond(tuple(reading.beyond), verbatim(reading.document, shape, reading.tables))
+    beyond = Beyond(tuple(reading.beyond), _sections(reading))
     reading.notice(beyond.notice)
     return beyond
 

@@ -14,6 +14,7 @@ from .energy import Energies
 from .mapper import MapperOptions, ModelSection
 from .problem import Problem
 from .scalars import Feature
+from .sparse import Sparsity
 
 REMEDY = "evaluate with the real Timeloop backend, which 'search' and 'evaluate' do by themselves"
 _VERBATIM = ("variables", "architecture", "arch", "problem", "sparse_optimizations", "layout")
@@ -113,7 +114,8 @@ class Spec:
     """One machine, one layer, constraints and options: everything a search needs.
 
     ``beyond``: what the native model does not cover, for the real Timeloop; ``None`` = it covers all. Flattened
-    dimensions stand in ``problem`` as the loops have them, which is what a mapspace needs.
+    dimensions stand in ``problem`` as the loops have them, which is what a mapspace needs. ``sparsity``: what a sparse
+    design adds; ``None`` = dense.
     """
 
     problem: Problem
@@ -127,8 +129,19 @@ class Spec:
     # what the user should know: near misses, sources, quirks
     notices: tuple[str, ...] = field(default=(), metadata={"identity": False})
     beyond: Beyond | None = field(default=None, metadata={"identity": "if given"})
+    sparsity: Sparsity | None = field(default=None, metadata={"identity": "if given"})
 
     def require_native(self) -> None:
         """Raise ``UnsupportedFeatureError`` if the native model does not cover this design."""
         if self.beyond is not None:
             self.beyond.refuse()
+
+    def require_dense(self, what: str) -> None:
+        """Raise ``UnsupportedFeatureError`` for a sparse design, as ``what`` (plural) only know dense ones."""
+        if self.sparsity is not None:
+            raise UnsupportedFeatureError(
+                f"{what} are for dense designs",
+                path="sparse_optimizations",
+                value=self.sparsity.sections.get("sparse_optimizations"),
+                remedy="search for a mapping instead, or remove sparse_optimizations",
+            )

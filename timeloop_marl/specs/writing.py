@@ -58,13 +58,18 @@ def document(spec: Spec, *, constraints: bool = True, mapper: bool = True) -> di
     model = _changed(spec.model)
     if model:
         result["model"] = model
-    return {**result, **({} if spec.beyond else {"ERT": ert_section(spec), "ART": art_section(spec)})}
+    return {
+        **result,
+        **({} if spec.beyond or spec.sparsity else {"ERT": ert_section(spec), "ART": art_section(spec)}),
+    }
 
 
 def _machine_and_problem(spec: Spec) -> dict[str, Any]:
-    """Architecture and problem; of a design outside the native model all that was read, tables included."""
+    """Architecture and problem; of a design that is sparse, or outside the native model, all that was read."""
     if spec.beyond is not None:
         return dict(spec.beyond.sections)
+    if spec.sparsity is not None:
+        return dict(spec.sparsity.sections)
     return {"architecture": architecture_section(spec), "problem": _problem_section(spec.problem)}
 
 
@@ -244,6 +249,9 @@ def constraint_targets(spec: Spec) -> list[dict[str, Any]]:
         targets += [*_bypass(spec, level)]
         for spatial in (True, False):
             targets += [*_loops(spec, TilingLevel(level, spatial))]
+        if level in (spec.constraints.overbooked or {}):
+            name, share = spec.architecture.storage[level].name, (spec.constraints.overbooked or {})[level]
+            targets.append({"target": name, "type": "max_overbooked_proportion", "proportion": share})
     if spec.constraints.min_parallelism > 0:
         innermost = spec.architecture.storage[0].name
         minimum = spec.constraints.min_parallelism

@@ -78,4 +78,4 @@ def test_what_really_happens_is_read_not_the_dense_counts(measured: Measured) ->
 
 def test_the_file_says_which_design_it_is() -> None:
     spec = tm.load(RECORDED / "input.yaml")
-    assert spec.beyond is not None and len(spec.beyond.sections["sparse_optimizations"]["targets"]) == 3
+    assert spec.sparsity is not None and len(spec.sparsity.sections["sparse_optimizations"]["targets"]) == 3

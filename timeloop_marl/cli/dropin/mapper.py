@@ -25,7 +25,9 @@ from .screen import (
     LAYOUT,
     NO_VALID_MAPPING,
     TRY_DIAGNOSTICS,
+    Computes,
     MapperScreen,
+    computes_of,
     diagnostics_block,
     result_line,
 )
@@ -98,7 +100,11 @@ def _configuration(document: Document, space: TimeloopMapspace, searcher: Timelo
         text += "Found Accelergy ERT (energy reference table), replacing internal energy model.\n"
         if not root.child("ART").absent:
             text += "Found Accelergy ART (area reference table), replacing internal area model.\n"
-    text += "Architecture configuration complete.\nSparse optimization configuration complete.\n"
+    text += "Architecture configuration complete.\n"
+    if space.spec.sparsity is not None:
+        names = [level.name for level in space.architecture.storage]
+        text += "".join(f"{line}\n" for line in space.spec.sparsity.adjustments(names))
+    text += "Sparse optimization configuration complete.\n"
     given = space.spec.mapper.num_threads
     text += (
         f"{'Using threads' if given else 'Using all available hardware threads'} = {len(searcher.threads)}\n"
@@ -141,11 +147,11 @@ class _Log:
             statistics = valid_statistics(self._evaluator, event.mapping)
             self._csv.write(mapping_line(self._spec, event.mapping, statistics))
 
-    def _computes(self, mapping: Mapping) -> int:
-        """Computes of a mapping: with imperfect factors not always the product of the bounds."""
-        if mapping.imperfect:
-            return valid_statistics(self._evaluator, mapping).computes
-        return self._spec.problem.operations
+    def _computes(self, mapping: Mapping) -> Computes:
+        """Computes of a mapping: with imperfect factors, or zeros, not always the product of the bounds."""
+        if mapping.imperfect or self._spec.sparsity is not None:
+            return computes_of(valid_statistics(self._evaluator, mapping))
+        return (self._spec.problem.operations,)
 
 
 def valid_statistics(evaluator: NativeEvaluator, mapping: Mapping) -> Statistics:
@@ -182,6 +188,6 @@ def _finish(
 
 
 def _summary(program: Program, statistics: Statistics) -> str:
-    per_compute = statistics.energy_pj / statistics.computes
-    line = result_line(program.style, statistics.utilization, per_compute, statistics.cycles)
+    figures = statistics.utilization, statistics.energy_pj, computes_of(statistics), statistics.cycles
+    line = result_line(program.style, *figures)
     return f"\n\nSummary stats for best mapping found by mapper:\n  {line}"

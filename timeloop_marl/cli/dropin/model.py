@@ -18,7 +18,7 @@ from ...specs.mapping_yaml import FactorProductError, read_mapping
 from ...specs.scalars import Reading
 from ...specs.spec import ModelOptions, Spec
 from .program import Program, ProgramError, read_input, run_program, violates_constraints
-from .screen import LAYOUT, result_line
+from .screen import LAYOUT, computes_of, result_line
 
 PREFIX = "timeloop-model"
 
@@ -48,6 +48,7 @@ def _model(program: Program) -> int:
     spec, mapping = _read_mapping(program, document, spec)
     if violates_constraints(mapping, spec):
         raise ProgramError("ERROR: mapping violates architecture constraints.")
+    program.say_adjustments(spec)
     program.stdout.write(LAYOUT)
     # the closed form of one perfect mapping takes milliseconds as plain Python, compiling it up to minutes
     evaluator = NativeEvaluator(spec, compiled=mapping.imperfect)
@@ -76,8 +77,8 @@ def _read_mapping(program: Program, document: Document, spec: Spec) -> tuple[Spe
 
 
 def _write_results(program: Program, spec: Spec, mapping: Mapping, statistics: Statistics) -> None:
-    per_compute = statistics.energy_pj / statistics.computes
-    program.stdout.write(result_line(program.style, statistics.utilization, per_compute, statistics.cycles))
+    figures = statistics.utilization, statistics.energy_pj, computes_of(statistics), statistics.cycles
+    program.stdout.write(result_line(program.style, *figures))
     program.write(f"{PREFIX}.map.txt", map_text(spec, mapping, statistics))
     program.write(f"{PREFIX}.stats.txt", stats_text(spec, statistics, program.style))
     program.write(f"{PREFIX}.map.tensella.txt", tensella_text(spec, mapping))

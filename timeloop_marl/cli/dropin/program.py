@@ -81,6 +81,12 @@ class Program:
         for text in texts:
             self.notice(" ".join(text.split()))
 
+    def say_adjustments(self, spec: Spec) -> None:
+        """The lines about word bits of formats that do not divide an access."""
+        if spec.sparsity is not None:
+            names = [level.name for level in spec.architecture.storage]
+            self.stdout.writelines(f"{line}\n" for line in spec.sparsity.adjustments(names))
+
     def write(self, name: str, text: str) -> None:
         """Write one output file."""
         (self.arguments.output / name).write_text(text, encoding="utf-8", newline="\n")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import TextIO
 
+from ...cost.outcome import Statistics
 from ...report.maps import nest_text, nominal_contents, one_line
 from ...report.numbers import FloatFormat, OutputStyle
 from ...searchers.timeloop.events import Event, FailClass, FailureStatistic, ThreadEnd, ValidMapping
@@ -47,15 +48,36 @@ def input_lines(files: tuple[str, ...]) -> str:
     return "".join(f"input file: {name}\n" for name in files)
 
 
+Computes = tuple[int, ...]
+"""Operations of a mapping: all of them, and for a sparse design after these the ones that really happen."""
+
+
+def computes_of(statistics: Statistics) -> Computes:
+    """The operations of an evaluated mapping."""
+    dense = statistics.algorithmic_computes
+    return (dense, statistics.computes) if dense else (statistics.computes,)
+
+
 def result_line(
-    style: OutputStyle, utilization: float, energy_per_compute: float, cycles: int, mapping: str = ""
+    style: OutputStyle,
+    utilization: float,
+    energy_pj: float,
+    computes: Computes,
+    cycles: int,
+    mapping: str = "",
 ) -> str:
     """Utilisation, energy per compute in pJ and cycles, with the mapping in between if given."""
     middle = f"| {mapping} " if mapping else ""
     return (
-        f"Utilization = {style.real(utilization, 2, 4)} | pJ/Compute = {style.real(energy_per_compute, 3, 8)} "
+        f"Utilization = {style.real(utilization, 2, 4)} | {_per_compute(style, energy_pj, computes, 8)} "
         f"{middle}| Cycles = {cycles}\n"
     )
+
+
+def _per_compute(style: OutputStyle, energy_pj: float, computes: Computes, width: int) -> str:
+    labels = ("pJ/Algorithmic-Compute", "pJ/Compute")[-len(computes) :]
+    shares = [style.real(energy_pj / count, 3, width) for count in computes]
+    return " | ".join(f"{label} = {share}" for label, share in zip(labels, shares))
 
 
 _FIRST_PRECISION, _LATER_PRECISION = 6, 3
@@ -65,7 +87,7 @@ class MapperScreen:
     """Turns the events of the mapper threads into lines on stderr."""
 
     def __init__(
-        self, spec: Spec, computes: Callable[[Mapping], int], style: OutputStyle, stderr: TextIO
+        self, spec: Spec, computes: Callable[[Mapping], Computes], style: OutputStyle, stderr: TextIO
     ) -> None:
         self._spec, self._computes, self._style, self._stderr = spec, computes, style, stderr
         # a C++ stream keeps the precision last set: before any was set it prints six decimals
@@ -93,7 +115,8 @@ class MapperScreen:
             line = result_line(
                 self._style,
                 event.utilization,
-                event.energy_pj / self._computes(event.mapping),
+                event.energy_pj,
+                self._computes(event.mapping),
                 event.cycles,
                 one_line(self._spec, event.mapping),
             )
@@ -104,10 +127,10 @@ class MapperScreen:
         """The other form of the line, with which log_suboptimal shows every valid mapping."""
         utilization = f"{event.utilization * 100:.{self._precision}f}%"
         self._precision = _LATER_PRECISION
-        per_compute = self._style.real(event.energy_pj / self._computes(event.mapping), 3, 4)
+        per_compute = _per_compute(self._style, event.energy_pj, self._computes(event.mapping), 4)
         mapping = one_line(self._spec, event.mapping)
         return (
-            f"[{event.thread:3d}] Utilization = {utilization} | pJ/Compute = {per_compute} | {mapping} "
+            f"[{event.thread:3d}] Utilization = {utilization} | {per_compute} | {mapping} "
             f"| Cycles = {event.cycles}\n"
         )
 
