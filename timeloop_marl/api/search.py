@@ -109,6 +109,8 @@ def search(
     stop: Callable[[Progress], bool] | None = None,
     seed: int | None = None,
     options: Mapping[str, object] | None = None,
+    factors: str | None = None,
+    count: str | None = None,
     settings: Settings | None = None,
     evaluator: AnyEvaluator | None = None,
     threads: int = 1,
@@ -131,6 +133,8 @@ def search(
         samples, valid_samples, seconds, target, stagnation: when to stop (``Budget``); by default after 2000 samples.
         stop: asked before every batch; true ends the search.
         options: of the searcher.
+        factors: ``perfect``, ``imperfect`` or ``auto`` (default): imperfect where perfect ones leave an array idle.
+        count: what imperfect mappings are charged: ``corrected`` (default), ``padded`` or ``timeloop``.
         settings: all of these in one, as input files have them; what is given besides comes first.
         evaluator: ``native``, ``timeloop`` (also for designs outside the native model), how, or an object.
         threads: of the native model; results do not depend on it.
@@ -148,7 +152,7 @@ def search(
         InfeasibleError: the constraints leave no mapping.
     """
     original = spec if is_specification(spec) else None
-    spec = spec if isinstance(spec, Spec) else load(spec)
+    spec = (spec if isinstance(spec, Spec) else load(spec)).with_factors(factors, count)
     require_feasible(spec)
     chosen = choose(
         spec, settings, searcher=searcher, objective=objective, evaluator=evaluator, samples=samples, seed=seed,
