@@ -131,17 +131,15 @@ def search(
         searcher: name, class or instance, by default ``marl``.
         objective: metrics (by default ``edp``), or a function from an ``Outcome`` to one cost per mapping.
         samples, valid_samples, seconds, target, stagnation: when to stop (``Budget``); by default after 2000 samples.
-        stop: asked before every batch; true ends the search.
+        stop, on_progress: called before (true ends the search) and after every batch.
         options: of the searcher.
-        factors: ``perfect``, ``imperfect`` or ``auto`` (default): imperfect where perfect ones leave an array idle.
-        count: what imperfect mappings are charged: ``corrected`` (default), ``padded`` or ``timeloop``.
+        factors, count: as in the section ``mapper`` (docs/searchers.md, Imperfect factors).
         settings: all of these in one, as input files have them; what is given besides comes first.
         evaluator: ``native``, ``timeloop`` (also for designs outside the native model), how, or an object.
         threads: of the native model; results do not depend on it.
         top: how many distinct best mappings to keep.
         knowledge: what other layers' searches have learnt: a file, the folder of a network, or ``Result.knowledge``.
         output, resume, live, tensorboard, on_compile, arguments: as in ``RunOptions``.
-        on_progress: called after every batch.
 
     Objects go by their qualified names on record: such a search is resumed by giving the same ones again.
 
