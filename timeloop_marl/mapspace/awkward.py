@@ -154,18 +154,17 @@ def _steps(left: int, most: int, imperfect: bool) -> Iterator[int]:
         n = -(-left // (rest - 1))
 
 
-def advice(spec: Spec) -> str:
-    """What imperfect factors would make of the arrays, in a sentence; empty where perfect ones are as good."""
+def factors_notice(spec: Spec) -> str:
+    """What imperfect factors make of the arrays, and whether they are searched; empty where perfect ones will do."""
     able = [d for d, bound in enumerate(spec.problem.bounds) if bound > 2 and absorber(spec, d) >= 0]
     perfect, imperfect = busy(spec, ()), busy(spec, able)
     if perfect >= 1 - IDLE or imperfect < GAIN * perfect:
         return ""
+    searched = imperfect_dims(spec)
     helpful = [d for d in able if busy(spec, (d,)) >= GAIN * perfect] or able
     named = ", ".join(_factored(spec.problem.dims[d], spec.problem.bounds[d]) for d in helpful)
-    return (
-        f"{named}: perfect factors keep at most {perfect:.1%} of the compute units busy, "
-        f"imperfect ones {imperfect:.1%}"
-    )
+    how = "imperfect ones, which are searched," if searched else "with --factors imperfect"
+    return f"{named}: perfect factors keep at most {perfect:.1%} of the compute units busy, {how} {imperfect:.1%}"
 
 
 def _factored(dim: str, bound: int) -> str:

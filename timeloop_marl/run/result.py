@@ -244,6 +244,17 @@ class Tally:
         )
 
 
+def computes_share(spec: Spec, utilization: float, cycles: int) -> float:
+    """Computes over the multiply-accumulates of the layer: 1 but for imperfect mappings."""
+    return utilization * spec.architecture.compute.instances * cycles / spec.problem.operations
+
+
+def _counted(spec: Spec, found: Found) -> dict[str, float]:
+    if not found.mapping.imperfect:
+        return {}
+    return {"computes_share": computes_share(spec, found.utilization, found.cycles)}
+
+
 def summary(spec: Spec, settings: Settings, search: SearchResult, evaluator: str) -> dict[str, Any]:
     """``summary.json``: the search in figures; energies pJ, EDP pJ·cycles."""
     return {
@@ -268,6 +279,7 @@ def summary(spec: Spec, settings: Settings, search: SearchResult, evaluator: str
                 "energy_pj": found.energy_pj,
                 "edp": found.edp,
                 "utilization": found.utilization,
+                **_counted(spec, found),
             }
             for found in search.best
         ],
