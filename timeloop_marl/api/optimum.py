@@ -204,7 +204,7 @@ class OptimumResult:
     def _as_search(self) -> SearchResult:
         """The proof as the files of a search have it: samples are the mappings evaluated, leaves of the descent."""
         frontier, figures = self.frontier, self.best
-        row = LearnersMapspace(self.spec).encode(self.mapping)
+        row = LearnersMapspace(self.spec.with_factors("perfect")).encode(self.mapping)
         found = Found(
             mapping=self.mapping,
             candidate=tuple(int(x) for x in row),
@@ -323,7 +323,7 @@ def _recall(
 
 def _begin(frontier: Frontier, spec: Spec, objective: Objective, start: Start) -> None:
     """Let a short search find the first mapping; its samples count as evaluated."""
-    searcher = make_searcher(start.searcher, spec, start.seed, objective)
+    searcher = make_searcher(start.searcher, spec.with_factors("perfect"), start.seed, objective)
     evaluator = native_evaluator(
         spec, start.device, accesses=objective.needs_accesses, precheck=searcher.precheck
     )

@@ -110,6 +110,8 @@ def search(
     stop: Callable[[Progress], bool] | None = None,
     seed: int | None = None,
     options: Mapping[str, object] | None = None,
+    factors: str | None = None,
+    count: str | None = None,
     settings: Settings | None = None,
     evaluator: AnyEvaluator | None = None,
     threads: int = 1,
@@ -130,15 +132,15 @@ def search(
         searcher: name, class or instance, by default ``marl``.
         objective: metrics (by default ``edp``), or a function from an ``Outcome`` to one cost per mapping.
         samples, valid_samples, seconds, target, stagnation: when to stop (``Budget``); by default after 2000 samples.
-        stop: asked before every batch; true ends the search.
+        stop, on_progress: called before (true ends the search) and after every batch.
         options: of the searcher.
+        factors, count: as in the section ``mapper`` (docs/searchers.md, Imperfect factors).
         settings: all of these in one, as input files have them; what is given besides comes first.
         evaluator: ``native``, ``timeloop`` (also for designs outside the native model), how, or an object.
         threads: of the native model; results do not depend on it.
         top: how many distinct best mappings to keep.
         knowledge: what other layers' searches have learnt: a file, the folder of a network, or ``Result.knowledge``.
         output, resume, live, tensorboard, on_compile, arguments: as in ``RunOptions``.
-        on_progress: called after every batch.
 
     Objects go by their qualified names on record: such a search is resumed by giving the same ones again.
 
@@ -150,7 +152,7 @@ def search(
         Interrupted: Ctrl-C, SIGTERM (a ``KeyboardInterrupt``); all is written, ``result`` has what was found.
     """
     original = spec if is_specification(spec) else None
-    spec = spec if isinstance(spec, Spec) else load(spec)
+    spec = (spec if isinstance(spec, Spec) else load(spec)).with_factors(factors, count)
     require_feasible(spec)
     chosen = choose(
         spec, settings, searcher=searcher, objective=objective, evaluator=evaluator, samples=samples, seed=seed,

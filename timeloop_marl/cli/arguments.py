@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 
 def nonempty(text: str) -> str:
@@ -73,6 +74,36 @@ def add_set(parser: argparse.ArgumentParser, more: str = "") -> None:
         help="set a value of the input, e.g. GLB.attributes.depth=4096 or PE.spatial.meshX=8, or a variable of its "
         "Jinja2 templates (may be repeated)" + more,
     )
+
+
+def add_factors(parser: argparse.ArgumentParser) -> None:
+    """``--factors`` and ``--count``: short for ``--set mapper.factors=`` and ``--set mapper.count=``."""
+    for name, known, text in (
+        (
+            "factors",
+            ("auto", "perfect", "imperfect"),
+            "auto (default): imperfect where perfect factors leave an array idle",
+        ),
+        (
+            "count",
+            ("corrected", "padded", "timeloop"),
+            "imperfect mappings cost by Timeloop, corrected (default) for all work",
+        ),
+    ):
+        parser.add_argument(
+            f"--{name}",
+            dest="values",
+            action="append",
+            type=partial(_mapper_value, name, known),
+            metavar=name.upper(),
+            help=f"{text}; or {', '.join(known[1:])}",
+        )
+
+
+def _mapper_value(name: str, known: tuple[str, ...], text: str) -> str:
+    if text not in known:
+        raise argparse.ArgumentTypeError(f"expected {', '.join(known)}, got {text!r}")
+    return f"mapper.{name}={text}"
 
 
 def add_engine(parser: argparse.ArgumentParser, what: str = "tasks") -> None:
@@ -188,6 +219,7 @@ def _search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "search", help="search for the best mapping", description="Search for the best mapping."
     )
     add_files(parser, optional=True)
+    add_factors(parser)
     add_run(parser, "timeloop-marl-out")
     add_search(
         parser,
@@ -277,6 +309,7 @@ def _network(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     add_run(parser, "timeloop-marl-network")
     add_set(parser)
     add_rules(parser)
+    add_factors(parser)
     add_search(
         parser,
         objective="of the network as a whole: edp (default; sum of energies x sum of delays), energy, delay, …",
@@ -333,6 +366,7 @@ def _sweep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--paired", action="store_true", help="take the lists of --set side by side, not every combination"
     )
     add_rules(parser)
+    add_factors(parser)
     add_search(
         parser,
         objective="of each machine's search: edp (default), …",
@@ -416,6 +450,7 @@ def _info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "info", help="what was understood: levels, constraints, mapspace, difficulty"
     )
     add_files(parser)
+    add_factors(parser)
     parser.add_argument(
         "--flattening",
         action="store_true",
@@ -430,6 +465,7 @@ def _cluster(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "cluster", help="which choices of a mapping belong together: matrix, tree, the agents' groups"
     )
     add_files(parser)
+    add_factors(parser)
     parser.add_argument(
         "--signal",
         choices=("interaction", "pearson", "spearman", "mutual"),
@@ -492,6 +528,7 @@ def _compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "the same time; table, plots, winning loop nests side by side.",
     )
     add_files(parser)
+    add_factors(parser)
     parser.add_argument(
         "-o", "--output", default="timeloop-marl-compare", metavar="DIR", help="output folder (%(default)s)"
     )

@@ -17,6 +17,7 @@ from ..api.clusters import Clusters, find_clusters
 from ..api.inputs import expand
 from ..cost.outcome import Failure
 from ..evaluators.native import NativeEvaluator
+from ..mapspace.awkward import factors_notice
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.diagnosis import Severity, diagnose
 from ..mapspace.patterns import level_label
@@ -61,6 +62,9 @@ def info_command(options: argparse.Namespace) -> int:
             screen.print(f"{finding.severity.value}: {finding}")
     if fatal is not None:
         raise fatal.as_error()
+    about = factors_notice(spec)
+    if about:
+        screen.print(f"notice: {about}")
     _print_mapspace(screen, spec)
     return 0
 

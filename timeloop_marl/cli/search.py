@@ -14,6 +14,8 @@ from ..api.search import Result
 from ..api.search import search as run_search
 from ..errors import UsageError
 from ..evaluators.choice import fitting_choice
+from ..evaluators.counting import CORRECTED
+from ..mapspace.awkward import factors_notice
 from ..mapspace.diagnosis import Severity, diagnose
 from ..parallel.interruption import exit_status, whole
 from ..report.terminal import result_view
@@ -21,6 +23,7 @@ from ..run.folder import RunFolder
 from ..run.knowledge import save_knowledge
 from ..run.options import SECTION, Settings, read_settings
 from ..run.result import StopReason
+from ..run.units import energy_text
 from ..searchers.fronts import UNITS, figure_names
 from ..specs.document import Document
 from ..specs.spec import Spec
@@ -119,8 +122,21 @@ def _finish(folder: RunFolder, result: Result, options: argparse.Namespace) -> i
         return _code(search.reason, 1)
     if not options.quiet:
         console().print(result_view(result.spec, result.mapping, result.best))
+    _print_charge(result)
     print(f"results in {folder.path}")
     return _code(search.reason, 0)
+
+
+def _print_charge(result: Result) -> None:
+    """What the search was charged for its best, where that is more or less than Timeloop counts."""
+    best = result.search.best[0]
+    if best.energy_pj != result.best.energy_pj or best.cycles != result.best.cycles:
+        share = result.best.computes / result.spec.problem.operations
+        print(
+            f"charged ({result.spec.mapper.count or CORRECTED}): {best.cycles:,} cycles, "
+            f"{energy_text(best.energy_pj)}; "
+            f"Timeloop counts {share:.2%} of the layer's multiply-accumulates"
+        )
 
 
 def _code(reason: StopReason, otherwise: int) -> int:
@@ -139,6 +155,9 @@ def _print_findings(spec: Spec) -> None:
         if finding.severity is Severity.ERROR:
             raise finding.as_error()
         print(f"warning: {finding}", file=sys.stderr)
+    about = factors_notice(spec)
+    if about:
+        print(f"notice: {about}", file=sys.stderr)
 
 
 _SHOWN = 30  # members on the screen; all are in front.json

@@ -22,6 +22,7 @@ from ..specs.mapping import Mapping as LoopNest
 from ..specs.spec import Spec
 from .base import Evaluator
 from .cache import CachedEvaluator, OutcomeCache
+from .counting import counting
 from .native import NativeEvaluator
 from .timeloop import MODEL, OnCrash, TimeloopEvaluator, find_route
 from .timeloop.figures import Measured
@@ -142,11 +143,12 @@ def make_evaluator(
             precheck=precheck,
         )
         native.warm_up(on_compile)
-        return native
+        return counting(native, spec)
     real: Evaluator = timeloop_evaluator(spec, choice, accesses=accesses)
     if choice.cache is not None:
         identity = timeloop_identity(spec, real.name if accesses else f"{real.name} lean", real)
         real = CachedEvaluator(real, OutcomeCache(choice.cache), identity)
+    real = counting(real, spec)
     workers = workers or Workers(choice.jobs, "threading")
     if workers.here:
         return real
@@ -165,7 +167,7 @@ def predictor(
     def make() -> Evaluator:
         native = NativeEvaluator(spec, accesses=accesses)
         native.warm_up(on_compile)
-        return native
+        return counting(native, spec)
 
     return make
 

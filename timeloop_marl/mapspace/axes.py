@@ -1,5 +1,7 @@
 """The learners' view of a mapspace: one axis per prime factor, loop rank and bypass choice; all draws feasible.
 
+A dimension of imperfect factors (``awkward``) has one axis per loop instead: its bound.
+
 A candidate row holds one small integer per axis. Unlike Timeloop's four ids, nearby rows are similar mappings, every
 axis means something by itself (so that it can be an agent), and ``repair`` turns any row into a mapping that meets all
 capacities, meshes and user constraints. Canonical rows stand for different loop nests: equal primes are sorted, and
@@ -18,6 +20,7 @@ from numpy import ndarray
 from ..errors import MappingError, UsageError
 from ..specs.mapping import Mapping, MappingBatch
 from ..specs.spec import Spec
+from .awkward import imperfect_dims
 from .diagnosis import require_feasible
 from .learners import decoding, drawing, moves, repair
 from .learners.build import Builder, encode_mapping
@@ -33,7 +36,7 @@ class LearnersMapspace:
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         require_feasible(spec, "uber")
-        self._builder = Builder(spec)
+        self._builder = Builder(spec, imperfect_dims(spec))
         self.tables = self._builder.tables
         self.columns: tuple[Axis, ...] = tuple(self._builder.axes)
 
@@ -163,6 +166,11 @@ class LearnersMapspace:
             raise MappingError(
                 "the mapping violates a capacity, a mesh or a user constraint",
                 remedy="evaluate it to see which level fails, or loosen the constraints",
+            )
+        if self._builder.absorbers and self.decode(rows)[0].loops != self.decode(row[None])[0].loops:
+            raise MappingError(
+                "a loop bound of the mapping could be lower and would still cover its dimension",
+                expected="tight loop bounds, as the learners' view has them",
             )
         return rows[0]
 

@@ -19,6 +19,7 @@ import numpy as np
 from ..cost.components import component_energies
 from ..cost.objective import parse_objective
 from ..cost.outcome import Failure, Statistics
+from ..evaluators.base import Evaluator
 from ..evaluators.choice import EvaluatorChoice, judged, make_evaluator
 from ..run.folder import SUMMARY, RunFolder
 from ..run.loop import known
@@ -26,7 +27,7 @@ from ..run.options import Settings
 from ..run.result import Found, SearchResult, StopReason, Tally, summary
 from ..run.trace import TraceReader, read_trace
 from ..searchers.registry import make_searcher
-from ..specs.mapping import Mapping
+from ..specs.mapping import Mapping, MappingBatch
 from ..specs.spec import Spec
 from .layers import Layer, held
 from .result import Best, LayerResult
@@ -148,10 +149,19 @@ def _figures(task: FigureTask, folder: RunFolder) -> LayerResult:
     if chosen is not None and statistics is not None:
         if task.write is not None:
             task.write(folder, spec, chosen, statistics, found.texts[0] if found.texts else {})
+        statistics = _charged(evaluator, chosen, statistics)
         figures = Best(task.sample, statistics.cycles, statistics.energy_pj, _edp(statistics))
         notes = {**notes, "chosen": {**asdict(figures), "utilization": statistics.utilization}}
     folder.write(SUMMARY, json.dumps(notes, indent=2) + "\n")
     return _result(task, search, statistics)
+
+
+def _charged(evaluator: Evaluator, mapping: Mapping, statistics: Statistics) -> Statistics:
+    """Cycles and energy as the search was charged: of imperfect mappings that may be more than Timeloop counts."""
+    if not mapping.imperfect:
+        return statistics
+    outcome = evaluator(MappingBatch.of([mapping]))
+    return replace(statistics, cycles=int(outcome.cycles[0]), energy_pj=float(outcome.energy_pj[0]))
 
 
 def _judged_before(folder: RunFolder) -> int:
@@ -195,8 +205,11 @@ def _result(task: FigureTask, search: SearchResult, statistics: Statistics | Non
 
 
 def _energies(spec: Spec, statistics: Statistics) -> dict[str, dict[str, float]]:
+    """By component and part; what is charged beyond Timeloop's count in equal shares."""
     components = component_energies(spec, statistics)
-    return {c.name: {part: pj for part, pj in c.parts.items() if pj > 0} for c in components}
+    counted = sum(component.total for component in components)
+    share = statistics.energy_pj / counted if abs(statistics.energy_pj - counted) > 1e-9 * counted else 1.0
+    return {c.name: {part: pj * share for part, pj in c.parts.items() if pj > 0} for c in components}
 
 
 def _best_of(found: Found) -> Best:

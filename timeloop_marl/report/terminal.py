@@ -40,7 +40,13 @@ def figures_table(spec: Spec, statistics: Statistics) -> Table:
         f"{statistics.utilization:.1%} "
         f"({statistics.compute.utilized_instances} of {spec.architecture.compute.instances} units)",
     )
-    table.add_row("computes", f"{statistics.computes:,}")
+    share = statistics.computes / spec.problem.operations
+    counted = (
+        ""
+        if share == 1.0
+        else f" ({share:.2%} of the layer's {spec.problem.operations:,}: imperfect factors)"
+    )
+    table.add_row("computes", f"{statistics.computes:,}{counted}")
     if spec.energies.origin:
         table.add_row("energies", Text(spec.energies.origin))
     return table

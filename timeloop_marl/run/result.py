@@ -249,13 +249,17 @@ class _Problem(TypedDict):
     bounds: dict[str, int]
 
 
-class _Ranked(TypedDict):
+class _Evaluated(TypedDict):
     sample: int
     cost: float
     cycles: int
     energy_pj: float
     edp: float
     utilization: float
+
+
+class _Ranked(_Evaluated, total=False):
+    computes_share: float  # of imperfect mappings
 
 
 class _Step(TypedDict):
@@ -292,6 +296,17 @@ class Summary(_Searched, total=False):
     judged: int
 
 
+def computes_share(spec: Spec, utilization: float, cycles: int) -> float:
+    """Computes over the multiply-accumulates of the layer: 1 but for imperfect mappings."""
+    return utilization * spec.architecture.compute.instances * cycles / spec.problem.operations
+
+
+def _undercounted(spec: Spec, found: Found) -> dict[str, float]:
+    if not found.mapping.imperfect:
+        return {}
+    return {"computes_share": computes_share(spec, found.utilization, found.cycles)}
+
+
 def summary(spec: Spec, settings: Settings, search: SearchResult, evaluator: str) -> dict[str, Any]:
     """``summary.json``: the search in figures; energies pJ, EDP pJ·cycles."""
     return {
@@ -316,6 +331,7 @@ def summary(spec: Spec, settings: Settings, search: SearchResult, evaluator: str
                 "energy_pj": found.energy_pj,
                 "edp": found.edp,
                 "utilization": found.utilization,
+                **_undercounted(spec, found),
             }
             for found in search.best
         ],

@@ -37,6 +37,10 @@ class MapperOptions:
     emit_whoop_nest: bool = False
     out_prefix: str = field(default="timeloop-mapper", metadata={"identity": False})
     template: str = "uber"  # mapspace template: uber or ruby
+    # of the learners' view; None = imperfect with template ruby, else auto
+    factors: str | None = field(default=None, metadata={"identity": "if given"})
+    # what imperfect mappings are charged; None = corrected
+    count: str | None = field(default=None, metadata={"identity": "if given"})
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class ModelSection:
 
 ALGORITHMS = ("random", "random_pruned", "linear_pruned", "hybrid", "exhaustive")
 TEMPLATES = ("uber", "ruby")
+FACTORS = ("auto", "perfect", "imperfect")
+COUNTS = ("corrected", "padded", "timeloop")
 _INTEGERS = {
     "num_threads": 0, "search_size": 0, "timeout": 0, "victory_condition": 0, "sync_interval": 0, "log_interval": 1,
     "max_permutations_per_if_visit": 1, "max_temporal_loops_in_a_mapping": -1,
@@ -65,7 +71,7 @@ _FLAGS = (
 )  # fmt: skip
 _KEYS = (
     "algorithm", "optimization_metric", "optimization_metrics", *_INTEGERS, *_FLAGS, "heartbeat", "log_all",
-    "out_prefix", "version",
+    "out_prefix", "version", "factors", "count",
     "log_oaves", "log_oaves_mappings", "log_oave_mappings",  # written by older front ends
 )  # fmt: skip
 
@@ -93,6 +99,11 @@ def read_mapper(reading: Reading) -> MapperOptions:
         flag = reading.boolean(reading.find(node, name, *_ALIASES.get(name, ())))
         if flag is not None:
             values[name] = flag
+    for name, known in (("factors", FACTORS), ("count", COUNTS)):
+        chosen = reading.find(node, name)
+        values[name] = reading.text(chosen)
+        if values[name] not in (None, *known):
+            raise unknown(chosen, f"unknown {name} {values[name]!r}", known, name=str(values[name]))
     values["algorithm"] = _algorithm(reading, reading.find(node, "algorithm"))
     values["optimization_metrics"] = _metrics(reading, node)
     prefix = reading.text(reading.find(node, "out_prefix"))

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
-from ..errors import UnsupportedFeatureError
+from ..errors import UnsupportedFeatureError, UsageError
 from .architecture import Architecture
 from .constraints import Constraints
 from .document import Document, plain
 from .energy import Energies
-from .mapper import MapperOptions, ModelSection
+from .mapper import COUNTS, FACTORS, MapperOptions, ModelSection
 from .problem import Problem
 from .scalars import Feature
 from .sparse import Sparsity
@@ -130,6 +130,20 @@ class Spec:
     notices: tuple[str, ...] = field(default=(), metadata={"identity": False})
     beyond: Beyond | None = field(default=None, metadata={"identity": "if given"})
     sparsity: Sparsity | None = field(default=None, metadata={"identity": "if given"})
+
+    def with_factors(self, factors: str | None, count: str | None = None) -> Spec:
+        """The same with other factors in the learners' view, and another count of imperfect mappings; ``None`` = as is.
+
+        Raises:
+            UsageError: there is no such choice.
+        """
+        for name, value, known in (("factors", factors, FACTORS), ("count", count, COUNTS)):
+            if value not in (None, *known):
+                raise UsageError(f"unknown {name} {value!r}: expected {', '.join(known)}")
+        mapper = replace(
+            self.mapper, factors=factors or self.mapper.factors, count=count or self.mapper.count
+        )
+        return replace(self, mapper=mapper)
 
     def require_native(self) -> None:
         """Raise ``UnsupportedFeatureError`` if the native model does not cover this design."""

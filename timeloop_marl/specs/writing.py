@@ -110,6 +110,9 @@ def _mapper_section(options: MapperOptions) -> dict[str, Any]:
     """All options but the template, which belongs to the mapspace, and those whose default cannot be written."""
     section = {field.name: getattr(options, field.name) for field in fields(options)}
     del section["template"]
+    for name in ("factors", "count"):  # not Timeloop's: written where given only
+        if section[name] is None:
+            del section[name]
     if not options.num_threads:  # the number of hardware threads is what the programs take without the key
         del section["num_threads"]
     if options.out_prefix == MapperOptions.out_prefix:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Int64
@@ -12,10 +13,12 @@ from numpy import ndarray
 from ...errors import InfeasibleError, MappingError
 from ...kernels.record import boxed
 from ...specs.constraints import LoopConstraint
-from ...specs.mapping import Mapping, TilingLoops
+from ...specs.mapping import Mapping as LoopNest
+from ...specs.mapping import TilingLoops
 from ...specs.primes import prime_factors
 from ...specs.spec import Spec
 from ...traffic.geometry import geometry_of
+from ..awkward import loop_bounds
 from .tables import TEMPORAL, Axis, AxisKind, Tables, X, Y
 
 UNLIMITED = 1 << 62
@@ -32,19 +35,35 @@ class Slot:
 
 @dataclass(frozen=True)
 class Item:
-    """A factor to be placed, and the slots that could ever take it (indices into the slot list)."""
+    """A factor to be placed, and the slots that could ever take it (indices into the slot list); or the bound of an
+    imperfect dimension's loop at one slot, and all that it can be: ``values`` and ``slots`` go together.
+    """
 
-    value: int
+    values: tuple[int, ...]
     dim: int
     slots: tuple[int, ...]
     fixed_at: int = -1  # tiling level of a fixed spatial factor whose side is open
 
+    @property
+    def value(self) -> int:
+        """The factor, or the largest bound."""
+        return self.values[0]
+
+    @property
+    def bound(self) -> bool:
+        """Whether it is the bound of a loop."""
+        return self.values[0] != self.values[-1]
+
 
 class Builder:
-    """Collects slots, items and axes of one Spec. ``tables`` and ``axes`` are the result."""
+    """Collects slots, items and axes of one Spec. ``tables`` and ``axes`` are the result.
 
-    def __init__(self, spec: Spec) -> None:
-        self.spec = spec
+    Args:
+        absorbers: dimensions of imperfect factors, with the tiling level that takes what the others leave.
+    """
+
+    def __init__(self, spec: Spec, absorbers: Mapping[int, int] = MappingProxyType({})) -> None:
+        self.spec, self.absorbers = spec, absorbers
         self.levels = spec.architecture.tiling_levels
         self.rules = [spec.constraints.loops.get(level, _FREE) for level in self.levels]
         self.T, self.D = len(self.levels), len(spec.problem.dims)
@@ -138,18 +157,34 @@ class Builder:
 
         A fixed factor that covers more than the loops inside have left is cut to that (mapspace section 1.1).
         """
+        if d in self.absorbers:
+            return self._bound_items(d)
         rem, items = self.spec.problem.bounds[d], []
         for t in range(self.T):
             fixed = self.rules[t].fixed.get(d)
             if fixed is not None:
                 cut, rem = min(fixed, rem), -(-rem // fixed)
                 if cut > 1:
-                    items.append(Item(cut, d, self._slots_for(d, cut, t), t))
+                    items.append(_item(cut, d, self._slots_for(d, cut, t), t))
         for prime in reversed(prime_factors(rem)):
-            items.append(Item(prime, d, self._slots_for(d, prime)))
+            items.append(_item(prime, d, self._slots_for(d, prime)))
         for item in items:
             if not item.slots:
                 raise self._no_slot(item)
+        return items
+
+    def _bound_items(self, d: int) -> list[Item]:
+        """One for every slot but the absorber's that may hold a loop of d."""
+        items, bounds = [], loop_bounds(self.spec.problem.bounds[d])
+        for index in self._slots_for(d, 2):
+            slot = self.slots[index]
+            if slot.tiling == self.absorbers[d]:
+                continue
+            most = self.rules[slot.tiling].maximum.get(d, UNLIMITED)
+            if slot.side != TEMPORAL:
+                most = min(most, int(self.fan[slot.tiling, slot.side]))
+            values = tuple(value for value in bounds if value <= most)
+            items.append(Item(values, d, (index,) * len(values)))
         return items
 
     def _no_slot(self, item: Item) -> InfeasibleError:
@@ -199,6 +234,21 @@ class Builder:
         twins = sum(1 for axis in self.axes if axis.dim == item.dim and axis.factor == item.value)
         name = f"{dim}:{item.value}" + (f"#{twins + 1}" if twins else "")
         fixed = item.fixed_at
+        if item.bound:
+            slot = self.slots[item.slots[0]]
+            return self._add(
+                Axis(
+                    name=f"{dim}@{self.slot_name(item.slots[0])}",
+                    kind=AxisKind.FACTOR,
+                    cardinality=len(item.values),
+                    labels=tuple(str(value) for value in item.values),
+                    dim=item.dim,
+                    tiling=slot.tiling,
+                    storage=self.levels[slot.tiling].storage,
+                    slots=item.slots,
+                    factors=item.values,
+                )
+            )
         return self._add(
             Axis(
                 name=name if fixed < 0 else f"{dim}={item.value}@{self.level_name(fixed)}",
@@ -206,16 +256,18 @@ class Builder:
                 cardinality=len(item.slots),
                 labels=tuple(self.slot_name(s) for s in item.slots),
                 dim=item.dim,
-                factor=item.value,
                 tiling=fixed if fixed >= 0 else None,
                 storage=self.levels[fixed].storage if fixed >= 0 else None,
                 slots=item.slots,
+                factors=item.values,
             )
         )
 
     def _can_loop(self, t: int, d: int) -> bool:
-        return self.base_factor[t, d] > 1 or any(
-            self.slots[s].tiling == t for item in self.items if item.dim == d for s in item.slots
+        return (
+            t == self.absorbers.get(d)
+            or self.base_factor[t, d] > 1
+            or any(self.slots[s].tiling == t for item in self.items if item.dim == d for s in item.slots)
         )
 
     def _rank_axes(self) -> Int64[ndarray, "T D"]:
@@ -293,15 +345,18 @@ class Builder:
             temporal_of=_ints(t for t, level in enumerate(self.levels) if not level.spatial),
             slot_level=_ints(slot.tiling for slot in self.slots),
             slot_side=_ints(slot.side for slot in self.slots),
-            item_value=_ints(item.value for item in self.items),
+            item_bound=np.array([item.bound for item in self.items], np.bool_),
             item_dim=_ints(item.dim for item in self.items),
             item_axis=_ints(self.item_axis),
             item_first=_ints(sum(counts[:i]) for i in range(len(counts))),
             item_count=_ints(counts),
             item_slots=_ints(slot for item in self.items for slot in item.slots),
+            item_values=_ints(value for item in self.items for value in item.values),
             item_twin=np.array(
                 [i > 0 and item == self.items[i - 1] for i, item in enumerate(self.items)], np.bool_
             ),
+            absorber=_ints(self.absorbers.get(d, -1) for d in range(self.D)),
+            tight=bool(self.absorbers) and self.spec.constraints.min_parallelism == 0,
             base_factor=self.base_factor,
             base_side=self.base_side,
             maximum=maximum,
@@ -327,24 +382,29 @@ class Builder:
         )
 
 
+def _item(factor: int, d: int, slots: tuple[int, ...], fixed_at: int = -1) -> Item:
+    return Item((factor,) * max(1, len(slots)), d, slots, fixed_at)
+
+
 def _ints(values: Iterable[int]) -> Int64[ndarray, "n"]:
     return np.array(list(values), np.int64)
 
 
-def encode_mapping(builder: Builder, mapping: Mapping) -> Int64[ndarray, "axes"]:
+def encode_mapping(builder: Builder, mapping: LoopNest) -> Int64[ndarray, "axes"]:
     """The row, not yet canonical. Raises ``MappingError`` naming the level or dimension that does not fit."""
     _check_shape(builder, mapping)
     row = np.zeros(len(builder.axes), np.int64)
     sides = [[_side(builder, t, d, mapping.loops[t]) for d in range(builder.D)] for t in range(builder.T)]
     for d in range(builder.D):
-        _encode_dim(builder, mapping, d, sides, row)
+        encode = _encode_bounds if d in builder.absorbers else _encode_dim
+        encode(builder, mapping, d, sides, row)
     for t in range(builder.T):
         _encode_order(builder, mapping.loops[t], t, sides[t], row)
     _encode_keep(builder, mapping, row)
     return row
 
 
-def _check_shape(builder: Builder, mapping: Mapping) -> None:
+def _check_shape(builder: Builder, mapping: LoopNest) -> None:
     shape = (len(mapping.loops), len(mapping.keep))
     if shape != (builder.T, builder.S):
         raise MappingError(
@@ -361,7 +421,7 @@ def _side(builder: Builder, t: int, d: int, loops: TilingLoops) -> int:
 
 
 def _encode_dim(
-    builder: Builder, mapping: Mapping, d: int, sides: list[list[int]], row: Int64[ndarray, "axes"]
+    builder: Builder, mapping: LoopNest, d: int, sides: list[list[int]], row: Int64[ndarray, "axes"]
 ) -> None:
     name = builder.spec.problem.dims[d]
     open_items = [i for i, item in enumerate(builder.items) if item.dim == d]
@@ -397,6 +457,34 @@ def _encode_dim(
         raise MappingError(f"the factors of {name} do not multiply to {builder.spec.problem.bounds[d]}")
 
 
+def _encode_bounds(
+    builder: Builder, mapping: LoopNest, d: int, sides: list[list[int]], row: Int64[ndarray, "axes"]
+) -> None:
+    """The bounds of an imperfect dim; what its absorber has follows from them."""
+    name, left = builder.spec.problem.dims[d], builder.spec.problem.bounds[d]
+    for i, item in enumerate(builder.items):
+        if item.dim == d:
+            row[builder.item_axis[i]] = len(item.values) - 1
+    for t in range(builder.T):
+        factor, residual = mapping.loops[t].factors[d], mapping.loops[t].residuals[d]
+        found = [
+            (builder.item_axis[i], item.values.index(factor))
+            for i, item in enumerate(builder.items)
+            if item.dim == d and factor in item.values and _choice(builder, item.slots, t, sides[t][d]) >= 0
+        ]
+        if residual != (left % factor or factor) or not (found or factor == 1 or t == builder.absorbers[d]):
+            raise MappingError(
+                f"{name}{factor}{f',{residual}' if residual != factor else ''} at {builder.level_name(t)} "
+                "is not in this mapspace",
+                expected=f"a loop bound of {name} that the constraints allow there, with the residual that follows",
+            )
+        for axis, choice in found[:1]:
+            row[axis] = choice
+        left = -(-left // factor)
+    if left > 1:
+        raise MappingError(f"the factors of {name} do not multiply to {builder.spec.problem.bounds[d]}")
+
+
 def _choice(builder: Builder, slots: tuple[int, ...], t: int, side: int) -> int:
     # A fixed spatial factor clipped to 1 has no side: any of its slots will do.
     spatial = builder.levels[t].spatial
@@ -427,7 +515,7 @@ def _encode_order(
             row[builder.rank_axis[t, d]] = rank
 
 
-def _encode_keep(builder: Builder, mapping: Mapping, row: Int64[ndarray, "axes"]) -> None:
+def _encode_keep(builder: Builder, mapping: LoopNest, row: Int64[ndarray, "axes"]) -> None:
     for s in range(builder.S):
         for p in range(builder.P):
             kept = int(mapping.keep[s][p])

@@ -58,11 +58,16 @@ def place_literally(tables: Tables, work: Work, row: np.ndarray) -> bool:
         work.chosen[i] = choice
         slot = tables.item_slots[tables.item_first[i] + choice]
         t, side, d = tables.slot_level[slot], tables.slot_side[slot], tables.item_dim[i]
-        work.factor[t, d] *= tables.item_value[i]
-        if side != TEMPORAL:
+        value = value_of(tables, i, choice)
+        work.factor[t, d] *= value
+        if side != TEMPORAL and value > 1:
             one_side = one_side and (work.side[t, d] == TEMPORAL or work.side[t, d] == side)
             work.side[t, d] = side
-    return one_side and _held_everywhere(work) and _within_limits(tables, work)
+    absorb(tables, work)
+    if not (one_side and _held_everywhere(work) and _within_limits(tables, work)):
+        return False
+    tighten(tables, work)
+    return True
 
 
 @inlined
@@ -74,19 +79,20 @@ def _within_limits(tables: Tables, work: Work) -> bool:
         inside = 1
         for t in range(T):
             f = work.factor[t, d]
+            if tables.absorber[d] >= 0 and (f - 1) * inside >= geometry.bounds[d]:
+                return False
             inside *= f
             if f > 1:
                 side = work.side[t, d]
                 if f != tables.base_factor[t, d] and f > tables.maximum[t, d]:
                     return False
                 work.used[t, side] *= f
-                if side != TEMPORAL and not side_allows(tables, work, t, d, side):
+                if side != TEMPORAL and (
+                    work.used[t, side] > tables.fan[t, side] or not side_allows(tables, work, t, d, side)
+                ):
                     return False
             if tables.temporal_of[geometry.tile_storage[t]] == t:
                 work.extent[geometry.tile_storage[t], d] = inside
-    for t in range(T):
-        if work.used[t, X] > tables.fan[t, X] or work.used[t, Y] > tables.fan[t, Y]:
-            return False
     return instances_allow(tables, work, T - 1, 1) and _fits_and_suffices(tables, work)
 
 
@@ -239,11 +245,62 @@ def load_factors(tables: Tables, work: Work, row: np.ndarray) -> None:
             work.factor[t, d] = tables.base_factor[t, d]
             work.side[t, d] = tables.base_side[t, d]
     for i in range(work.chosen.shape[0]):
-        slot = tables.item_slots[tables.item_first[i] + row[tables.item_axis[i]]]
+        choice = row[tables.item_axis[i]]
+        slot, value = tables.item_slots[tables.item_first[i] + choice], value_of(tables, i, choice)
         t, side = tables.slot_level[slot], tables.slot_side[slot]
-        work.factor[t, tables.item_dim[i]] *= tables.item_value[i]
-        if side != TEMPORAL:
+        work.chosen[i] = choice
+        work.factor[t, tables.item_dim[i]] *= value
+        if side != TEMPORAL and value > 1:
             work.side[t, tables.item_dim[i]] = side
+    absorb(tables, work)
+    tighten(tables, work)
+
+
+@inlined
+def value_of(tables: Tables, item: int, choice: int) -> int:
+    """The factor that an item puts into its slot number ``choice``."""
+    return tables.item_values[tables.item_first[item] + choice]
+
+
+@inlined
+def left_over(tables: Tables, work: Work, t: int, d: int) -> int:
+    """What the other tiling levels leave of dim d to level t, rounded up."""
+    left = tables.geometry[0].bounds[d]
+    for u in range(work.factor.shape[0]):
+        if u != t and work.factor[u, d] > 1:
+            left = -(-left // work.factor[u, d])
+    return left
+
+
+@inlined
+def absorb(tables: Tables, work: Work) -> None:
+    """Give every absorber what all others leave."""
+    for d in range(tables.absorber.shape[0]):
+        t = tables.absorber[d]
+        if t >= 0:
+            work.factor[t, d] = left_over(tables, work, t, d)
+
+
+@kernel
+def tighten(tables: Tables, work: Work) -> None:
+    """Lower the bounds of imperfect dims, inside-out, as far as they still cover them: the last step, after ``absorb``.
+
+    Nothing costs more by it where bounds are taken whole; and a canonical row stands for a mapping of its own.
+    """
+    if not tables.tight:
+        return
+    for item in range(work.chosen.shape[0]):
+        choice = work.chosen[item]
+        if not tables.item_bound[item] or value_of(tables, item, choice) == 1:
+            continue
+        t, d = tables.slot_level[tables.item_slots[tables.item_first[item]]], tables.item_dim[item]
+        least = left_over(tables, work, t, d)
+        while value_of(tables, item, choice) > 1 and value_of(tables, item, choice + 1) >= least:
+            choice += 1
+        work.chosen[item] = choice
+        work.factor[t, d] = value_of(tables, item, choice)
+        if work.factor[t, d] == 1:
+            work.side[t, d] = TEMPORAL
 
 
 @inlined
@@ -319,6 +376,10 @@ def fits(tables: Tables, work: Work, d: int, value: int, slot: int) -> bool:
     """Whether ``value`` more of dim d fits into the slot: factor limit, mesh, instances, side, all capacities."""
     geometry = tables.geometry[0]
     t, side = tables.slot_level[slot], tables.slot_side[slot]
+    if value == 1:
+        return True
+    if tables.absorber[d] >= 0 and value > left_over(tables, work, tables.absorber[d], d):
+        return False
     if work.factor[t, d] * value > tables.maximum[t, d]:
         return False
     if side != TEMPORAL:
@@ -348,8 +409,10 @@ def put(tables: Tables, work: Work, item: int, choice: int) -> None:
     geometry = tables.geometry[0]
     slot = tables.item_slots[tables.item_first[item] + choice]
     t, side = tables.slot_level[slot], tables.slot_side[slot]
-    d, value = tables.item_dim[item], tables.item_value[item]
+    d, value = tables.item_dim[item], value_of(tables, item, choice)
     work.chosen[item] = choice
+    if value == 1:
+        return
     work.factor[t, d] *= value
     if side != TEMPORAL:
         work.side[t, d] = side
@@ -364,8 +427,10 @@ def take(tables: Tables, work: Work, item: int) -> None:
     geometry = tables.geometry[0]
     slot = tables.item_slots[tables.item_first[item] + work.chosen[item]]
     t, side = tables.slot_level[slot], tables.slot_side[slot]
-    d, value = tables.item_dim[item], tables.item_value[item]
+    d, value = tables.item_dim[item], value_of(tables, item, work.chosen[item])
     work.chosen[item] = -1
+    if value == 1:
+        return
     work.factor[t, d] //= value
     if side != TEMPORAL:
         work.used[t, side] //= value
@@ -379,7 +444,7 @@ def take(tables: Tables, work: Work, item: int) -> None:
 def fits_choice(tables: Tables, work: Work, item: int, choice: int) -> bool:
     """Whether an item fits into its slot number ``choice``."""
     slot = tables.item_slots[tables.item_first[item] + choice]
-    return fits(tables, work, tables.item_dim[item], tables.item_value[item], slot)
+    return fits(tables, work, tables.item_dim[item], value_of(tables, item, choice), slot)
 
 
 @inlined
@@ -394,7 +459,10 @@ def note_roomy(tables: Tables, work: Work) -> None:
     for i in range(work.wish.shape[0]):
         slot = tables.item_slots[tables.item_first[i] + work.wish[i]]
         for s in range(geometry.tile_storage[tables.slot_level[slot]], S):
-            work.extent[s, tables.item_dim[i]] *= tables.item_value[i]
+            work.extent[s, tables.item_dim[i]] *= value_of(tables, i, work.wish[i])
+            if tables.absorber[tables.item_dim[i]] >= 0:  # no tile has more than twice what there is
+                most = 2 * geometry.bounds[tables.item_dim[i]]
+                work.extent[s, tables.item_dim[i]] = min(work.extent[s, tables.item_dim[i]], most)
     for s in range(S):
         if geometry.capacity[s] >= 0:
             work.roomy[s] = tile_words(tables, work, s) <= geometry.capacity[s]

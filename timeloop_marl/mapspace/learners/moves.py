@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...kernels.compiling import inlined, kernel
-from .decoding import load_factors
+from .decoding import load_factors, value_of
 from .drawing import draw
 from .tables import Tables, Work
 
@@ -15,9 +15,12 @@ _NOWHERE = -1
 
 @inlined
 def _move(tables: Tables, work: Work, row: np.ndarray) -> int:
-    """A factor to another slot: every second time the next one in or out, else any."""
+    """A factor to another slot: every second time the next one in or out, else any. A loop bound also by 2 or 3."""
     item = draw(work.state, work.chosen.shape[0])
     axis, count = tables.item_axis[item], tables.item_count[item]
+    if tables.item_bound[item] and draw(work.state, 3) == 0:
+        _scale(tables, row, item, 2 if draw(work.state, 2) == 0 else 3, draw(work.state, 2) == 0)
+        return axis
     if draw(work.state, 2) == 0:
         step = 1 if draw(work.state, 2) == 0 else -1
         if 0 <= row[axis] + step < count:
@@ -28,10 +31,48 @@ def _move(tables: Tables, work: Work, row: np.ndarray) -> int:
 
 
 @inlined
+def _choose(tables: Tables, row: np.ndarray, item: int, value: int) -> None:
+    """The largest bound up to ``value``."""
+    choice = 0
+    while value_of(tables, item, choice) > max(1, value):
+        choice += 1
+    row[tables.item_axis[item]] = choice
+
+
+@inlined
+def _scale(tables: Tables, row: np.ndarray, item: int, by: int, up: bool) -> None:
+    value = value_of(tables, item, row[tables.item_axis[item]])
+    _choose(tables, row, item, value * by if up else -(-value // by))
+
+
+@inlined
+def _trade(tables: Tables, work: Work, row: np.ndarray, a: int) -> int:
+    """Two bounds of one dim take each other's value, or one grows by 2 or 3 and the other shrinks."""
+    count = work.chosen.shape[0]
+    start, kind, up = draw(work.state, count), draw(work.state, 3), draw(work.state, 2) == 0
+    for k in range(count):
+        b = (start + k) % count
+        if b == a or not tables.item_bound[b] or tables.item_dim[b] != tables.item_dim[a]:
+            continue
+        if kind > 0:
+            _scale(tables, row, a, kind + 1, up)
+            _scale(tables, row, b, kind + 1, not up)
+        else:
+            value_a = value_of(tables, a, row[tables.item_axis[a]])
+            value_b = value_of(tables, b, row[tables.item_axis[b]])
+            _choose(tables, row, a, value_b)
+            _choose(tables, row, b, value_a)
+        return tables.item_axis[a]
+    return _NOWHERE
+
+
+@inlined
 def _exchange(tables: Tables, work: Work, row: np.ndarray) -> int:
     """Two factors in different slots take each other's slot."""
     count = work.chosen.shape[0]
     a = draw(work.state, count)
+    if tables.item_bound[a]:
+        return _trade(tables, work, row, a)
     start = draw(work.state, count)
     slot_a = tables.item_slots[tables.item_first[a] + row[tables.item_axis[a]]]
     for k in range(count):

@@ -10,7 +10,19 @@ from __future__ import annotations
 import numpy as np
 
 from ...kernels.compiling import kernel
-from .decoding import clear, fits_choice, note_roomy, parallelism, place_near, put, take, tile_words
+from .decoding import (
+    absorb,
+    clear,
+    fits_choice,
+    note_roomy,
+    parallelism,
+    place_near,
+    put,
+    take,
+    tighten,
+    tile_words,
+    value_of,
+)
 from .drawing import draw, shuffle
 from .tables import TEMPORAL, Tables, Work
 
@@ -107,7 +119,7 @@ def _arrange(tables: Tables, work: Work, attempt: int, first: int) -> None:
         for i in range(1, count):
             j = i
             item = work.order[i]
-            while j > 0 and tables.item_value[work.order[j - 1]] < tables.item_value[item]:
+            while j > 0 and value_of(tables, work.order[j - 1], 0) < value_of(tables, item, 0):
                 work.order[j] = work.order[j - 1]
                 j -= 1
             work.order[j] = item
@@ -162,7 +174,7 @@ def _raise_parallelism(tables: Tables, work: Work) -> bool:
             return True
         before = work.chosen[item]
         slot = tables.item_slots[tables.item_first[item] + before]
-        if tables.slot_side[slot] == TEMPORAL:
+        if (tables.slot_side[slot] == TEMPORAL) != tables.item_bound[item]:
             take(tables, work, item)
             if not _spread(tables, work, item):
                 put(tables, work, item, before)
@@ -174,7 +186,7 @@ def _pull_in(tables: Tables, work: Work, item: int, s: int, words: int) -> None:
     """Move an item from outside storage level s to the outermost slot inside where the tile grows and all fits."""
     before = work.chosen[item]
     inside = tables.temporal_of[s]
-    if _level(tables, item, before) <= inside:
+    if _level(tables, item, before) <= inside and not tables.item_bound[item]:
         return
     take(tables, work, item)
     for choice in range(before - 1, -1, -1):
@@ -269,7 +281,10 @@ def place_row(tables: Tables, work: Work, row: np.ndarray, first: int) -> bool:
         if tables.demand.shape[0] == 0 and (attempt == 0 or tables.min_parallelism == 0.0):
             note_roomy(tables, work)
         ok = _place_all(tables, work, attempt) and ok
+        absorb(tables, work)
+        tighten(tables, work)
         ok = _meet_lower_limits(tables, work) and ok
+        absorb(tables, work)
         if ok:
             break
     return ok

@@ -29,8 +29,9 @@ class Axis:
     """A column of a candidate row; its values are 0 .. cardinality - 1.
 
     ``labels`` name the values. ``dim``, ``storage``, ``tiling``, ``data_space`` say what the axis is about, so that
-    axes can be grouped into agents; ``None`` where it has no single one. ``factor`` is the prime factor (or the fixed
-    spatial factor whose side is free), ``slots`` the mapspace's slot numbers behind the values of a factor axis.
+    axes can be grouped into agents; ``None`` where it has no single one. Behind the values of a factor axis: ``slots``,
+    the mapspace's slot numbers, and ``factors``, what each puts there. A perfect axis has one factor (a prime, or a
+    fixed spatial factor whose side is free) and many slots; an imperfect one has one slot and many factors.
     """
 
     name: str
@@ -41,29 +42,47 @@ class Axis:
     storage: int | None = None
     tiling: int | None = None
     data_space: int | None = None
-    factor: int = 1
     slots: tuple[int, ...] = ()
+    factors: tuple[int, ...] = ()
+
+    @property
+    def factor(self) -> int:
+        """The largest factor; the only one of a perfect axis."""
+        return max(self.factors, default=1)
+
+    @property
+    def imperfect(self) -> bool:
+        """Whether it chooses the loop bound of one slot."""
+        return len(set(self.factors)) > 1
 
 
 class Tables(NamedTuple):
     """Arrays of one mapspace. T tiling levels, S storage levels, D dims, P data spaces, I items, A axes.
 
-    An *item* is a prime factor of a dimension still to be placed (or a fixed spatial factor whose side is free); a
-    *slot* is a tiling level and a side, numbered inside-out, X before Y. Item i may go to the slots
-    ``item_slots[item_first[i] : item_first[i] + item_count[i]]``; the value of its axis is an index into those.
+    An *item* is a prime factor of a dimension still to be placed (or a fixed spatial factor whose side is free), or the
+    loop bound of an imperfect dimension at one slot; a *slot* is a tiling level and a side, numbered inside-out, X
+    before Y. The value of item i's axis is an index into ``item_slots[item_first[i] : item_first[i] + item_count[i]]``
+    and ``item_values`` of the same range. Loop bounds fall, down to 1, so that the next value is always the one that
+    takes less inside. An imperfect dimension has an *absorber*, the outermost tiling level that takes it: its bound is
+    what the others leave, rounded up.
     """
 
     geometry: Box[Geometry]
     temporal_of: Int64[ndarray, "S"]  # tiling level that holds the temporal loops of a storage level
     slot_level: Int64[ndarray, "slots"]
     slot_side: Int64[ndarray, "slots"]
-    item_value: Int64[ndarray, "I"]
+    item_bound: Bool[ndarray, "I"]  # a loop bound, no prime factor
     item_dim: Int64[ndarray, "I"]
     item_axis: Int64[ndarray, "I"]
     item_first: Int64[ndarray, "I"]
     item_count: Int64[ndarray, "I"]
     item_slots: Int64[ndarray, "flat"]
+    item_values: Int64[ndarray, "flat"]
     item_twin: Bool[ndarray, "I"]  # interchangeable with the item before it
+    absorber: Int64[ndarray, "D"]  # tiling level, -1 for a dimension of perfect factors
+    tight: (
+        bool  # bounds are lowered to what covers the dimension; not where too little of the array may be used
+    )
     base_factor: Int64[ndarray, "T D"]
     base_side: Int64[ndarray, "T D"]
     maximum: Int64[ndarray, "T D"]
@@ -102,7 +121,7 @@ def workspace(tables: Tables) -> Work:
     """Fresh scratch arrays, one per chunk of candidates."""
     T, D = tables.base_factor.shape
     S, P = tables.keep.shape
-    items = tables.item_value.shape[0]
+    items = tables.item_dim.shape[0]
     return Work(
         factor=np.ones((T, D), np.int64),
         side=np.zeros((T, D), np.int64),

@@ -107,6 +107,10 @@ class Counted(NamedTuple):
     spent: Float64[ndarray, "P"]  # on each data space
     handed: Float64[ndarray, "S P"]  # words handed to each level if it held the data space, all instances
     sent: Float64[ndarray, "S P"]  # and sent on by it
+    shorter: Bool[ndarray, "1"]  # last rounds are counted shorter than the others
+    moved: Float64[
+        ndarray, "S+1 P"
+    ]  # what residuals leave of the words that come to compute (0) or level s (s + 1)
 
 
 class WordCounter:
@@ -146,6 +150,10 @@ class WordCounter:
                 spent=np.zeros(P),
                 handed=np.zeros((S, P)),
                 sent=np.zeros((S, P)),
+                shorter=np.array(
+                    [(self.space.tables.absorber >= 0).any() and self.space.spec.mapper.count != "padded"]
+                ),
+                moved=np.ones((S + 1, P)),
             )
         return self._scratch[hops]
 
@@ -187,6 +195,7 @@ def describe(
     for i in range(factors.shape[0]):
         steps[i] = np.log(_steps(geometry, factors[i]))
         counted.words[:], counted.flows[:] = 0.0, 0.0
+        _note_residuals(counted, factors[i])
         if begin_words(geometry, factors, order, split, keep, i, work):
             for p in range(keep.shape[2]):
                 _count(counted, p, words[i], True)  # words are zeros: nothing costs anything
@@ -227,15 +236,18 @@ def _count(counted: Counted, p: int, prices: ndarray, noted: bool) -> float:
     for s in range(S):
         instances = float(work.rep[s])
         each = instances / counted.computations[0]
+        share = _share_below(counted, s, p)
         if geometry.hops_needed:
             hops, routers = _carried(work, s, p)
+            hops, routers = hops * share, routers * share
             cost += _add(counted, prices, own + 2 * S * geometry.spaces + s, hops * each)
             cost += _add(counted, prices, own + 2 * S * geometry.spaces + S + s, routers * each)
         if work.held[s, p] == 0:
             continue
-        read, filled = float(work.reads[s, p]), float(work.fills[s, p])
-        written = filled + float(work.updates[s, p])
-        taken = float(work.updates[s, p]) if geometry.read_write[p] else read
+        read, filled = float(work.reads[s, p]) * share, float(work.fills[s, p]) * counted.moved[s + 1, p]
+        updated = float(work.updates[s, p]) * share
+        written = filled + updated
+        taken = updated if geometry.read_write[p] else read
         cost += _add(counted, prices, s, read * each)
         cost += _add(counted, prices, S + s, written * each)
         cost += _add(counted, prices, own + s * geometry.spaces + p, filled * each)
@@ -244,6 +256,43 @@ def _count(counted: Counted, p: int, prices: ndarray, noted: bool) -> float:
         counted.flows[S + s] += written
         counted.flows[2 * S + s] += read + written
     return cost
+
+
+@inlined
+def _note_residuals(counted: Counted, factors: ndarray) -> None:
+    """Fill ``moved``: a dim that a data space uses moves its bound, not what loop bounds cover; of any other the rounds
+    outside count, and there are fewer of them. Exact for residuals in time where every round moves the tile."""
+    if not counted.shorter[0]:
+        return
+    geometry = counted.geometry[0]
+    counted.moved[:] = 1.0
+    for d in range(geometry.dims):
+        cover, bound = 1.0, float(geometry.bounds[d])
+        for t in range(geometry.tiles):
+            cover *= factors[t, d]
+        if cover == bound:
+            continue
+        for p in range(geometry.spaces):
+            counted.moved[0, p] *= bound / cover
+        inside = 1.0
+        for t in range(geometry.tiles):
+            inside *= factors[t, d]
+            s = geometry.tile_storage[t]
+            if geometry.tile_spatial[t]:
+                continue
+            for p in range(geometry.spaces):
+                rounds = np.ceil(bound / inside) * inside
+                counted.moved[s + 1, p] *= (bound if geometry.used[p, d] else rounds) / cover
+
+
+@inlined
+def _share_below(counted: Counted, s: int, p: int) -> float:
+    """``moved`` of the level that takes data space p from level s, or of compute."""
+    work = counted.traffic[0]
+    child = s - 1
+    while child >= 0 and work.held[child, p] == 0:
+        child -= 1
+    return counted.moved[child + 1, p]
 
 
 @inlined
@@ -337,6 +386,7 @@ def trend_of(
     """
     P, S = work.keep.shape[1], work.keep.shape[0]
     steps = _note_nest(tables, work, row, counted)
+    _note_residuals(counted, counted.factors[0])
     energy, rest = prices.words[2 * S], 0.0
     for p in range(P):
         rest += max(0.0, least[p]) * _SURPRISE
