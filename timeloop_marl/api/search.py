@@ -130,7 +130,7 @@ def search(
     Args:
         spec: what ``load`` returned, or what it takes: files, or a ``Specification`` of timeloopfe.
         searcher: name, class or instance, by default ``marl``.
-        objective: metrics (by default ``edp``), or a function from an ``Outcome`` to one cost per mapping.
+        objective: metrics (by default ``edp``), or a function from an ``Outcome`` to a cost for each mapping.
         samples, valid_samples, seconds, target, stagnation: when to stop (``Budget``); by default after 2000 samples.
         stop, on_progress: called before (true ends the search) and after every batch.
         options: of the searcher.
@@ -158,9 +158,8 @@ def search(
         spec, settings, searcher=searcher, objective=objective, evaluator=evaluator, samples=samples, seed=seed,
         valid_samples=valid_samples, seconds=seconds, target=target, stagnation=stagnation, options=options,
     )  # fmt: skip
-    with Run(
-        "search", RunOptions(output, resume, live, tensorboard, on_compile, arguments or {}), mark=TRACE
-    ) as run:
+    life = RunOptions(output, resume, live, tensorboard, on_compile, arguments or {})
+    with Run("search", life, mark=TRACE) as run:
         if not run.resumed:
             asked = {"top": top, "knowledge": knowledge if isinstance(knowledge, str) else None}
             run.describe({**arguments_of(spec, chosen.settings), **asked}, spec)

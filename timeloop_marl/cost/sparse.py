@@ -519,7 +519,8 @@ def _share(tile: Tile, confidence: float) -> Share:
         words = tile.model.largest(tile.box, confidence)
         units = tile.units(words)
         tile.known[confidence] = words, units, unsigned(_up(total_bits(units, tile.bits)))
-    return Share(*tile.known[confidence], confidence)
+    words, units, bits = tile.known[confidence]
+    return Share(words, units, bits, confidence)
 
 
 def moved_bits(found: SpaceWords, kind: str, action: str) -> int:
