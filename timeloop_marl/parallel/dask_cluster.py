@@ -62,6 +62,10 @@ def _own(stack: ExitStack, jobs: int) -> distributed.Client:
     )
     stack.enter_context(dask.config.set({"temporary-directory": scratch}))  # the scheduler's, too
     cluster = distributed.LocalCluster(
+        host="127.0.0.1",
+        protocol="tls://",
+        # Certificates for this cluster alone: other users of the machine reach its ports, but get no word with it.
+        security=distributed.Security.temporary(),
         n_workers=jobs,
         threads_per_worker=1,  # a call has its process for itself: memory is counted, and kills hit one call
         dashboard_address="127.0.0.1:0",  # any free port, for this machine alone: several clusters do not collide
