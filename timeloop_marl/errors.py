@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 class TimeloopMarlError(Exception):
@@ -37,6 +39,14 @@ class SpecError(TimeloopMarlError):
         self.expected, self.remedy = expected, remedy
         super().__init__(self._message())
 
+    def __reduce__(self) -> tuple[Callable[..., SpecError], tuple[object, ...]]:
+        """All parts: the whole message would be taken for the problem."""
+        value = self.value if self.value is ... else _Shown(shorten(self.value, 10**9))
+        parts = {"file": self.file, "path": self.path, "value": value}
+        return _remade, (
+            type(self), str(self.problem), {**parts, "expected": self.expected, "remedy": self.remedy},
+        )  # fmt: skip
+
     def _message(self) -> str:
         where = ": ".join(cut(str(part), 400) for part in (self.file, self.path) if part)
         problem = cut(self.problem, 600)
@@ -48,6 +58,19 @@ class SpecError(TimeloopMarlError):
         if self.remedy:
             lines.append(f"  remedy: {cut(self.remedy, 1000)}")
         return "\n".join(lines)
+
+
+class _Shown(str):
+    """The ``repr`` of a value that stayed in another process."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _remade(kind: type[SpecError], problem: str, parts: dict[str, Any]) -> SpecError:
+    return kind(problem, **parts)
 
 
 class UnsupportedFeatureError(SpecError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import signal
@@ -32,7 +33,6 @@ _FORBIDDEN = (
     "os.system",
     "os.exec",
     "os.posix_spawn",
-    "os.fork",
     "socket.connect",
     "os.mkdir",
     "os.remove",
@@ -55,18 +55,40 @@ class Watch:
 
     on: bool = False
     seen: list[str] = field(default_factory=list)
+    process: int = field(default_factory=os.getpid)
+    children: int = field(
+        default_factory=lambda: os.memfd_create("fuzz")
+    )  # what the children were seen to do
+
+    def see(self, what: str) -> None:
+        """Remember; templates are rendered in a child of this process."""
+        if os.getpid() == self.process:
+            self.seen.append(what)
+        else:
+            os.write(self.children, what.encode() + b"\n")
+
+    def all(self) -> list[str]:
+        """What was seen here and in the children since ``clear``."""
+        text = os.pread(self.children, os.fstat(self.children).st_size, 0).decode()
+        return [*self.seen, *text.splitlines()]
+
+    def clear(self) -> None:
+        """Forget."""
+        self.seen.clear()
+        os.ftruncate(self.children, 0)
+        os.lseek(self.children, 0, os.SEEK_SET)
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Audit hook."""
         if not self.on:
             return
         if event in _FORBIDDEN:
-            self.seen.append(f"{event} {arguments!r:.200}")
+            self.see(f"{event} {arguments!r:.200}")
         elif event == "open" and len(arguments) > 1:
             mode, flags = arguments[1], arguments[2] if len(arguments) > 2 else 0
             writes = isinstance(mode, str) and any(letter in mode for letter in "wax+")
             if writes or (isinstance(flags, int) and flags & 3):
-                self.seen.append(f"open for writing {arguments!r:.200}")
+                self.see(f"open for writing {arguments!r:.200}")
 
 
 _WATCH = Watch()
@@ -101,7 +123,7 @@ def judge(
     files: list[Path], jinja_data: dict[str, Any], program: str, seconds: float = TIME_LIMIT_S
 ) -> Verdict:
     """Load the files and say what happened."""
-    _WATCH.seen.clear()
+    _WATCH.clear()
     _WATCH.on = True
     try:
         with time_limit(seconds):
@@ -118,8 +140,8 @@ def judge(
         verdict = Verdict(type(error).__name__, f"{type(error).__name__}: {last}")
     finally:
         _WATCH.on = False
-    if _WATCH.seen:
-        verdict.defect += f" forbidden: {_WATCH.seen[:3]}"
+    if seen := _WATCH.all():
+        verdict.defect += f" forbidden: {seen[:3]}"
     return verdict
 
 

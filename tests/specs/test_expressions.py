@@ -202,3 +202,17 @@ def test_any_text_gives_a_value_or_an_expression_error(text: str) -> None:
     except ExpressionError as error:
         assert len(str(error)) < 1000
     assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[x for x in range(4900) for y in range(4900) if 'a' * 4900 in 'a' * 4899 + 'b']",
+        "[len([[0] * 4900 for i in range(4900)])]",
+        "[sorted(range(4900, 0, -1)) == [i] for i in range(4900) for j in range(4900)]",
+        "[max([min(range(4900)) for i in range(4900)]) for j in range(4900)]",
+    ],
+)
+def test_work_is_counted_whatever_does_it(text: str) -> None:
+    with pytest.raises(ExpressionError, match=r"too many operations|grows beyond"):
+        evaluate(text, {})

@@ -25,6 +25,7 @@ _MODULES = {
 """Where a command is that has no module of its own name."""
 
 
+ALLOWED = "TIMELOOP_MARL_ALLOW_PATH"  # as specs.loading reads it; importing that takes too long for --help
 _ERRORS = "timeloop-marl.plain"
 # What our own texts contain beyond ASCII, in letters that any terminal has.
 _PLAIN = str.maketrans(
@@ -121,6 +122,8 @@ def _run(given: list[str]) -> int:
     if given and given[0] in DROP_INS:
         return _drop_in(given[0], given[1:])
     options = _parser().parse_args(given)
+    if getattr(options, "allow_path", None):  # workers have to know it, too
+        os.environ[ALLOWED] = os.pathsep.join(str(Path(folder).absolute()) for folder in options.allow_path)
     module = import_module(f".{_MODULES.get(options.command, options.command)}", __name__)
     return int(getattr(module, f"{options.command}_command")(options))
 

@@ -74,6 +74,12 @@ def add_set(parser: argparse.ArgumentParser, more: str = "") -> None:
         help="set a value of the input, e.g. GLB.attributes.depth=4096 or PE.spatial.meshX=8, or a variable of its "
         "Jinja2 templates (may be repeated)" + more,
     )
+    parser.add_argument(
+        "--allow-path",
+        action="append",
+        metavar="DIR",
+        help="let Jinja2 templates also read below DIR (may be repeated); without it, only near the input files",
+    )
 
 
 def add_factors(parser: argparse.ArgumentParser) -> None:

@@ -62,6 +62,8 @@ def _own(stack: ExitStack, jobs: int) -> distributed.Client:
     )
     stack.enter_context(dask.config.set({"temporary-directory": scratch}))  # the scheduler's, too
     cluster = distributed.LocalCluster(
+        host="127.0.0.1",
+        **_secured(),
         n_workers=jobs,
         threads_per_worker=1,  # a call has its process for itself: memory is counted, and kills hit one call
         dashboard_address="127.0.0.1:0",  # any free port, for this machine alone: several clusters do not collide
@@ -70,6 +72,18 @@ def _own(stack: ExitStack, jobs: int) -> distributed.Client:
     )
     stack.enter_context(cluster)
     return distributed.Client(cluster, set_as_default=False)
+
+
+def _secured() -> dict[str, Any]:
+    """Certificates made for this cluster alone: other users of the machine reach its ports, but get no word with it."""
+    try:
+        return {"protocol": "tls://", "security": distributed.Security.temporary()}
+    except ImportError:
+        logging.getLogger("timeloop_marl").warning(
+            "the Dask cluster of this run listens on random ports of 127.0.0.1 without encryption: who has an account "
+            "on this machine could run code in its workers; pip install cryptography closes that"
+        )
+        return {"protocol": "tcp://"}
 
 
 def _running(scheduler: str) -> distributed.Client:

@@ -29,7 +29,8 @@ def connect(jobs: int, scheduler: str | None) -> Iterator[Callable[[], dict[str,
     Raises:
         UsageError: no cluster answers.
     """
-    given: dict[str, Any] = {"num_cpus": jobs} if scheduler is None else {"address": scheduler}
+    own = {"num_cpus": jobs, "_node_ip_address": "127.0.0.1"}
+    given: dict[str, Any] = own if scheduler is None else {"address": scheduler}
     try:
         ray.init(
             **given, include_dashboard=False if scheduler is None else None,

@@ -155,8 +155,8 @@ def read_agents(folder: Path) -> dict[str, Any] | None:
     agents = read_json(file, Agents, MISSING)
     axes, history = len(agents.get("axes", ())), agents.get("history", [])
     for entry in agents.get("groups", []):
-        if not all(0 <= axis < axes for group in entry["groups"] for axis in group):
-            raise damaged(file, "a group has a choice that is not among the axes")
+        if sorted(axis for group in entry["groups"] for axis in group) != list(range(axes)):
+            raise damaged(file, "the groups do not have every axis once")
     strength = agents.get("strength") or []
     if any(len(row) != axes for row in strength) or len(strength) not in (0, axes):
         raise damaged(file, "strength is not a table of all pairs of axes")

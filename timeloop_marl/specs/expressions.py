@@ -1,7 +1,8 @@
 """A small evaluator of Python-like expressions over the syntax tree, never ``eval`` (formats section 6).
 
 Numbers, strings, comparisons, conditions, indexing, comprehensions and the functions of ``math``; attribute access
-only to the entries of maps. Every operation is counted, and nothing large is ever built.
+only to the entries of maps. Every operation is counted with the sizes of its values, so that time and memory end with
+the count, whatever does the work; nothing large is ever built.
 """
 
 from __future__ import annotations
@@ -175,7 +176,7 @@ _MATH = (
 FUNCTIONS: dict[str, Any] = {
     **{name: getattr(math, name) for name in _MATH.split() if hasattr(math, name)},
     "factorial": _small(math.factorial, 200),
-    "comb": _small(math.comb, 1000),
+    "comb": _small(math.comb, 200),
     "perm": _small(math.perm, 200),
     "prod": _product,
     "min": min,
@@ -199,6 +200,8 @@ __all__ = ["Budget", "ExpressionError", "Record", "evaluate"]
 
 MAX_LENGTH = 4000  # characters of an expression
 MAX_STEPS = 1_000_000  # operations of all expressions of one document
+_AT_A_STEP = 16  # elements or characters of a value that count as an operation
+_LETTERS_AT_A_STEP = 256  # letters that are compared in the time of an operation
 
 
 class Record(Mapping[str, Any]):
@@ -284,7 +287,9 @@ class _Evaluation:
         if isinstance(result, int):
             check_number(bits_of(result))
         elif isinstance(result, (str, list, tuple, dict)):
-            check_items(self._size(result))
+            size = self._size(result)
+            check_items(size)
+            self.budget.spend(size // _AT_A_STEP)  # whatever made it, and whatever will go through it
         return result
 
     def _size(self, value: Any) -> int:
@@ -340,6 +345,8 @@ class _Evaluation:
         result: Any = True
         for comparison, part in zip(node.ops, node.comparators):
             right = self.value(part)
+            if isinstance(left, str) and isinstance(right, str):
+                self.budget.spend(len(left) * len(right) // _LETTERS_AT_A_STEP)  # a search, at its worst
             result = COMPARE[type(comparison)](left, right)
             if not result:
                 break
@@ -383,7 +390,7 @@ class _Evaluation:
         keywords = {str(word.arg): self.value(word.value) for word in node.keywords if word.arg is not None}
         if len(keywords) != len(node.keywords) or "key" in keywords:
             raise ExpressionError("** and key= in calls are not available")
-        self.budget.spend(sum(len(item) for item in arguments if isinstance(item, (str, list, tuple))))
+        self.budget.spend(sum(map(self._size, arguments)))
         return function(*arguments, **keywords)
 
     def _list(self, node: ast.List) -> Any:
@@ -430,6 +437,7 @@ class _Evaluation:
             items = list(items)
         if not isinstance(items, (list, tuple, str)):
             raise ExpressionError(f"cannot loop over {type(items).__name__}")
+        self.budget.spend(len(self.local))
         saved = dict(self.local)
         for item in items:
             self.budget.spend()

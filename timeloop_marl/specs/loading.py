@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import SpecError, UnsupportedFeatureError, UsageError
+from .apart import EndedError, apart
 from .changes import changed, split_values
 from .document import Document, Map, Origin, merged, to_document, together
 from .templates import Rendered, Templates, read_text, uses_templates
@@ -143,7 +145,21 @@ def _load_timeloop(texts: Mapping[Path, str]) -> Map:
 
 def _load_frontend(texts: Mapping[Path, str], jinja_data: Mapping[str, Any]) -> tuple[Map, list[str]]:
     """Every file through Jinja2, then combined key by key; keys that say "ignore" are dropped."""
-    templates = Templates(data=jinja_data, search_path=[path.parent for path in texts])
+    # What a template does cannot be foreseen: it has a process of its own, which is ended where it takes too much.
+    if not any(uses_templates(text) for text in texts.values()):
+        return _rendered(texts, jinja_data)
+    try:
+        return apart(lambda: _rendered(texts, jinja_data))
+    except EndedError as error:
+        raise SpecError(
+            f"template error: {error}",
+            file=next(path for path, text in texts.items() if uses_templates(text)),
+            remedy="look for loops, filters or includes of templates that work on far more than an input needs",
+        ) from None
+
+
+def _rendered(texts: Mapping[Path, str], jinja_data: Mapping[str, Any]) -> tuple[Map, list[str]]:
+    templates = Templates(data=jinja_data, search_path=[path.parent for path in texts], roots=_roots(texts))
     whole = Map(Origin(str(next(iter(texts), ""))))
     for path, text in texts.items():
         data = _top(templates.load(path, text), path)
@@ -151,6 +167,17 @@ def _load_frontend(texts: Mapping[Path, str], jinja_data: Mapping[str, Any]) -> 
             del data[key]
         whole = merged(whole, data, together)
     return whole, templates.notices
+
+
+ALLOWED = "TIMELOOP_MARL_ALLOW_PATH"
+"""Variable: folders with colons between them in which templates may also read (command line: --allow-path)."""
+
+
+def _roots(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Folders below which templates may read: the one above that of every input file, and those allowed."""
+    allowed = [Path(name) for name in os.environ.get(ALLOWED, "").split(os.pathsep) if name]
+    own = [path.absolute().parent.parent for path in paths]
+    return tuple(dict.fromkeys(folder.resolve() for folder in [*own, *allowed]))
 
 
 def _top(value: Any, path: Path) -> Map:
