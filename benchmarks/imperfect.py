@@ -12,8 +12,9 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 
-import timeloop_marl as tm
 from pairs import read
+
+import timeloop_marl as tm
 from timeloop_marl.specs.spec import Spec
 
 PAIRS: dict[str, dict[str, int]] = {
