@@ -1,131 +1,77 @@
-"""Imperfect factors: mappings per second by classes of visits, and visit by visit, side by side.
+"""What imperfect factors gain: bounds that do not factor, perfect against imperfect, over seeds.
 
-    python benchmarks/imperfect.py             # recorded rows, and drawn mappings of some pairs
-    python benchmarks/imperfect.py --count     # how many transitions and nodes a recorded row takes
+    python benchmarks/imperfect.py --seeds 5 --samples 2000
 
-Recorded rows are those of the real Timeloop (``tests/golden/data/imperfect.jsonl.gz``); each is of another machine and
-layer, so it makes a batch of its own, repeated 32 times. Drawn mappings are all different, with one dim whose loops do
-not divide. Rates are of processor time of one core through the public evaluator, best of several repetitions; the mean
-rate of recorded rows is the number of rows over the sum of their times.
+Of every pair: the least EDP of perfect factors over the seeds, that of imperfect ones (corrected count), how far the
+worst seed ends above the best, and how far the best is above the long run (``--long`` samples).
 """
 
 from __future__ import annotations
 
 import argparse
-import cProfile
-import gzip
-import json
-import pstats
-from collections import defaultdict
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 
-import numpy as np
-from throughput import GOLDEN, PAIRS, best_time, files
+from pairs import read
 
-from timeloop_marl.evaluators.native import NativeEvaluator
-from timeloop_marl.kernels.compiling import plain
-from timeloop_marl.kernels.record import views
-from timeloop_marl.specs import load
-from timeloop_marl.specs.mapping import MappingBatch
+import timeloop_marl as tm
 from timeloop_marl.specs.spec import Spec
-from timeloop_marl.traffic.imperfect.walk import prepare_walk, walk_classes
-from timeloop_marl.traffic.nest import build_nest
-from timeloop_marl.validation.rows import row_mapping
-from timeloop_marl.validation.verification import drawn
 
-COPIES = 32
-
-
-def recorded(every: int) -> list[tuple[str, Spec, MappingBatch]]:
-    """Machine, spec and mapping of every so many-th recorded row."""
-    found = []
-    with gzip.open(GOLDEN / "data" / "imperfect.jsonl.gz", "rt") as lines:
-        rows = [json.loads(line) for line in lines][::every]
-    for row in rows:
-        arch = GOLDEN / "inputs" / "arch" / row["arch"]
-        problem = GOLDEN / "inputs" / "problems" / f"{row['problem']}.yaml"
-        paths: list[Path] = [*(arch / name for name in ("arch_v03.yaml", "ERT.yaml", "ART.yaml")), problem]
-        spec = load(paths, mapspace_constraints=False)
-        found.append((row["arch"], spec, MappingBatch.of([row_mapping(row, spec)])))
-    return found
+PAIRS: dict[str, dict[str, int]] = {
+    "eyeriss_like/bert_base_seq128/scores": {"M": 197, "P": 197},
+    "eyeriss_like/bert_base_seq128/projection": {"P": 197},
+    "eyeriss_like/bert_base_seq128/ffn1": {"P": 384},
+    "eyeriss_like/alexnet/conv3": {},
+    "gemmini_like/bert_base_seq128/scores": {"M": 197, "P": 197},
+    "gemmini_like/bert_base_seq128/context": {"C": 511, "P": 511},
+    "simba_like/bert_base_seq128/context": {"C": 197, "P": 197},
+    "tpu_like/bert_base_seq128/scores": {"M": 197, "P": 197},
+    "tpu_like/bert_base_seq128/ffn1": {"P": 197},
+    "diannao_like/bert_base_seq128/scores": {"M": 577, "P": 577},
+    "output_stationary/alexnet/conv3": {},
+    "three_level/bert_base_seq128/scores": {"M": 197, "P": 197},
+    "nvdla_small_like/alexnet/conv5": {"P": 13, "Q": 13, "C": 97},
+    "deep_hierarchy/bert_base_seq128/projection": {"P": 197, "M": 769},
+}
 
 
-def rates(spec: Spec, batch: MappingBatch, repetitions: int) -> tuple[float, float]:
-    """Mappings per second by classes, and visit by visit."""
-    result = []
-    for by_classes in (True, False):
-        evaluator = NativeEvaluator(spec)
-        scratch = evaluator._take()
-        if not by_classes:
-            scratch[1].exact = False  # codes that may clash: classes are not used
-        evaluator._spaces.append(scratch)
-        result.append(len(batch) / best_time(lambda evaluator=evaluator: evaluator(batch), repetitions))
-    return result[0], result[1]
+def layer(pair: str) -> Spec:
+    """The pair with its bounds."""
+    spec = read(pair)
+    problem, given = spec.problem, PAIRS[pair]
+    bounds = tuple(given.get(dim, bound) for dim, bound in zip(problem.dims, problem.bounds))
+    return replace(spec, problem=replace(problem, bounds=bounds))
 
 
-def table(every: int, mappings: int, repetitions: int) -> None:
-    """Print the rates of recorded rows by machine, then of drawn mappings by pair."""
-    print("| recorded rows of | rows | by classes | visit by visit | ratio |\n|---|---:|---:|---:|---:|")
-    spent = defaultdict(list)
-    for machine, spec, batch in recorded(every):
-        both = rates(spec, batch.take(np.zeros(COPIES, np.int64)), repetitions)
-        spent[machine].append([1 / rate for rate in both])
-    spent["all machines"] = [times for machine in spent.values() for times in machine]
-    for machine, times in spent.items():
-        line(machine, len(times), *(1 / np.mean(times, axis=0)))
-    print(
-        "\n| drawn mappings of | mappings | by classes | visit by visit | ratio |\n|---|---:|---:|---:|---:|"
-    )
-    for pair in PAIRS:
-        spec = load(files(pair))
-        batch = MappingBatch.of(drawn(spec, "imperfect", mappings, 0))
-        batch = batch.take(np.flatnonzero(NativeEvaluator(spec)(batch).failure == 0))
-        line(pair, len(batch), *rates(spec, batch, repetitions))
-
-
-def line(name: str, rows: int, classes: float, visits: float) -> None:
-    print(f"| {name} | {rows:,} | {classes:,.0f} | {visits:,.0f} | {classes / visits:.1f} |")
-
-
-def count(every: int) -> None:
-    """Print how often the steps of the count by classes run for a recorded row, on average."""
-    profile, rows = cProfile.Profile(), recorded(every)
-    build, prepare, count_all = plain(build_nest), plain(prepare_walk), plain(walk_classes)
-    for _, spec, batch in rows:
-        evaluator = NativeEvaluator(spec)
-        scratch = evaluator._take()
-        geometry, work, space = views(evaluator.geometry), views(scratch[0]), views(scratch[1])
-        build(geometry, batch.factors[0], batch.residuals[0], batch.order[0], batch.split[0], work)
-        prepare(geometry, work, space)
-        profile.enable()
-        assert count_all(geometry, work, space)
-        profile.disable()
-    calls = {name: found[0] for (_, _, name), found in pstats.Stats(profile).stats.items()}
-    names = {
-        "count_classes": "levels and data spaces that are counted",
-        "_go_on": "transitions",
-        "_find_node": "nodes looked for",
-        "mark_served": "walks over children to find neighbours",
-        "group_children": "walks over children to group them",
-    }
-    print(f"of a recorded row, mean over {len(rows)}:")
-    for name, meaning in names.items():
-        print(f"{calls.get(name, 0) / len(rows):10.1f}  {meaning}")
+def costs(spec: Spec, factors: str, seeds: Sequence[int], samples: int) -> list[float]:
+    """EDP in pJ·cycles of the best of each seed."""
+    found = [tm.search(spec, factors=factors, seed=seed, samples=samples) for seed in seeds]
+    return [result.search.best[0].cost for result in found]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--every", type=int, default=1, help="take every so many-th recorded row")
-    parser.add_argument("--mappings", type=int, default=500, help="to draw, per pair")
-    parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--count", action="store_true", help="count the work instead of timing it")
-    arguments = parser.parse_args()
-    if arguments.count:
-        count(arguments.every)
-    else:
-        table(arguments.every, arguments.mappings, arguments.repetitions)
+    """Print one line for each pair."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--samples", type=int, default=2000)
+    parser.add_argument("--long", type=int, default=10_000)
+    given = parser.parse_args()
+    seeds = range(1, given.seeds + 1)
+    print("| pair | bounds | EDP perfect | imperfect | gain | auto | worst seed | above the long run |")
+    print("|---|---|---:|---:|---:|---:|---:|---:|")
+    for pair, bounds in PAIRS.items():
+        spec = layer(pair)
+        perfect = min(costs(spec, "perfect", seeds, given.samples))
+        imperfect = costs(spec, "imperfect", seeds, given.samples)
+        auto = min(costs(spec, "auto", seeds[:1], given.samples))
+        long = min(*costs(spec, "imperfect", (101,), given.long), *imperfect)
+        best = min(imperfect)
+        named = " ".join(f"{dim}={bound}" for dim, bound in bounds.items())
+        print(
+            f"| `{pair}` | {named} | {perfect:.4g} | {best:.4g} | {perfect / best:.2f} | {perfect / auto:.2f} | "
+            f"{max(imperfect) / long - 1:+.2%} | {best / long - 1:+.2%} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -49,7 +49,8 @@ def assert_chains(batch: MappingBatch, bounds: tuple[int, ...]) -> None:
     assert (rem == 1).all()
     cover = batch.factors.prod(axis=1)
     lower = cover[:, None] // batch.factors * np.maximum(batch.factors - 1, 0)
-    assert (lower < np.array(bounds)).all() or max(bounds) > 1000  # bounds that large are thinned out
+    dense = np.array(bounds) < 200  # loop bounds of larger ones are thinned out
+    assert (lower < np.array(bounds))[:, :, dense].all()
 
 
 @pytest.mark.parametrize("name", MACHINES)
@@ -105,9 +106,9 @@ def test_auto_takes_imperfect_factors_where_an_array_is_idle_only() -> None:
     fits, awkward = machine("eyeriss_like"), layer("output_stationary", (64, 64, 3, 3, 1, 13, 13))
     assert imperfect_dims(fits) == {} and factors_notice(fits) == ""
     dims = awkward.problem.dims
-    assert {dims[d] for d in imperfect_dims(awkward)} == {"P", "Q"}
-    assert busy(awkward, ()) < 0.7 < 0.8 < busy(awkward, tuple(imperfect_dims(awkward)))
-    assert "P = 13 is prime, Q = 13 is prime: perfect factors keep at most" in factors_notice(awkward)
+    assert {dims[d] for d in imperfect_dims(awkward)} == {"P"}  # Q may lie beside M, which fills its side
+    assert busy(awkward, ()) == 1 / 8 < 0.8 < busy(awkward, tuple(imperfect_dims(awkward)))
+    assert "P = 13 is prime: perfect factors keep at most 12.5%" in factors_notice(awkward)
     assert "with --factors imperfect" in factors_notice(awkward.with_factors("perfect"))
     axes = LearnersMapspace(awkward).columns
     assert {axis.dim for axis in axes if axis.imperfect} == set(imperfect_dims(awkward))
@@ -133,7 +134,7 @@ def test_loop_bounds_are_few_and_hold_what_matters(bound: int) -> None:
 
 
 def test_template_ruby_is_honoured_and_remainders_are_refused() -> None:
-    s = spec(gemm(13, 2, 3), three_level())
+    s = three_level(gemm(13, 2, 3))
     ruby = replace(s, mapper=replace(s.mapper, template="ruby"))
     assert len(imperfect_dims(ruby)) == 2  # a bound of 2 has no imperfect factors
     rules = {TilingLevel(0, False): LoopConstraint(remainders=4, source="here")}
@@ -144,7 +145,7 @@ def test_template_ruby_is_honoured_and_remainders_are_refused() -> None:
 
 
 def test_what_cannot_be_imperfect_stays_perfect() -> None:
-    s = spec(gemm(13, 7, 3), three_level())
+    s = three_level(gemm(13, 7, 3))
     levels = s.architecture.tiling_levels
     assert absorber(s, 0) == len(levels) - 1
     for rule in (LoopConstraint(fixed={0: 2}), LoopConstraint(minimum={0: 2})):

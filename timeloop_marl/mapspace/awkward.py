@@ -31,7 +31,7 @@ def loop_bounds(bound: int) -> list[int]:
     """
     found, value = {bound, *divisors(bound)}, bound
     while value > 1:
-        below = value - 1 if value <= _DENSE else int(value / _SPACING)
+        below = max(int(value / _SPACING), min(value - 1, _DENSE))
         value = -(-bound // -(-bound // below))
         found.add(value)
     return sorted(found, reverse=True)
@@ -111,11 +111,23 @@ def busy(spec: Spec, imperfect: Collection[int]) -> float:
             limits = tuple(
                 rule.fixed.get(d, rule.maximum.get(d, bound)) for d, bound in enumerate(spec.problem.bounds)
             )
-            for width in (architecture.fanout_x(level.storage), architecture.fanout_y(level.storage)):
+            widths = architecture.fanout_x(level.storage), architecture.fanout_y(level.storage)
+            for y, width in enumerate(widths):
                 if width > 1:
                     sides.append(width)
-                    most.append(limits)
+                    most.append(
+                        tuple(n if _may_lie(rule, d, len(limits), y) else 1 for d, n in enumerate(limits))
+                    )
     return _busy(tuple(spec.problem.bounds), tuple(sides), tuple(most), frozenset(imperfect))
+
+
+def _may_lie(rule: LoopConstraint, d: int, dims: int, y: int) -> bool:
+    """Whether the user's split and permutation can ever put dim d on side X (y = 0) or Y (1)."""
+    prefix = rule.prefix or ()
+    if rule.split is None or not (d in prefix or d in rule.suffix):
+        return True
+    place = prefix.index(d) if d in prefix else dims - len(rule.suffix) + rule.suffix.index(d)
+    return (place >= rule.split) == bool(y)
 
 
 @lru_cache(maxsize=512)

@@ -79,7 +79,7 @@ def _within_limits(tables: Tables, work: Work) -> bool:
         inside = 1
         for t in range(T):
             f = work.factor[t, d]
-            if tables.absorber[d] >= 0 and (f - 1) * inside >= geometry.bounds[d]:
+            if tables.absorber[d] >= 0 and f > 1 and inside >= geometry.bounds[d]:
                 return False
             inside *= f
             if f > 1:
@@ -378,8 +378,6 @@ def fits(tables: Tables, work: Work, d: int, value: int, slot: int) -> bool:
     t, side = tables.slot_level[slot], tables.slot_side[slot]
     if value == 1:
         return True
-    if tables.absorber[d] >= 0 and value > left_over(tables, work, tables.absorber[d], d):
-        return False
     if work.factor[t, d] * value > tables.maximum[t, d]:
         return False
     if side != TEMPORAL:
@@ -443,8 +441,12 @@ def take(tables: Tables, work: Work, item: int) -> None:
 @inlined
 def fits_choice(tables: Tables, work: Work, item: int, choice: int) -> bool:
     """Whether an item fits into its slot number ``choice``."""
-    slot = tables.item_slots[tables.item_first[item] + choice]
-    return fits(tables, work, tables.item_dim[item], value_of(tables, item, choice), slot)
+    slot, d = tables.item_slots[tables.item_first[item] + choice], tables.item_dim[item]
+    value = value_of(tables, item, choice)
+    lower = value_of(tables, item, choice + 1) if value > 1 and tables.item_bound[item] else 0
+    if lower > 0 and lower >= left_over(tables, work, tables.absorber[d], d):
+        return False  # the next lower bound covers what is left, too
+    return fits(tables, work, d, value, slot)
 
 
 @inlined
