@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int8, Int64
 from numpy import ndarray
 
 from ..kernels.compiling import kernel
-from ..kernels.record import Box
+from ..kernels.record import Box, views
 from ..specs.sparse import ACTIONS
 from ..specs.spec import Spec
 from ..traffic.count import COUNTED, LONE_RESIDUAL, move_perfect, settle_words
@@ -52,6 +52,11 @@ from .rates import Rates
 OK, BYPASS, OTHER = int(Failure.OK), int(Failure.BYPASS), int(Failure.OTHER)
 _RANDOM = ("random_read", "random_fill", "random_update")
 _ORDER = (*_RANDOM, *ACTIONS)
+WORDS = {(kind, action): f"{kind}_{action}" for kind in KINDS for action in (READ, FILL, UPDATE)}
+METADATA = {(kind, action): f"{kind}_metadata_{action}" for kind in KINDS for action in (READ, FILL, UPDATE)}
+"""Names of actions by kind and what is done."""
+
+Bits = dict[tuple[str, str], int]
 _BLOCKS = {
     2: (251, 125, 84, 63, 51, 42, 36, 32, 28, 1),
     4: (375, 188, 125, 94, 75, 63, 54, 47, 42, 1),
@@ -190,7 +195,7 @@ class SparseCost:
 
     def __init__(self, spec: Spec, rates: Rates, mapper: bool) -> None:
         assert spec.sparsity is not None
-        self.spec, self.sparsity, self.rates = spec, spec.sparsity, rates
+        self.spec, self.sparsity, self.rates = spec, spec.sparsity, views(rates)
         self.traffic = SparseTraffic(spec, first=mapper)
         self.confidence = _confidence(spec) if mapper else [0.0] * len(self.sparsity.levels)
         self.prices = [
@@ -395,11 +400,12 @@ class SparseCost:
             each = quotient(
                 float(spread.across[s][p]) * float(spread.down[s][p]), float(spread.instances[s][p])
             )
-            read, write, shown = _demand(found, level.word_bits)
+            bits = moved_bits(found)
+            read, write, shown = _demand(found, bits, level.word_bits)
             fractions.append(shown)
             reads.append(quotient(_up(quotient(read, each)), float(steps)) * scale)
             writes.append(quotient(_up(quotient(write, each)), float(steps)) * scale)
-            vectors.append(self._vectors(found, s))
+            vectors.append(self._vectors(found, bits, s))
             clusters.append(self._cluster_energy(vectors[-1], shares[p].confidence, s))
         slow = _throttle(reads, writes, rates, s)
         cycles = unsigned(_up(quotient(float(steps), slow)))
@@ -407,28 +413,30 @@ class SparseCost:
 
     # -- energy ---------------------------------------------------------------------------------------------
 
-    def _vectors(self, found: SpaceWords, s: int) -> dict[str, float]:
-        """Vector accesses by action (7.1 to 7.3)."""
-        level, own = self.spec.architecture.storage[s], self.sparsity.levels[s]
-        ratio = _block_ratio(found.tile, level.block_size)
+    def _vectors(self, found: SpaceWords, bits: Bits, s: int) -> dict[str, float]:
+        """Vector accesses of all actions that happen (7.1 to 7.3)."""
+        block, own = self.spec.architecture.storage[s].block_size, self.sparsity.levels[s]
+        ratio = _block_ratio(found.tile, block)
         result: dict[str, float] = {}
-        for kind in KINDS:
-            for action in (READ, FILL, UPDATE):
-                count = found.words.get((kind, action), 0)
-                blocks = count // level.block_size + (count % level.block_size != 0)
-                result[f"{kind}_{action}"] = float(blocks) * ratio if count else 0.0
-                moved = moved_bits(found, kind, action)
-                whole = math.ceil(moved / own.metadata_bits) if own.metadata_bits else 0
-                result[f"{kind}_metadata_{action}"] = float(whole)
-        result["decompression_count"] = float(found.decompressions)
-        result["compression_count"] = float(found.compressions)
+        for key, count in found.words.items():
+            if count:
+                result[WORDS[key]] = float(count // block + (count % block != 0)) * ratio
+        if own.metadata_bits:
+            for key, moved in bits.items():
+                if moved:
+                    result[METADATA[key]] = float(math.ceil(moved / own.metadata_bits))
+        if found.decompressions:
+            result["decompression_count"] = float(found.decompressions)
+        if found.compressions:
+            result["compression_count"] = float(found.compressions)
         return result
 
     def _cluster_energy(self, vectors: MappingType[str, float], confidence: float, s: int) -> float:
         """PJ of one cluster (7.4)."""
         prices, total = self.prices[s], 0.0
-        for action in (*_RANDOM, *_SUMMED):
-            total += (vectors[action] * prices[action]) * confidence
+        for action in _SUMMED:
+            if action in vectors:
+                total += (vectors[action] * prices[action]) * confidence
         return total
 
     def _spill(self, words: SparseWords, levels: Sequence[LevelFigures]) -> None:
@@ -441,7 +449,7 @@ class SparseCost:
                 if t is not None:
                     spilt = 0.0
                     for action in ("random_read", "random_metadata_read"):
-                        spilt += (level.vectors[p][action] * self.prices[t][action]) * (
+                        spilt += (level.vectors[p].get(action, 0.0) * self.prices[t][action]) * (
                             1.0 - share.confidence
                         )
                     levels[t].clusters[p] += spilt
@@ -495,7 +503,7 @@ def _confidence(spec: Spec) -> list[float]:
 
 
 _SUMMED = (
-    "gated_read", "gated_fill", "gated_update", "skipped_read", "skipped_fill", "skipped_update",
+    *_RANDOM, "gated_read", "gated_fill", "gated_update", "skipped_read", "skipped_fill", "skipped_update",
     *(f"{kind}_metadata_{action}" for action in (READ, FILL, UPDATE) for kind in KINDS),
     "decompression_count", "compression_count",
 )  # fmt: skip
@@ -523,10 +531,13 @@ def _share(tile: Tile, confidence: float) -> Share:
     return Share(words, units, bits, confidence)
 
 
-def moved_bits(found: SpaceWords, kind: str, action: str) -> int:
-    """Bits of metadata that an action moves."""
-    rows = found.metadata.get((kind, action), [])
-    return sum(m * wide + p * narrow for (m, p), (wide, narrow) in zip(rows, found.tile.bits)) % MODULO
+def moved_bits(found: SpaceWords) -> Bits:
+    """Bits of metadata that every action moves."""
+    wide = found.tile.bits
+    return {
+        key: sum([m * a + n * b for (m, n), (a, b) in zip(rows, wide)]) % MODULO
+        for key, rows in found.metadata.items()
+    }
 
 
 def address_generations(found: SpaceWords | None, writes: bool) -> int:
@@ -540,12 +551,13 @@ def address_generations(found: SpaceWords | None, writes: bool) -> int:
     )
 
 
-def _demand(found: SpaceWords, word_bits: int) -> tuple[float, float, tuple[float, float, float]]:
+def _demand(found: SpaceWords, bits: Bits, word_bits: int) -> tuple[float, float, tuple[float, float, float]]:
     """Words read and written, metadata counted in words of data; and the shares of metadata (6.2)."""
+    words = found.words
     moved = {
         action: (
-            (found.words.get(("random", action), 0) + found.words.get(("gated", action), 0)) % MODULO,
-            (moved_bits(found, "random", action) + moved_bits(found, "gated", action)) % MODULO,
+            (words.get(("random", action), 0) + words.get(("gated", action), 0)) % MODULO,
+            (bits.get(("random", action), 0) + bits.get(("gated", action), 0)) % MODULO,
         )
         for action in (READ, FILL, UPDATE)
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..specs.spec import Spec
-from ..traffic.sparse.count import FILL, KINDS, MODULO, READ, UPDATE, SpaceWords
+from ..traffic.sparse.count import FILL, MODULO, READ, UPDATE, SpaceWords
 from ..traffic.sparse.ranks import MisfitError
 from .outcome import (
     ComputeStatistics,
@@ -16,7 +16,15 @@ from .outcome import (
     Statistics,
     TensorStatistics,
 )
-from .sparse import LevelFigures, SparseFigures, address_generations, moved_bits, quotient
+from .sparse import (
+    METADATA,
+    WORDS,
+    LevelFigures,
+    SparseFigures,
+    address_generations,
+    moved_bits,
+    quotient,
+)
 from .statistics import Evaluated, network_statistics
 
 _CLASSES = {
@@ -127,16 +135,12 @@ def _sparse(
     assert sparsity is not None
     actual = sum(found.words.get(("random", action), 0) for action in (READ, FILL, UPDATE)) % MODULO
     metadata = {
-        f"{kind}_metadata_{action}": tuple((m, n) for m, n in rows)
-        for (kind, action), rows in found.metadata.items()
+        METADATA[key]: tuple((m, n) for m, n in rows)
+        for key, rows in found.metadata.items()
         if any(m or n for m, n in rows)
     }
-    moved = {f"{kind}_metadata_{action}": moved_bits(found, kind, action) for kind, action in found.metadata}
-    counts = {
-        f"{kind}_{action}": found.words.get((kind, action), 0)
-        for kind in KINDS
-        for action in (READ, FILL, UPDATE)
-    }
+    moved = {METADATA[key]: bits for key, bits in moved_bits(found).items()}
+    counts = {WORDS[key]: count for key, count in found.words.items()}
     counts |= {"decompression_count": found.decompressions, "compression_count": found.compressions}
     return SparseTensorStatistics(
         density=sparsity.densities[p].name,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from math import prod
 
@@ -34,7 +34,12 @@ class DataSpace:
     ranks: tuple[tuple[Term, ...], ...]
     read_write: bool
 
-    @property
+    @cached_property
+    def magnitudes(self) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """By rank the dimensions of its terms, and by how much a step moves it."""
+        return tuple(tuple((term.dim, abs(term.coefficient)) for term in rank) for rank in self.ranks)
+
+    @cached_property
     def dims(self) -> frozenset[int]:
         """Indices of all dimensions that occur in the projection."""
         return frozenset(term.dim for rank in self.ranks for term in rank)

@@ -50,6 +50,4 @@ def grow(extents: Extents, d: int, n: int) -> Extents:
 
 def box(space: DataSpace, extents: Extents) -> Box:
     """Extents of the tile of a data space (2.3)."""
-    return tuple(
-        1 + sum(abs(term.coefficient) * (extents[term.dim] - 1) for term in rank) for rank in space.ranks
-    )
+    return tuple([1 + sum([step * (extents[d] - 1) for d, step in rank]) for rank in space.magnitudes])
