@@ -138,6 +138,7 @@ def add_run(parser: argparse.ArgumentParser, folder: str, noun: str = "run") -> 
     parser.add_argument(
         "--resume", action="store_true", help=f"go on with the {noun} in -o DIR; FILES may be left out"
     )
+    parser.add_argument("--overwrite", action="store_true", help=f"begin anew where a {noun} is already")
     parser.add_argument("--quiet", action="store_true", help="no progress, only the result")
 
 
@@ -313,6 +314,7 @@ def _convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="size of a dimension that the model leaves open (a batch is 1)",
     )
     parser.add_argument("--name", metavar="NAME", help="name of the network (default: that of the model)")
+    parser.add_argument("--overwrite", action="store_true", help="write over layer files that are there")
 
 
 def _sweep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
