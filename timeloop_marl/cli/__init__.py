@@ -20,7 +20,7 @@ from . import arguments
 DROP_INS = ("model", "mapper")
 _MODULES = {
     "sweep": "network", "convert": "network", "verify": "evaluate", "cluster": "info", "searchers": "info",
-    "examples": "info", "report": "runs",
+    "examples": "info", "warmup": "info", "report": "runs",
 }  # fmt: skip
 """Where a command is that has no module of its own name."""
 
@@ -141,7 +141,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="timeloop-marl",
         description="Find good mappings for Timeloop/Accelergy designs.",
         epilog="'timeloop-marl COMMAND --help' explains a command. "

@@ -550,6 +550,16 @@ def _examples(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--copy", type=nonempty, metavar="DIR", help="write all of them into DIR")
 
 
+def _warmup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """``timeloop-marl warmup``."""
+    parser = commands.add_parser(
+        "warmup",
+        help="compile everything that a first search would, and keep it",
+        description="Compile the cost model and a searcher now, once, so that no search waits for it.",
+    )
+    parser.add_argument("--searcher", default="marl", metavar="NAME", help="which searcher (%(default)s)")
+
+
 COMMANDS = {
     "search": _search,
     "optimum": _optimum,
@@ -565,5 +575,6 @@ COMMANDS = {
     "report": _report,
     "searchers": _searchers,
     "examples": _examples,
+    "warmup": _warmup,
 }
 """Name -> what adds it to the parser, in the order of the help."""
