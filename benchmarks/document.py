@@ -278,7 +278,7 @@ def _against_timeloop(results: Results) -> Iterator[Target]:
             every += bool((mine < goal).all())
         yield (
             f"`{name}`, 100,000 samples: ≥ 100x fewer samples to its cost",
-            f"`marl` has it after {max(needed):,.0f} samples on the worst pair, {np.median(needed):,.0f} in the median "
+            f"`marl` has it after {max(needed):,.0f} samples on the worst pair, {np.median(needed):g} in the median "
             f"of {len(needed)}" + (f"; it found nothing valid on {nothing} others" if nothing else ""),
             met(max(needed) <= 1000),
         )
