@@ -24,7 +24,7 @@ PAIRS = (
     "simba_like/resnet18/conv2_3x3",
     "deep_hierarchy/resnet18/conv5_3x3",
 )
-WAYS = ("nsga2", "genetic:3", "genetic:5", "genetic:9", "genetic:17", "random:2")
+WAYS = ("marl:3", "nsga2", "genetic:3", "genetic:5", "genetic:9", "genetic:17", "random:2")
 
 
 def front(pair: str, way: str, seed: int, given: argparse.Namespace) -> tuple[np.ndarray, float]:

@@ -14,6 +14,7 @@ samples = int(sys.argv[1]) if len(sys.argv) > 1 else 3000
 result = tm.network(
     ["arch/eyeriss_like", "problems/resnet18"],
     output="out/map_a_network",
+    overwrite=True,  # so that it can be run again
     samples=samples,
     seed=1,
     jobs=2,

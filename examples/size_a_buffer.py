@@ -14,6 +14,7 @@ samples = int(sys.argv[1]) if len(sys.argv) > 1 else 500
 result = tm.sweep(
     ["arch/eyeriss_like/arch.yaml", "problems/resnet18/conv4_3x3.yaml"],
     output="out/size_a_buffer",
+    overwrite=True,  # so that it can be run again
     values={"GLB.attributes.depth": [6912, 13824, 27648], "column.spatial.meshX": [7, 14]},
     samples=samples,
     seed=1,

@@ -152,7 +152,15 @@ def test_older_rules_are_another_model(shell: Shell, tmp_path: Path) -> None:
 def test_wrong_flags(shell: Shell, tmp_path: Path, flags: tuple[str, ...], message: str) -> None:
     assert shell("search", TOY, FC, "-o", tmp_path / "out", *flags) == 2
     assert message in shell.err
+    assert len(shell.err.splitlines()) <= 2
     assert not (tmp_path / "out").exists() or not (tmp_path / "out" / "summary.json").exists()
+
+
+def test_a_program_for_verifying_is_missed_before_the_search(shell: Shell, tmp_path: Path) -> None:
+    flags = ("--verify", "1", "--timeloop-model", str(tmp_path / "none"), "--samples", "50")
+    assert shell("search", TOY, FC, "-o", tmp_path / "out", *flags) == 2
+    assert "none" in shell.err
+    assert not (tmp_path / "out").exists()
 
 
 # wrong inputs

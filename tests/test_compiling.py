@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from numba.core.errors import NumbaError
 
 from timeloop_marl.errors import InstallationError
+from timeloop_marl.kernels import numba_internals, progress
 from timeloop_marl.kernels.compiling import CALLED, PACKAGE, allocating, inlined, is_cached, kernel
 from timeloop_marl.kernels.numba_internals import KNOWN, replace, taken, takes
 
@@ -254,3 +256,20 @@ def test_the_versions_named_are_those_that_the_package_admits():
     oldest, newest = (number.rpartition(".")[0] for number in KNOWN["numba"])
     major, minor = newest.split(".")
     assert f'"numba>={oldest},<{major}.{int(minor) + 1}"' in text
+
+
+def test_progress_is_told_with_an_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    monkeypatch.setattr(numba_internals, "keep_on_disk", lambda *_: None)
+    lines: list[str] = []
+
+    def doubled_plus(rows: np.ndarray) -> int:
+        return 2 * rows.shape[0] + 1
+
+    with progress.compiling(lines.append, "a kernel", 4):
+        assert kernel(doubled_plus)(np.zeros(3)) == 7
+    assert lines[0] == "compiling a kernel, once; the result is kept for later runs"
+    assert re.fullmatch(r"compiling a kernel: 25%, about \d+ s left", lines[1])
+    with progress.compiling(None, "nothing that anybody is told of", 1):
+        assert kernel(doubled_plus)(np.zeros(3)) == 7
+    assert len(lines) == 2

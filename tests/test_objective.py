@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from machines import gemm, three_level
 
-from timeloop_marl.cost.objective import parse_objective
+import timeloop_marl as tm
+from timeloop_marl.cost.objective import parse_objective, plain_name
 from timeloop_marl.cost.outcome import Outcome
-from timeloop_marl.errors import UsageError
+from timeloop_marl.errors import UnsupportedFeatureError, UsageError
+from timeloop_marl.run.options import Settings
+from timeloop_marl.run.units import cost_text
+from timeloop_marl.searchers.marl.trend import Trend
 
 
 def an_outcome(cycles: list[int], energy: list[float], failed: list[bool] | None = None) -> Outcome:
@@ -31,6 +36,13 @@ def an_outcome(cycles: list[int], energy: list[float], failed: list[bool] | None
         ("delay", [2.0, 4.0]),
         ("last_level_accesses", [3.0, 6.0]),
         ("accesses-0", [1.0, 4.0]),
+        ("latency", [2.0, 4.0]),
+        ("cycles", [2.0, 4.0]),
+        ("ed2p", [12.0, 80.0]),
+        ("energy*delay^2", [12.0, 80.0]),
+        ("latency ** 2 * energy", [12.0, 80.0]),
+        ("edp*energy", [18.0, 100.0]),
+        ("delay^0.5", [2.0**0.5, 2.0]),
     ],
 )
 def test_single_metrics(name: str, expected: list[float]) -> None:
@@ -82,3 +94,42 @@ def test_unknown_names_are_refused(name: str) -> None:
 def test_the_nearest_name_is_offered() -> None:
     with pytest.raises(UsageError, match="did you mean 'energy'"):
         parse_objective("enrgy", 3)
+    with pytest.raises(UsageError, match=r"did you mean 'energy\*delay\^2'"):
+        parse_objective("energy*dealy^2", 3)
+
+
+@pytest.mark.parametrize(
+    "name", ["energy^9", "energy*accesses-1", "energy/delay", "energy^-1", "energy^0", "2*energy"]
+)
+def test_what_is_no_product_of_powers_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="unknown objective"):
+        parse_objective(name, 3)
+
+
+def test_one_name_for_each_metric() -> None:
+    assert plain_name("latency, ed2p,energy*cycles") == "delay,energy*delay^2,edp"
+    assert plain_name("accesses-1") == "accesses-1"
+    assert Settings(objective="latency") == Settings(objective="delay")
+    assert parse_objective("ed2p", 3) == parse_objective("energy*delay^2", 3)
+
+
+def test_their_units() -> None:
+    assert cost_text("energy*delay^2", 5e12) == "energy*delay^2 5 J·cycle^2"
+    assert cost_text("edp", 5e12) == "EDP 5 J·cycle"
+
+
+def test_the_critic_weighs_logarithms_by_powers() -> None:
+    trend = Trend(["energy*delay^2"], 3, 20)
+    assert (trend.words_matter, trend.steps_matter) == (1.0, 2.0)
+    assert not trend.known
+    assert Trend(["delay^3"], 3, 20).known
+
+
+def test_a_search_for_a_product_of_powers() -> None:
+    spec = three_level(gemm(16, 24, 40))
+    found = tm.search(spec, objective="ed2p", samples=100, seed=1)
+    best = found.best
+    assert found.search.best[0].cost == best.energy_pj * float(best.cycles) ** 2
+    assert found.settings.objective == "energy*delay^2"
+    with pytest.raises(UnsupportedFeatureError, match="no bound for this product"):
+        tm.optimum(spec, objective="ed2p")

@@ -108,6 +108,8 @@ def test_a_run_of_python_is_one_for_the_command_line(tmp_path: Path) -> None:
         tm.search(SPEC, searcher="random", samples=32, output=tmp_path)
 
 
-def test_every_public_name_is_there() -> None:
+def test_every_public_name_is_there_and_on_the_page_of_the_api() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "api.md").read_text()
     for name in tm.__all__:
         assert getattr(tm, name) is not None
+        assert f"timeloop_marl.{name}\n" in page or f"`timeloop_marl.{name}`" in page, name

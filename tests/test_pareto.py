@@ -11,7 +11,7 @@ import pytest
 from machines import gemm, three_level
 from programs import drop_in
 
-from timeloop_marl.api.front import Front, search_front
+from timeloop_marl.api.front import Front, reference_point, search_front
 from timeloop_marl.cli import main
 from timeloop_marl.cost.nondominated import non_dominated
 from timeloop_marl.errors import UsageError
@@ -68,10 +68,23 @@ def test_every_member_has_its_files_and_the_picture_is_one(tmp_path: Path) -> No
     assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_hypervolume_grows_with_the_front() -> None:
+def test_hypervolume_grows_with_the_front_up_to_one_corner() -> None:
     short, long = found(100), found(1000)
-    corner = short.reference
-    assert long.hypervolume(corner) >= short.hypervolume(corner) > 0
+    assert short.reference == long.reference == reference_point(SPEC, ("cycles", "energy"))
+    assert long.hypervolume() >= short.hypervolume() > 0
+    # By hand: every point of the front against the corner, in decades.
+    corner, points = np.log10(1 + np.array(short.reference)), np.log10(1 + short.points)
+    points = points[np.argsort(points[:, 0])]
+    tops = [corner[1], *points[:-1, 1]]
+    assert short.hypervolume() == pytest.approx(
+        sum((corner[0] - x) * (top - y) for (x, y), top in zip(points, tops))
+    )
+
+
+def test_the_corner_is_a_mapping_without_reuse() -> None:
+    computes = 16 * 24 * 40
+    moved = 3 * 200.0 + 200.0  # pJ: every operand read, the result written back, at the outermost level
+    assert reference_point(SPEC, ("cycles", "energy")) == (computes, computes * (0.5 + moved))
 
 
 @pytest.mark.parametrize("searcher", ["nsga2", "genetic"])
@@ -96,7 +109,8 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     arguments = ["search", *FILES, "-o", str(tmp_path / "out"), "--pareto", "--samples", "300"]
     assert main(arguments) == 0
     printed = capsys.readouterr().out
-    assert "mappings on the front" in printed and "nsga2" in printed
+    assert "mappings on the front; hypervolume" in printed and "(marl, seed 1" in printed
+    assert "(no reuse at all)" in printed and "candidates judged" in printed
     summary = json.loads((tmp_path / "out" / "front.json").read_text())
     assert list(summary["figures"]) == ["cycles", "energy"]
     assert main(["search", "-o", str(tmp_path / "out"), "--resume", "--samples", "400", "--quiet"]) == 0

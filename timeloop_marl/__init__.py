@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from .api.clusters import find_clusters
     from .api.compare import compare
     from .api.draws import Draws, best_of_draws
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .api.inputs import load
     from .api.networks import network, sweep
     from .api.optimum import OptimumResult, optimum
+    from .api.plots import Plot, plot
     from .api.search import Result, evaluate, search
     from .cost.objective import Objective
     from .cost.outcome import Outcome, Rejection, Statistics
@@ -51,6 +53,7 @@ __all__ = [
     "Objective",
     "OptimumResult",
     "Outcome",
+    "Plot",
     "Progress",
     "Rejection",
     "Result",
@@ -63,6 +66,7 @@ __all__ = [
     "TimeloopMapspace",
     "TimeloopMarlError",
     "Trace",
+    "__version__",
     "best_of_draws",
     "compare",
     "evaluate",
@@ -70,6 +74,7 @@ __all__ = [
     "load",
     "network",
     "optimum",
+    "plot",
     "read_network",
     "read_sweep",
     "read_trace",
@@ -93,6 +98,7 @@ _HOMES = {
     "Objective": "cost.objective",
     "OptimumResult": "api.optimum",
     "Outcome": "cost.outcome",
+    "Plot": "api.plots",
     "Progress": "run.result",
     "Rejection": "cost.outcome",
     "Result": "api.search",
@@ -112,6 +118,7 @@ _HOMES = {
     "load": "api.inputs",
     "network": "api.networks",
     "optimum": "api.optimum",
+    "plot": "api.plots",
     "read_network": "networks.result",
     "read_sweep": "networks.sweep_result",
     "read_trace": "run.trace",
@@ -122,6 +129,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("timeloop-marl")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{_HOMES[name]}", __name__), name)

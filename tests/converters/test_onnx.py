@@ -208,6 +208,9 @@ def test_the_files_are_a_network(tmp_path: Path, shell: Shell) -> None:
         "C": 4, "M": 4, "R": 3, "S": 3, "N": 1, "P": 6, "Q": 6,
     }  # fmt: skip
     assert write_network(convert_model(small(tmp_path), {}).network, tmp_path / "again")
+    assert shell("convert", small(tmp_path), "-o", tmp_path / "out") == 2
+    assert "holds a network already" in shell.err
+    assert shell("convert", small(tmp_path), "-o", tmp_path / "out", "--overwrite") == 0
 
 
 def test_a_network_takes_a_model(tmp_path: Path) -> None:

@@ -108,6 +108,21 @@ def test_the_workspace_grows_when_a_mapping_has_many_signatures():
     assert grown > 0
 
 
+def test_the_walk_is_only_asked_for_by_imperfect_factors():
+    asked = 0
+    for rng, spec, switches, mappings in cases(6, 7):
+        evaluator = NativeEvaluator(spec, switches=switches, vectors=False)
+        once = columns(evaluator(MappingBatch.of(mappings)))
+        assert evaluator._perfect
+        more = MappingBatch.of([*mappings, *(random_mapping(rng, spec, True) for _ in range(20)), *mappings])
+        mixed = columns(evaluator(more))
+        asked += not evaluator._perfect
+        assert columns(evaluator(more)) == mixed
+        for name, values in once.items():
+            assert mixed[name][: len(mappings)] == values == mixed[name][-len(mappings) :]
+    assert asked  # random factors often fit nowhere: refused before they are walked
+
+
 def test_pickled_evaluators_give_the_same():
     spec, mappings = first_case()
     evaluator = NativeEvaluator(spec, threads=2, accesses=True)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from timeloop_marl.cost.objective import cost_of
 from timeloop_marl.networks.budget import (
     CHUNK,
     FIRST,
@@ -105,16 +106,17 @@ def points(rng: random.Random, n: int) -> list[Point]:
     return [Point(k + 1, rng.randint(1, 60), rng.randint(1, 60) / 4) for k in range(n)]
 
 
+@pytest.mark.parametrize("objective", ["edp", "energy*delay^2", "energy^3*delay"])
 @pytest.mark.parametrize("seed", range(40))
-def test_the_chosen_combination_is_the_best_of_all(seed: int) -> None:
+def test_the_chosen_combination_is_the_best_of_all(seed: int, objective: str) -> None:
     rng = random.Random(seed)
     layers = [points(rng, rng.randint(1, 7)) for _ in range(rng.randint(1, 4))]
     counts = [rng.randint(1, 5) for _ in layers]
-    chosen = best_product([lower_hull(layer) for layer in layers], counts)
+    chosen = best_product([lower_hull(layer) for layer in layers], counts, objective)
 
     def product(combination: tuple[Point, ...] | list[Point]) -> float:
         energy = sum(c * p.energy_pj for c, p in zip(counts, combination))
-        return energy * sum(c * p.cycles for c, p in zip(counts, combination))
+        return float(cost_of(objective, energy, sum(c * p.cycles for c, p in zip(counts, combination))))
 
     assert product(chosen) == min(product(combination) for combination in itertools.product(*layers))
     assert all(point in layer for point, layer in zip(chosen, layers))

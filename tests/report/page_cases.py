@@ -206,7 +206,8 @@ def front(count: int, *figures: str, name: str = "front") -> Page:
     ]  # fmt: skip
     data = {
         "problem": name, "figures": dict.fromkeys(figures, "x"), "searcher": name, "seed": 1, "evaluator": "native",
-        "samples": 10, "valid": 9, "stopped": "budget", "hypervolume": 1e13, "members": entries,
+        "samples": 10, "valid": 9, "stopped": "budget", "hypervolume": 1.3, "reference": [1e9] * len(figures),
+        "members": entries,
     }  # fmt: skip
     found = (case[0], Ranked(case[1], case[2], 1, 1.0))
     return front_page(data, {}, [found if i % 2 == 0 else None for i in range(count)])

@@ -12,7 +12,7 @@ from machines import conv, three_level
 import timeloop_marl as tm
 from timeloop_marl.report.charts.agents import Dependencies, dependency_matrix, entropy_plot
 from timeloop_marl.report.drawing import Rect, Text
-from timeloop_marl.report.html.page import Table
+from timeloop_marl.report.html.page import Fold, Table
 from timeloop_marl.report.html.sections import agents_section
 from timeloop_marl.run.folder import AGENTS
 
@@ -83,7 +83,10 @@ def test_the_table_sums_credit() -> None:
         "history": [{"samples": n, "entropy": [1.0, 0.5], "credit": [3.0, 1.0]} for n in (8, 16)],
     }  # fmt: skip
     (section,) = agents_section(agents)
-    table = next(block for block in section.blocks if isinstance(block, Table))
+    fold = next(block for block in section.blocks if isinstance(block, Fold))
+    assert not fold.is_open
+    (table,) = fold.blocks
+    assert isinstance(table, Table)
     assert [[cell.text for cell in row] for row in table.rows] == [
         ["agent 1", "a", "1", "75 %", "1.00"], ["agent 2", "b", "1", "25 %", "0.50"],
     ]  # fmt: skip

@@ -13,11 +13,22 @@ from page_cases import HOSTILE, LONG
 
 from timeloop_marl.cli import main
 from timeloop_marl.report.charts.axes import spanning, steps
-from timeloop_marl.report.drawing import Drawing, Line, Rect, Text, beside, palette, png, standalone_svg
+from timeloop_marl.report.drawing import (
+    Drawing,
+    Line,
+    Marker,
+    Rect,
+    Text,
+    beside,
+    palette,
+    png,
+    standalone_svg,
+)
 from timeloop_marl.report.drawing.shapes import shortened, text_width, wrapped
 from timeloop_marl.report.html import page_of, render
 from timeloop_marl.report.html.page import all_pictures
 from timeloop_marl.report.html.run_page import run_page
+from timeloop_marl.report.html.sections import choice_words
 from timeloop_marl.report.records import RunRecord
 from timeloop_marl.report.views import roofline
 from timeloop_marl.run.units import plain_number
@@ -230,6 +241,26 @@ def test_roofline_says_what_sets_the_pace() -> None:
         assert level.achieved <= level.limit * (1 + 1e-9)
     slowest = min(level.throttle for level in statistics.levels)
     assert (data.binding is not None) == (slowest < 1)
+
+
+def test_layers_of_a_network_are_named_beside_their_points() -> None:
+    page = PAGES["network"]()
+    (picture,) = (picture for picture in all_pictures(page) if picture.name == "roofline")
+    for width in picture.widths:
+        drawing = picture.draw(width)
+        points = [shape for shape in drawing.shapes if isinstance(shape, Marker) and shape.tip]
+        names = {marker.tip.split(":")[0] for marker in points}
+        written = [shape.text for shape in drawing.shapes if isinstance(shape, Text)]
+        assert len(names) == 5
+        assert any(text.split(" +")[0] in names for text in written)
+
+
+def test_what_choices_are_called_is_said_where_they_stand() -> None:
+    words = choice_words(["C:2", "C:2#2", "GLB:rank(C)", "GLB:keep(Inputs)"])
+    assert words.startswith("Choices: C:2: the level of that factor")
+    assert "GLB:rank(C): how far inside" in words and "GLB:keep(Inputs): whether" in words
+    assert choice_words(["GLB:rank(C)"]).count(":") == 3
+    assert choice_words([]) == ""
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
-from ..cost.objective import Objective, parse_objective
+from ..cost.objective import Objective, parse_objective, plain_name
 from ..errors import UsageError
 from ..evaluators.choice import chosen_device, native_evaluator
 from ..mapspace.axes import LearnersMapspace
@@ -75,6 +75,7 @@ def best_of_draws(
         InfeasibleError: the constraints leave no mapping.
     """
     spec = spec if isinstance(spec, Spec) else load(spec)
+    objective = plain_name(objective)
     if objective not in METRICS:
         raise UsageError(f"draws are judged by one of {', '.join(METRICS)}, not by {objective!r}")
     for name, value, least in (

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 from numpy import ndarray
 
 from ..cost.nondominated import Archive, hypervolume
@@ -28,6 +28,7 @@ from ..run.options import RunOptions, Settings
 from ..run.result import Found, Progress, SearchResult, StopReason
 from ..run.run import Run
 from ..run.search import run_search
+from ..run.tables import Tabular
 from ..searchers.base import Searcher
 from ..searchers.fronts import UNITS, Figures, ScalarisedSearcher, figure_names, weightings
 from ..searchers.registry import make_searcher
@@ -36,8 +37,8 @@ from ..specs.spec import Spec
 from .choices import AnyEvaluator, Chosen, arguments_of, evaluator_of, settings_of
 from .inputs import Source, load
 
-FRONT_SEARCHER = "nsga2"  # seeks a whole front by itself; any other is run once per weighting
-_MARGIN = 1.1  # of the default reference point beyond the worst figures of the front
+FRONT_SEARCHER = "marl"  # by default
+_WHOLE = "nsga2"  # seeks a whole front by itself; any other is run once per weighting
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class Member:
     texts: Map[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Front:
+@dataclass(frozen=True, repr=False)
+class Front(Tabular):
     """A finished search for a front; members sorted by the first figure."""
 
     spec: Spec
@@ -64,6 +65,22 @@ class Front:
     search: SearchResult
     evaluator: str
 
+    def headline(self) -> str:
+        """How many, of what."""
+        return (
+            f"{len(self.members)} mappings, none better in every one of {', '.join(self.figures)}; "
+            f"{self.search.samples:,} samples, {self.settings.searcher}"
+        )
+
+    def columns(self) -> dict[str, list[Any]]:
+        """A row for every member."""
+        figures = {
+            name: [member.figures[k] for member in self.members] for k, name in enumerate(self.figures)
+        }
+        found = [member.found for member in self.members]
+        names = ("cycles", "energy_pj", "edp", "utilization", "sample")
+        return {**figures, **{name: [getattr(one, name) for one in found] for name in names}}
+
     @property
     def points(self) -> ndarray:
         """The figures of all members, (members, figures)."""
@@ -71,17 +88,17 @@ class Front:
 
     @property
     def reference(self) -> tuple[float, ...]:
-        """Default corner of the hypervolume: a tenth beyond the worst figures on the front."""
-        return tuple(float(worst) * _MARGIN for worst in self.points.max(axis=0)) if self.members else ()
+        """Corner of the hypervolume, the same for every front of this machine and layer (``reference_point``)."""
+        return reference_point(self.spec, self.figures)
 
     def hypervolume(self, reference: Sequence[float] | None = None) -> float:
-        """Exact volume that the front dominates up to a reference point (default ``reference``).
+        """Exact volume between the front and a reference point (default ``reference``), in decades of every figure.
 
-        Two of them compare only if the reference is the same.
+        Figures count by their logarithms, so that a halving is worth the same everywhere. Two of them compare only if
+        the reference is the same.
         """
-        if not self.members:
-            return 0.0
-        return hypervolume(self.points, self.reference if reference is None else reference)
+        corner = self.reference if reference is None else reference
+        return hypervolume(_decades(self.points), _decades(np.asarray(corner, np.float64)).tolist())
 
     def write(self, folder: str | Path) -> list[Path]:
         """``front.json``, ``front.png`` and under ``front/`` the result files of every member, numbered as there."""
@@ -129,6 +146,29 @@ class Front:
         }
 
 
+def reference_point(spec: Spec, figures: Sequence[str]) -> tuple[float, ...]:
+    """What a mapping without any reuse costs: one compute a cycle, every word moved to and from the outermost level.
+
+    ``buffer``: every word of every level of limited size.
+    """
+    storage, energies, work = spec.architecture.storage, spec.energies, spec.problem.operations
+    block = storage[-1].block_size
+    outermost = energies.storage[-1]
+    moved = len(spec.problem.data_spaces) * outermost.read + outermost.update
+    table = {
+        "cycles": float(work),
+        "energy": work * (energies.compute + moved / block),
+        "buffer": float(
+            sum(level.effective_size * level.instances for level in storage if level.effective_size)
+        ),
+    }
+    return tuple(table[name] for name in figures)
+
+
+def _decades(figures: Float64[ndarray, "..."]) -> Float64[ndarray, "..."]:
+    return np.log1p(figures) / np.log(10.0)
+
+
 def search_front(
     spec: Spec | Source,
     *,
@@ -146,6 +186,7 @@ def search_front(
     threads: int = 1,
     output: str | Path | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     live: bool = False,
     tensorboard: str | Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -157,8 +198,8 @@ def search_front(
     Args:
         figures: two or three of ``cycles``, ``energy``, ``buffer`` (on-chip words needed).
         searcher: by default ``FRONT_SEARCHER``.
-        runs: weightings among which any other searcher shares the budget out; default 3 for two figures, 6 for three
-            (docs/searchers.md: more of them leave each too few samples).
+        runs: weightings among which any searcher but ``nsga2`` shares the budget out; default 3 for two figures, 6 for
+            three (docs/searchers.md: more of them leave each too few samples).
 
     The other arguments are those of ``search``; the objective of ``settings`` only matters for the progress shown.
 
@@ -181,9 +222,8 @@ def search_front(
     objective = parse_objective(settings.objective, len(spec.architecture.storage))
     keeper = _Keeper(spec, _searcher(spec, settings, names, runs, objective), names)
     chosen = Chosen(settings, keeper, objective, evaluator_of(spec, evaluator))
-    with Run(
-        "front", RunOptions(output, resume, live, tensorboard, on_compile, arguments or {}), mark=TRACE
-    ) as run:
+    how = RunOptions(output, resume, live, tensorboard, on_compile, arguments or {}, overwrite)
+    with Run("front", how, mark=TRACE) as run:
         if not run.resumed:
             asked = {"pareto": True, "figures": ",".join(names)}
             run.describe({**arguments_of(spec, settings), **asked}, spec)
@@ -203,9 +243,9 @@ def search_front(
 def _searcher(
     spec: Spec, settings: Settings, names: Sequence[str], runs: int, objective: Objective
 ) -> Searcher:
-    if settings.searcher == FRONT_SEARCHER:
+    if settings.searcher == _WHOLE:
         options = {**settings.options, "figures": ",".join(names)}
-        return make_searcher(FRONT_SEARCHER, spec, settings.seed, objective, options)
+        return make_searcher(_WHOLE, spec, settings.seed, objective, options)
     energy = dataclasses.replace(objective, metrics=("energy",))
     weights = weightings(runs, len(names))
     return ScalarisedSearcher(

@@ -46,6 +46,7 @@ def network(
     backend: str | None = None,
     scheduler: str | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     live: bool = False,
     tensorboard: str | Path | None = None,
     on_progress: Callable[[NetworkProgress], None] | None = None,
@@ -68,7 +69,7 @@ def network(
         rules: ``2025`` or ``2022``: the Timeloop version to equal.
         jobs: layers searched at the same time; the result does not depend on it (but with ``seconds``).
         backend, scheduler: ``loky``, ``threading``, ``dask`` or ``ray``; address of a running Dask or Ray cluster.
-        resume, live, tensorboard, on_compile: as in ``RunOptions``.
+        resume, overwrite, live, tensorboard, on_compile: as in ``RunOptions``.
         on_progress: called whenever a layer's task is done.
         on_notice: told what the user should know about the input, once each.
 
@@ -80,7 +81,7 @@ def network(
     given = {"samples": samples, "seconds": seconds, "seed": seed, "options": options}
     result = search_network(
         files,
-        RunOptions(output, resume, live, tensorboard, on_compile),
+        RunOptions(output, resume, live, tensorboard, on_compile, overwrite=overwrite),
         settings_of(settings, searcher=searcher, objective=objective, **given),
         named_choice(evaluator),
         engine=Engine.chosen(jobs, backend, scheduler),
@@ -117,6 +118,7 @@ def sweep(
     backend: str | None = None,
     scheduler: str | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     live: bool = False,
     on_progress: Callable[[SweepProgress], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
@@ -146,7 +148,7 @@ def sweep(
     given = {"samples": samples, "seconds": seconds, "seed": seed, "options": options}
     result = search_sweep(
         files,
-        RunOptions(output, resume, live),
+        RunOptions(output, resume, live, overwrite=overwrite),
         settings_of(settings, searcher=searcher, objective=objective, **given),
         named_choice(evaluator),
         engine=Engine.chosen(jobs, backend, scheduler),

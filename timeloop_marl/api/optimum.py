@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,10 @@ from jaxtyping import Float64
 from numpy import ndarray
 
 from ..cost.noc import LEGACY
-from ..cost.objective import Objective, parse_objective
+from ..cost.objective import Objective, parse_objective, powers
 from ..cost.outcome import Rejection, Statistics
 from ..cost.rates import Rates, rates_of
-from ..errors import UsageError
+from ..errors import UnsupportedFeatureError, UsageError
 from ..evaluators.choice import native_evaluator
 from ..evaluators.native import NativeEvaluator
 from ..kernels.record import views
@@ -43,6 +45,7 @@ from ..run.loop import search as run_search
 from ..run.options import RunOptions, Settings
 from ..run.result import Found, Improvement, SearchResult, StopReason
 from ..run.run import Run
+from ..run.tables import Tabular, columns_of
 from ..searchers.registry import make_searcher
 from ..specs.fingerprint import spec_fingerprint
 from ..specs.mapping import Mapping as LoopNest
@@ -85,8 +88,8 @@ class Start:
 OnRound = Callable[[Frontier], None]
 
 
-@dataclass(frozen=True)
-class OptimumResult:
+@dataclass(frozen=True, repr=False)
+class OptimumResult(Tabular):
     """A mapspace gone through as far as the limits let."""
 
     spec: Spec
@@ -95,6 +98,19 @@ class OptimumResult:
     frontier: Frontier
     reason: StopReason
     jobs: int = 1
+
+    def headline(self) -> str:
+        """Optimal, or the gap."""
+        if not self.found:
+            return "there is no valid mapping" if self.proven else "no valid mapping yet"
+        state = "proven optimal" if self.proven else f"gap {self.gap:.2%}"
+        return f"{self.objective.name} {self.cost:.6g}, {state}, {self.frontier.seconds:.1f} s"
+
+    def columns(self) -> dict[str, list[Any]]:
+        """How best cost and bound came together."""
+        return columns_of(
+            [{"seconds": m.seconds, "cost": m.cost, "bound": m.bound} for m in self.frontier.course]
+        )
 
     @property
     def proven(self) -> bool:
@@ -192,11 +208,20 @@ class OptimumResult:
             self._as_search(),
             (self.best,),
             NativeEvaluator(self.spec).name,
+            proof={
+                "proven": self.proven,
+                "bound": self.bound,
+                "gap": self.gap,
+                "course": self._finite_course(),
+            },
         )
-        course = self.frontier.course
-        steps = GapCourse([m.seconds for m in course], [m.cost for m in course], [m.bound for m in course])
-        drawing = gap_plot(steps, self.objective.name, self.proven, _WIDTH)
+        drawing = gap_plot(GapCourse(**self.columns()), self.objective.name, self.proven, _WIDTH)
         return [*written, target.write(PICTURE, png(beside([drawing])))]
+
+    def _finite_course(self) -> dict[str, list[Any]]:
+        """The course from the first mapping on: JSON has no infinity."""
+        found = [math.isfinite(moment.cost) for moment in self.frontier.course]
+        return {name: list(compress(values, found)) for name, values in self.columns().items()}
 
     def _settings(self) -> Settings:
         return Settings(searcher=METHOD, objective=self.objective.name, seed=self.start.seed)
@@ -235,6 +260,7 @@ def optimum(
     start: Start | None = None,
     output: str | Path | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     known: Incumbent | None = None,
     on_round: OnRound | None = None,
     arguments: Mapping[str, Any] | None = None,
@@ -249,7 +275,7 @@ def optimum(
         jobs: threads; the result does not depend on it. -1 = one per processor.
         start: the search for a first mapping, which only helps pruning.
         output: folder for results, certificate and the state from which a killed proof goes on.
-        resume: go on with the proof in ``output``.
+        resume: go on with the proof in ``output``; overwrite: begin anew there.
         known: a mapping to begin with instead of a search; it is believed, so it must have been evaluated.
         on_round: called with the state after every round.
         arguments: as in ``RunOptions``.
@@ -271,7 +297,7 @@ def optimum(
     spec.require_dense("proofs, whose bounds do not know what zeros save,")
     require_feasible(spec, "uber")
     goal, start = parse_objective(objective, len(spec.architecture.storage)), start or Start()
-    with Run("optimum", RunOptions(output, resume, arguments=arguments or {})) as run:
+    with Run("optimum", RunOptions(output, resume, arguments=arguments or {}, overwrite=overwrite)) as run:
         if not run.resumed:
             asked = Settings(start.searcher, objective, start.samples, seed=start.seed).as_arguments()
             run.describe({"files": list(spec.files), "rules": spec.options.rules, **asked}, spec)
@@ -347,6 +373,13 @@ def make_prover(spec: Spec, objective: Objective) -> Prover:
     """
     if len(objective.metrics) != 1:
         raise UsageError(f"an optimum has one objective, not {objective.name}: a tolerance is no order")
+    if powers(objective.metrics[0]) is not None and objective.metrics[0] not in _GOALS:
+        raise UnsupportedFeatureError(
+            "there is no bound for this product of powers",
+            path="objective",
+            value=objective.name,
+            remedy=f"prove {', '.join(_GOALS)} or accesses; 'timeloop-marl search' takes any product",
+        )
     evaluator = NativeEvaluator(spec, accesses=objective.needs_accesses)
     evaluator.warm_up()
     return Prover(spec, true_prices(spec, objective), evaluator, objective)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..cost.objective import cost_of, powers
 from ..cost.outcome import Failure, Outcome
 from ..errors import UsageError
 from ..networks.layers import LAYERS
@@ -35,7 +36,6 @@ DEEPEST = 8
 """Folders within folders that are looked into."""
 _RESULT_FILES = {"network": NETWORK, "sweep": SWEEP, "front": FRONT, "compare": COMPARISON}
 _NAMED = 5  # files that are named
-_FROM_TRACE = ("edp", "energy", "delay")
 
 
 @dataclass(frozen=True)
@@ -228,10 +228,10 @@ def _from_trace(path: Path, recorded: int, objective: str) -> dict[str, Any]:
 
 
 def _best_of(outcome: Outcome, ok: np.ndarray, objective: str) -> dict[str, Any]:
-    if objective not in _FROM_TRACE or not ok.any():
+    if powers(objective) is None or not ok.any():
         return {}
     cycles, energy = outcome.cycles.astype(np.float64), outcome.energy_pj
-    costs = np.where(ok, {"edp": energy * cycles, "energy": energy, "delay": cycles}[objective], np.inf)
+    costs = np.where(ok, cost_of(objective, energy, cycles), np.inf)
     i = int(np.argmin(costs))
     return {
         "best": float(costs[i]),
@@ -247,12 +247,11 @@ def _network(path: Path, manifest: Mapping[str, Any], result: Mapping[str, Any] 
     if result is None or recorded > int(result["samples"]):
         return {"state": INTERRUPTED if recorded else BEGUN, "samples": recorded, "parts": parts}
     totals = result["totals"] or {}
-    figure = {"energy": "energy_pj", "delay": "cycles"}.get(str(result["objective"]).split(",")[0], "edp")
     return {
         "state": _state(str(result["stopped"])),
         "stopped": str(result["stopped"]),
         **{name: result[name] for name in ("searcher", "objective", "seed", "samples", "valid", "evaluator")},
-        "best": totals.get(figure),
+        "best": _cost(str(result["objective"]), totals),
         "cycles": totals.get("cycles"),
         "energy_pj": totals.get("energy_pj"),
         "edp": totals.get("edp"),
@@ -261,18 +260,21 @@ def _network(path: Path, manifest: Mapping[str, Any], result: Mapping[str, Any] 
     }
 
 
+def _cost(objective: str, figures: Mapping[str, Any]) -> float | None:
+    return float(cost_of(objective, figures["energy_pj"], figures["cycles"])) if figures else None
+
+
 def _sweep(path: Path, manifest: Mapping[str, Any], result: Mapping[str, Any] | None) -> dict[str, Any]:
     if result is None:
         return {"state": BEGUN, "parts": len(manifest.get("points", {}))}
     points = result["points"]
     best: Mapping[str, Any] = next((point for point in points if point["best"]), {})
     ended = sum(point["status"] in ("done", "failed") for point in points)
-    figure = {"energy": "energy_pj", "delay": "cycles"}.get(str(result["objective"]).split(",")[0], "edp")
     return {
         "state": FINISHED if ended == len(points) else INTERRUPTED,
         **{name: result[name] for name in ("searcher", "objective", "seed")},
         "samples": sum(point["samples"] for point in points),
-        "best": best.get(figure),
+        "best": _cost(str(result["objective"]), best),
         "cycles": best.get("cycles"),
         "energy_pj": best.get("energy_pj"),
         "edp": best.get("edp"),

@@ -21,6 +21,8 @@ from ..run.options import RunOptions, Settings
 from ..run.result import Progress, SearchResult, StopReason
 from ..run.run import Run
 from ..run.search import run_search
+from ..run.tables import Tabular, columns_of
+from ..run.units import edp_text, energy_text
 from ..searchers.knowledge import Knowledge
 from ..specs.front_end import specification
 from ..specs.mapping import Mapping as LoopNest
@@ -30,8 +32,8 @@ from .choices import AnyEvaluator, AnyObjective, AnySearcher, arguments_of, choo
 from .inputs import Source, load
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, repr=False)
+class Result(Tabular):
     """A finished search. ``statistics[i]`` belongs to ``search.best[i]``; both are empty if nothing valid was found.
 
     ``texts[i]``: the real program's own output files (by the end of their names) where only it covers the design.
@@ -63,6 +65,38 @@ class Result:
     def best(self) -> Statistics:
         """Every figure of the best mapping; ``UsageError`` if there is none."""
         return self.statistics[self._first()]
+
+    def headline(self) -> str:
+        """What was found."""
+        if not self.found:
+            return f"nothing valid in {self.search.samples:,} samples"
+        best = self.best
+        return (
+            f"{best.cycles:,} cycles, {energy_text(best.energy_pj)}, EDP {edp_text(best.energy_pj * best.cycles)} "
+            f"J·cycle, utilisation {best.utilization:.1%}; {self.search.samples:,} samples, {self.settings.searcher}"
+        )
+
+    def columns(self) -> dict[str, list[Any]]:
+        """What the best mapping moves: a row for every data space that a storage level keeps.
+
+        Words are those of all utilised instances, energies in pJ without leakage.
+        """
+        tensors = [space.name for space in self.spec.problem.data_spaces]
+        return columns_of(
+            [
+                {
+                    "level": level.name,
+                    "tensor": name,
+                    "reads": tensor.reads * tensor.instances,
+                    "fills": tensor.fills * tensor.instances,
+                    "updates": tensor.updates * tensor.instances,
+                    "energy_pj": tensor.energy_total,
+                }
+                for level in (reversed(self.best.levels) if self.found else ())
+                for name, tensor in zip(tensors, level.tensors, strict=True)
+                if tensor.kept
+            ]
+        )
 
     def write(self, folder: str | Path) -> list[Path]:
         """Write statistics, mappings (also as timeloop-model takes them), summary and picture into a folder."""
@@ -119,6 +153,7 @@ def search(
     knowledge: KnowledgeSource | None = None,
     output: str | Path | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     live: bool = False,
     tensorboard: str | Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -140,7 +175,7 @@ def search(
         threads: of the native model; results do not depend on it.
         top: how many distinct best mappings to keep.
         knowledge: what other layers' searches have learnt: a file, the folder of a network, or ``Result.knowledge``.
-        output, resume, live, tensorboard, on_compile, arguments: as in ``RunOptions``.
+        output, resume, overwrite, live, tensorboard, on_compile, arguments: as in ``RunOptions``.
 
     Objects go by their qualified names on record: such a search is resumed by giving the same ones again.
 
@@ -158,8 +193,8 @@ def search(
         spec, settings, searcher=searcher, objective=objective, evaluator=evaluator, samples=samples, seed=seed,
         valid_samples=valid_samples, seconds=seconds, target=target, stagnation=stagnation, options=options,
     )  # fmt: skip
-    life = RunOptions(output, resume, live, tensorboard, on_compile, arguments or {})
-    with Run("search", life, mark=TRACE) as run:
+    how = RunOptions(output, resume, live, tensorboard, on_compile, arguments or {}, overwrite)
+    with Run("search", how, mark=TRACE) as run:
         if not run.resumed:
             asked = {"top": top, "knowledge": knowledge if isinstance(knowledge, str) else None}
             run.describe({**arguments_of(spec, chosen.settings), **asked}, spec)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from ..errors import TimeloopMarlError
 from ..parallel import interruption
@@ -20,7 +20,7 @@ from . import arguments
 DROP_INS = ("model", "mapper")
 _MODULES = {
     "sweep": "network", "convert": "network", "verify": "evaluate", "cluster": "info", "searchers": "info",
-    "examples": "info", "report": "runs",
+    "examples": "info", "warmup": "info", "report": "runs",
 }  # fmt: skip
 """Where a command is that has no module of its own name."""
 
@@ -135,8 +135,16 @@ def _drop_in(name: str, given: Sequence[str]) -> int:
     return program(given, environ=os.environ, stdout=sys.stdout, stderr=sys.stderr, cwd=Path.cwd())
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says in two lines what is wrong with an argument: what and where, and how to see all of them."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        self.exit(2, f"{self.prog}: {message}\nall arguments: {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="timeloop-marl",
         description="Find good mappings for Timeloop/Accelergy designs.",
         epilog="'timeloop-marl COMMAND --help' explains a command. "

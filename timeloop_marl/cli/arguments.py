@@ -175,6 +175,7 @@ def add_run(parser: argparse.ArgumentParser, folder: str, noun: str = "run") -> 
     parser.add_argument(
         "--resume", action="store_true", help=f"go on with the {noun} in -o DIR; FILES may be left out"
     )
+    parser.add_argument("--overwrite", action="store_true", help=f"begin anew where a {noun} is already")
     parser.add_argument("--quiet", action="store_true", help="no progress, only the result")
 
 
@@ -352,6 +353,7 @@ def _convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="size of a dimension that the model leaves open (a batch is 1)",
     )
     parser.add_argument("--name", metavar="NAME", help="name of the network (default: that of the model)")
+    parser.add_argument("--overwrite", action="store_true", help="write over layer files that are there")
 
 
 def _sweep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -591,6 +593,16 @@ def _examples(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--copy", type=nonempty, metavar="DIR", help="write all of them into DIR")
 
 
+def _warmup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """``timeloop-marl warmup``."""
+    parser = commands.add_parser(
+        "warmup",
+        help="compile everything that a first search would, and keep it",
+        description="Compile the cost model and a searcher now, once, so that no search waits for it.",
+    )
+    parser.add_argument("--searcher", default="marl", metavar="NAME", help="which searcher (%(default)s)")
+
+
 COMMANDS = {
     "search": _search,
     "optimum": _optimum,
@@ -606,5 +618,6 @@ COMMANDS = {
     "report": _report,
     "searchers": _searchers,
     "examples": _examples,
+    "warmup": _warmup,
 }
 """Name -> what adds it to the parser, in the order of the help."""

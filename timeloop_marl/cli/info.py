@@ -6,6 +6,7 @@ import argparse
 import json
 import re
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from rich.padding import Padding
 from rich.table import Table
 
 from ..api.clusters import Clusters, find_clusters
-from ..api.inputs import expand
+from ..api.inputs import expand, load
+from ..cost.objective import parse_objective
 from ..cost.outcome import Failure
 from ..evaluators.native import NativeEvaluator
 from ..mapspace.awkward import factors_notice
@@ -25,13 +27,14 @@ from ..mapspace.timeloop import TimeloopMapspace
 from ..report.charts.agents import Dependencies, cluster_tree
 from ..report.drawing import beside, png
 from ..run.folder import RunFolder
-from ..searchers.registry import all_searchers
+from ..searchers.base import warm_up
+from ..searchers.registry import all_searchers, make_searcher
 from ..specs.architecture import StorageLevel
 from ..specs.constraints import LoopConstraint
 from ..specs.front_end import check_flattening
 from ..specs.shipped import NAMES, contents, copy_shipped
 from ..specs.spec import Spec
-from .screen import Screen, console, parse_values, print_notices, read_inputs
+from .screen import Screen, console, parse_values, print_notices, read_inputs, say
 
 _PROBES = 2000
 
@@ -324,4 +327,17 @@ def examples_command(options: argparse.Namespace) -> int:
         for entry in contents(name):
             print(f"  {entry}")
     print("\nfor instance: timeloop-marl search arch/eyeriss_like problems/resnet18/conv4_3x3.yaml")
+    return 0
+
+
+def warmup_command(options: argparse.Namespace) -> int:
+    """Compile what any search needs, with a design that came with the package."""
+    begun = time.monotonic()
+    spec = load(["arch/eyeriss_like", "problems/resnet18/conv4_3x3.yaml"])
+    objective = parse_objective("edp", len(spec.architecture.storage))
+    searcher = make_searcher(options.searcher, spec, 1, objective, {})
+    NativeEvaluator(spec, vectors=False).warm_up(say)
+    warm_up(searcher, say)
+    find_clusters(spec, samples=16)
+    print(f"ready after {time.monotonic() - begun:.1f} s: later runs start at once")
     return 0

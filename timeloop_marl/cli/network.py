@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 import time
+from pathlib import Path
 
 from rich.console import Console
 
@@ -23,6 +24,7 @@ from ..run.knowledge import load_knowledge, save_knowledge
 from ..run.options import Settings
 from ..run.result import StopReason
 from ..specs.converters.convert import convert_model
+from ..specs.layer_list import LIST_NAME
 from .screen import console, device_of, parse_values, recall, say
 
 _SETTINGS = ("searcher", "objective", "samples", "seconds", "seed")
@@ -43,6 +45,7 @@ def network_command(options: argparse.Namespace) -> int:
         output=options.output,
         settings=_settings(options),
         resume=options.resume,
+        overwrite=options.overwrite,
         evaluator=EvaluatorChoice(device=device_of(options)),
         jobs=options.jobs,
         backend=options.backend,
@@ -121,6 +124,7 @@ def sweep_command(options: argparse.Namespace) -> int:
         paired=options.paired,
         settings=_settings(options),
         resume=options.resume,
+        overwrite=options.overwrite,
         evaluator=EvaluatorChoice(device=device_of(options)),
         jobs=options.jobs,
         backend=options.backend,
@@ -179,6 +183,10 @@ def _finish_sweep(folder: RunFolder, result: SweepResult, options: argparse.Name
 
 def convert_command(options: argparse.Namespace) -> int:
     """Convert; 0 if that worked."""
+    if (Path(options.output) / LIST_NAME).exists() and not options.overwrite:
+        raise UsageError(
+            f"{options.output}: holds a network already; choose another -o folder, or give --overwrite"
+        )
     converted = convert_model(options.model, sizes(options.dim), options.name)
     for notice in converted.notices:
         print(f"notice: {notice}", file=sys.stderr)

@@ -11,12 +11,14 @@ from collections.abc import Callable
 from rich.console import Console
 
 from ..api.optimum import Frontier, OptimumResult, Start, optimum
+from ..cost.objective import plain_name
 from ..errors import UsageError
 from ..parallel.interruption import exit_status, whole
 from ..report.terminal import result_view
 from ..run.folder import RunFolder
 from ..run.options import read_settings
 from ..run.result import StopReason
+from ..run.units import cost_text
 from .screen import console, device_of, print_notices, read_inputs, recall
 
 _RECORDED = ("files", "values", "rules", "objective", "searcher", "samples", "seed")
@@ -43,7 +45,8 @@ def optimum_command(options: argparse.Namespace) -> int:
         start=start,
         output=folder.path,
         resume=options.resume,
-        on_round=None if options.quiet else _progress(),
+        overwrite=options.overwrite,
+        on_round=None if options.quiet else _progress(plain_name(objective)),
         arguments={name: getattr(options, name) for name in _RECORDED},
     )
     return _finish(folder, result, options)
@@ -59,7 +62,7 @@ def _start(options: argparse.Namespace) -> Start:
     )
 
 
-def _progress() -> Callable[[Frontier], None]:
+def _progress(objective: str) -> Callable[[Frontier], None]:
     """One line every few seconds, or one that is rewritten on a terminal."""
     errors = Console(stderr=True)
     every = 0.5 if errors.is_terminal else 10.0
@@ -71,7 +74,7 @@ def _progress() -> Callable[[Frontier], None]:
         if now - last < every and not frontier.proven:
             return
         last = now
-        text = _state(frontier)
+        text = _state(frontier, objective)
         if errors.is_terminal:
             sys.stderr.write(f"\r\x1b[K{text}" + ("\r\x1b[K" if frontier.proven else ""))
             sys.stderr.flush()
@@ -81,10 +84,10 @@ def _progress() -> Callable[[Frontier], None]:
     return show
 
 
-def _state(frontier: Frontier) -> str:
-    best = "nothing valid yet" if frontier.best is None else f"best {frontier.cost:.6g}"
+def _state(frontier: Frontier, objective: str) -> str:
+    best = "nothing valid yet" if frontier.best is None else f"best {cost_text(objective, frontier.cost)}"
     return (
-        f"{frontier.seconds:.0f} s · {best} · bound {frontier.bound:.6g} · gap {frontier.gap:.2%} · "
+        f"{frontier.seconds:.0f} s · {best} · bound {cost_text(objective, frontier.bound)} · gap {frontier.gap:.2%} · "
         f"{len(frontier.nodes):,} open · {frontier.counts['nodes']:,} bounds"
     )
 

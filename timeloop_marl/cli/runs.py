@@ -20,7 +20,7 @@ from ..report.drawing import png, standalone_svg
 from ..report.html import REPORT, page_of, render
 from ..report.html.page import Page, all_pictures
 from ..run.folder import RunFolder
-from ..run.units import edp_text, energy_text, short_count
+from ..run.units import edp_text, energy_text, objective_label, plain_number, short_count
 from .screen import console
 
 _KEYS: dict[str, Callable[[RunEntry], Any]] = {
@@ -103,9 +103,10 @@ def _table(entries: Sequence[RunEntry]) -> Table:
 def _best(entry: RunEntry) -> str:
     if entry.best is None:
         return ""
-    if entry.objective.startswith("edp") or not entry.objective:
-        return f"{entry.best * 1e-12:.4g} J·cycle"
-    return energy_text(entry.best) if entry.objective.startswith("energy") else short_count(entry.best)
+    label = objective_label(entry.objective.split(",")[0] or "edp")
+    if label.name == "energy":
+        return energy_text(entry.best)
+    return f"{plain_number(label.scale * entry.best)} {label.unit}" if label.unit else short_count(entry.best)
 
 
 def _state(entry: RunEntry) -> str:

@@ -13,7 +13,7 @@ from ..api.front import FRONT_SEARCHER, Front, search_front
 from ..api.search import Result
 from ..api.search import search as run_search
 from ..errors import UsageError
-from ..evaluators.choice import fitting_choice
+from ..evaluators.choice import fitting_choice, timeloop_evaluator
 from ..evaluators.counting import CORRECTED
 from ..mapspace.awkward import factors_notice
 from ..mapspace.diagnosis import Severity, diagnose
@@ -23,7 +23,7 @@ from ..run.folder import RunFolder
 from ..run.knowledge import save_knowledge
 from ..run.options import SECTION, Settings, read_settings
 from ..run.result import StopReason
-from ..run.units import energy_text
+from ..run.units import edp_text, energy_text, plain_number
 from ..searchers.fronts import UNITS, figure_names
 from ..specs.document import Document
 from ..specs.spec import Spec
@@ -68,6 +68,10 @@ def search_command(options: argparse.Namespace) -> int:
         say(
             "notice: the native model evaluates in this process; clusters serve timeloop-model, network and sweep"
         )
+    if options.verify and spec.beyond is None:
+        timeloop_evaluator(
+            spec, choice
+        )  # a program that is not there is said before the search, not after it
     if options.pareto:
         return front_command(folder, spec, settings, options)
     result = _search(folder, spec, settings, options)
@@ -88,6 +92,7 @@ def _search(folder: RunFolder, spec: Spec, settings: Settings, options: argparse
         settings=settings,
         output=folder.path,
         resume=options.resume,
+        overwrite=options.overwrite,
         threads=options.threads,
         top=max(options.top, options.verify or 0),
         evaluator=evaluator_choice(options),
@@ -184,6 +189,7 @@ def front_command(
         settings=settings,
         output=folder.path,
         resume=options.resume,
+        overwrite=options.overwrite,
         threads=options.threads,
         evaluator=evaluator_choice(options),
         on_compile=None if options.quiet or visible else say,
@@ -196,7 +202,16 @@ def front_command(
         f"{search.samples:,} samples, {search.valid:,} valid, {search.seconds:.1f} s: {search.reason.value} "
         f"({settings.searcher}, seed {settings.seed}; {front.evaluator})"
     )
-    print(f"{len(front.members)} mappings on the front; hypervolume {front.hypervolume():.6g}")
+    if search.knowledge != "none":
+        print(f"{search.judged:,} candidates judged by what the searcher knows of the {search.knowledge}")
+    corner = ", ".join(
+        energy_text(value) if name == "energy" else f"{value:,.0f} {UNITS[name]}"
+        for name, value in zip(front.figures, front.reference)
+    )
+    volume = f"{front.hypervolume():.4f} decades^{len(front.figures)}"
+    print(
+        f"{len(front.members)} mappings on the front; hypervolume {volume}, up to {corner} (no reuse at all)"
+    )
     if not options.quiet and front.members:
         console().print(_front_table(front))
     print(f"results in {folder.path}")
@@ -210,12 +225,14 @@ def front_command(
 
 def _front_table(front: Front) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    titles = [name if UNITS[name] == name else f"{name} [{UNITS[name]}]" for name in front.figures]
-    for title in ("", *titles, "EDP [pJ·cycles]", "utilisation"):
+    scales = [1e-6 if name == "energy" else 1.0 for name in front.figures]
+    units = ["µJ" if name == "energy" else UNITS[name] for name in front.figures]
+    titles = [name if unit == name else f"{name} [{unit}]" for name, unit in zip(front.figures, units)]
+    for title in ("", *titles, "EDP [J·cycle]", "utilisation"):
         table.add_column(title, justify="right")
     for number, member in enumerate(front.members[:_SHOWN], 1):
-        figures = (f"{value:,.0f}" for value in member.figures)
-        table.add_row(str(number), *figures, f"{member.found.edp:.4g}", f"{member.found.utilization:.1%}")
+        figures = (plain_number(scale * value) for scale, value in zip(scales, member.figures))
+        table.add_row(str(number), *figures, edp_text(member.found.edp), f"{member.found.utilization:.1%}")
     if len(front.members) > _SHOWN:
         table.add_row("…")
     return table

@@ -23,6 +23,28 @@ OK, BYPASS, OTHER = int(Failure.OK), int(Failure.BYPASS), int(Failure.OTHER)
 
 
 @inlined
+def evaluate_perfect(
+    geometry: Geometry,
+    rates: Rates,
+    factors: Int64[ndarray, "m T D"],
+    residuals: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    split: Int8[ndarray, "m T"],
+    keep: Bool[ndarray, "m S P"],
+    i: int,
+    work: Workspace,
+    precheck: bool,
+) -> int:
+    """Failure class of row i of a batch; if it is valid all figures are in ``work``. ``IMPERFECT``: not evaluated."""
+    work.status[0] = 0
+    failure = survey(geometry, factors, residuals, order, split, keep, i, work, precheck)
+    if failure != OK:
+        return failure
+    move_perfect(geometry, factors[i], residuals[i], order[i], split[i], work)
+    return _figures(geometry, rates, work, False)
+
+
+@inlined
 def evaluate(
     geometry: Geometry,
     rates: Rates,
@@ -37,14 +59,10 @@ def evaluate(
     precheck: bool,
 ) -> int:
     """Failure class of row i of a batch; if it is valid all figures are in ``work``."""
-    work.status[0] = 0
-    failure = survey(geometry, factors, residuals, order, split, keep, i, work, precheck)
+    failure = evaluate_perfect(geometry, rates, factors, residuals, order, split, keep, i, work, precheck)
     if failure == IMPERFECT:
         return _evaluate_imperfect(geometry, rates, factors[i], residuals[i], order[i], split[i], work, space)
-    if failure != OK:
-        return failure
-    move_perfect(geometry, factors[i], residuals[i], order[i], split[i], work)
-    return _figures(geometry, rates, work, False)
+    return failure
 
 
 @kernel
@@ -128,6 +146,66 @@ def level_accesses(geometry: Geometry, work: Workspace, s: int) -> int:
 
 
 @kernel
+def _note(
+    geometry: Geometry,
+    rates: Rates,
+    work: Workspace,
+    i: int,
+    result: int,
+    cycles: Int64[ndarray, "m"],
+    energy: Float64[ndarray, "m"],
+    share: Float64[ndarray, "m"],
+    failure: Int8[ndarray, "m"],
+    level: Int8[ndarray, "m"],
+    accesses: Int64[ndarray, "m A"],
+) -> None:
+    """Write down what row i has come to."""
+    failure[i] = result
+    level[i] = -1
+    if result != OK:
+        level[i] = work.failed_level[0]
+        return
+    cycles[i] = work.counts[CYCLES]
+    energy[i] = total_energy(geometry, rates, work)
+    share[i] = utilization(geometry, work)
+    for s in range(accesses.shape[1]):
+        accesses[i, s] = level_accesses(geometry, work, s)
+
+
+@kernel
+def evaluate_perfect_batch(
+    geometry_box: Box[Geometry],
+    rates_box: Box[Rates],
+    factors: Int64[ndarray, "m T D"],
+    residuals: Int64[ndarray, "m T D"],
+    order: Int8[ndarray, "m T D"],
+    split: Int8[ndarray, "m T"],
+    keep: Bool[ndarray, "m S P"],
+    work_box: Box[Workspace],
+    precheck: bool,
+    first: int,
+    cycles: Int64[ndarray, "m"],
+    energy: Float64[ndarray, "m"],
+    share: Float64[ndarray, "m"],
+    failure: Int8[ndarray, "m"],
+    level: Int8[ndarray, "m"],
+    accesses: Int64[ndarray, "m A"],
+) -> int:
+    """As ``evaluate_batch``; also returns the first row with imperfect factors, for which it has no code.
+
+    The walk that these need is a third of all code: nobody waits for its compiling who never evaluates one.
+    """
+    geometry, rates, work = geometry_box[0], rates_box[0], work_box[0]
+    rows = factors.shape[0]
+    for i in range(first, rows):
+        result = evaluate_perfect(geometry, rates, factors, residuals, order, split, keep, i, work, precheck)
+        if work.status[0] != 0 or result == IMPERFECT:
+            return i
+        _note(geometry, rates, work, i, result, cycles, energy, share, failure, level, accesses)
+    return rows
+
+
+@kernel
 def evaluate_batch(
     geometry_box: Box[Geometry],
     rates_box: Box[Rates],
@@ -157,14 +235,5 @@ def evaluate_batch(
         result = evaluate(geometry, rates, factors, residuals, order, split, keep, i, work, space, precheck)
         if work.status[0] != 0:
             return i
-        failure[i] = result
-        level[i] = -1
-        if result != OK:
-            level[i] = work.failed_level[0]
-            continue
-        cycles[i] = work.counts[CYCLES]
-        energy[i] = total_energy(geometry, rates, work)
-        share[i] = utilization(geometry, work)
-        for s in range(accesses.shape[1]):
-            accesses[i, s] = level_accesses(geometry, work, s)
+        _note(geometry, rates, work, i, result, cycles, energy, share, failure, level, accesses)
     return rows

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -14,6 +16,13 @@ from ..errors import UsageError
 from .outcome import Failure, Outcome
 
 METRICS = ("edp", "energy", "delay", "last_level_accesses")
+_POWERS = {
+    "edp": (1.0, 1.0), "energy": (1.0, 0.0), "delay": (0.0, 1.0), "latency": (0.0, 1.0), "cycles": (0.0, 1.0),
+    "ed2p": (1.0, 2.0),
+}  # fmt: skip
+_FACTOR = re.compile(r"([A-Za-z_]\w*)(?:\s*(?:\^|\*\*)\s*(\d+(?:\.\d+)?))?")
+_PRODUCT = re.compile(rf"{_FACTOR.pattern}(?:\s*\*\s*{_FACTOR.pattern})*")
+_LARGEST = 8.0  # power of either; beyond it costs leave the range of doubles
 TOLERANCE = 0.001  # relative difference below which Timeloop looks at the next metric
 # Buckets that a metric of 1e-300 .. 1e300 can fall into; one metric's bucket never spills into the next one's.
 _BUCKETS = 2_000_000.0
@@ -81,6 +90,8 @@ class Objective:
             return outcome.energy_pj
         if metric == "delay":
             return outcome.cycles.astype(np.float64)
+        if powers(metric) is not None:
+            return cost_of(metric, outcome.energy_pj, outcome.cycles.astype(np.float64))
         if outcome.accesses is None:
             raise UsageError(
                 f"the evaluator returned no accesses, the objective {self.name} needs them",
@@ -123,8 +134,48 @@ def _checked(costs: object, rows: int, name: str) -> Float64[ndarray, "m"]:
     return found
 
 
+def powers(metric: str) -> tuple[float, float] | None:
+    """Of energy and of delay in a metric that is their product; ``None`` for any other."""
+    text = metric.strip()
+    if not _PRODUCT.fullmatch(text):
+        return None
+    energy = delay = 0.0
+    for name, power in _FACTOR.findall(text):
+        if name not in _POWERS:
+            return None
+        energy += _POWERS[name][0] * float(power or 1)
+        delay += _POWERS[name][1] * float(power or 1)
+    return (energy, delay) if 0.0 < max(energy, delay) <= _LARGEST else None
+
+
+def plain_name(text: str) -> str:
+    """An objective with one name for each metric: ``delay`` for latency and cycles, ``energy*delay^2`` for ed2p."""
+    return ",".join(_plain(part.strip()) for part in text.split(","))
+
+
+def _plain(name: str) -> str:
+    found = powers(name)
+    if found is None:
+        return name
+    known = next((metric for metric in METRICS if _POWERS.get(metric) == found), None)
+    parts = (
+        f"{part}^{power:g}" if power != 1.0 else part
+        for part, power in zip(("energy", "delay"), found)
+        if power
+    )
+    return known or "*".join(parts)
+
+
+def cost_of(objective: str, energy_pj: Any, cycles: Any) -> Any:
+    """What energy and cycles (numbers or arrays) cost by the first metric; by EDP if that is no product of powers."""
+    energy, delay = powers(objective.split(",")[0]) or (1.0, 1.0)
+    if (energy, delay) == (1.0, 1.0):
+        return energy_pj * cycles
+    return 1.0 * cycles**delay if energy == 0.0 else energy_pj**energy * cycles**delay
+
+
 def parse_objective(text: str | Sequence[str], storage_levels: int) -> Objective:
-    """Objective from ``edp``, ``delay,energy``, ``accesses-1`` … or a list of such names.
+    """Objective from ``edp``, ``delay,energy``, ``energy*delay^2``, ``accesses-1`` … or a list of such names.
 
     ``ordered_accesses`` stands for the accesses of all storage levels, outermost first. Raises ``UsageError`` with the
     nearest known name.
@@ -143,11 +194,15 @@ def parse_objective(text: str | Sequence[str], storage_levels: int) -> Objective
 
 def _known(name: str, storage_levels: int) -> str:
     known = [*METRICS, "ordered_accesses", *(f"accesses-{level}" for level in range(storage_levels))]
-    if name in known:
-        return name
-    near = difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    plain = _plain(name)
+    if plain in known or powers(plain) is not None:
+        return plain
+    factors = [factor for factor, _ in _FACTOR.findall(name)] if _PRODUCT.fullmatch(name) else [name]
+    wrong = next((factor for factor in factors if factor not in _POWERS), name)
+    near = difflib.get_close_matches(wrong, [*_POWERS, *known] if len(factors) == 1 else [*_POWERS], 1)
+    hint = f"did you mean {name.replace(wrong, near[0])!r}? " if near and near[0] != wrong else ""
     raise UsageError(
-        f"unknown objective {name!r}; {hint}known: {', '.join(METRICS)}, ordered_accesses, "
+        f"unknown objective {name!r}; {hint}known: {', '.join(METRICS)}, latency and cycles (= delay), "
+        f"ed2p and other products of powers up to {_LARGEST:g} such as energy*delay^2, ordered_accesses, "
         f"accesses-0 .. accesses-{storage_levels - 1}"
     )

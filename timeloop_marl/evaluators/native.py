@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
 from ..cost.checks import check_storage, rejection
-from ..cost.evaluate import evaluate_batch
+from ..cost.evaluate import evaluate_batch, evaluate_perfect_batch
 from ..cost.noc import evaluated_networks
 from ..cost.outcome import Failure, Outcome, Rejection, Statistics
 from ..cost.rates import paid_for, rates_of
 from ..cost.statistics import Evaluated, collect
 from ..errors import MappingError, UsageError
 from ..kernels.compiling import is_cached, plain
+from ..kernels.progress import compiling
 from ..kernels.record import boxed, views
 from ..specs.constraints import Switches
 from ..specs.mapping import Mapping, MappingBatch
@@ -29,6 +31,9 @@ from .vectors import LOOK, VectorChoice, VectorModel
 
 LEAST_PART = 64
 """Fewest rows worth handing to a thread."""
+
+_KERNELS = 125
+"""About as many are compiled for perfect factors."""
 
 NO_ACCESSES = np.zeros((0, 0), np.int64)
 
@@ -78,6 +83,7 @@ class NativeEvaluator:
         self.geometry = paid_for(geometry_of(spec, self.switches), spec)
         self.rates = rates_of(spec)
         self._batch = evaluate_batch if compiled else plain(evaluate_batch)
+        self._perfect = compiled  # as long as no row had imperfect factors
         self._fault = find_fault if compiled else plain(find_fault)
         self._spaces: list[Scratch] = []
         if spec.sparsity is not None:
@@ -155,10 +161,13 @@ class NativeEvaluator:
         """Compile now (or load from the cache) what the first evaluation would.
 
         Args:
-            progress: told in one line what takes the time, before it does.
+            progress: told in a line now and then what takes the time, and how far it is.
         """
-        if progress is not None and self.compiled and not is_cached(evaluate_batch):
-            progress("compiling the cost model, once; the result is kept for later runs")
+        needed = self.compiled and not is_cached(evaluate_perfect_batch)
+        with compiling(progress if needed else None, "the cost model", _KERNELS):
+            self._warm_up()
+
+    def _warm_up(self) -> None:
         problem, architecture = self.spec.problem, self.spec.architecture
         self(
             MappingBatch.empty(
@@ -205,14 +214,24 @@ class NativeEvaluator:
         accesses = outcome.accesses if outcome.accesses is not None else NO_ACCESSES
         row = 0
         while True:
-            row = self._batch(
+            given: tuple[Any, ...] = (
                 boxed(geometry), boxed(self.rates),
                 mappings.factors, mappings.residuals, mappings.order, mappings.split, mappings.keep,
-                boxed(scratch[0]), boxed(scratch[1]), self.precheck, row, outcome.cycles,
+            )  # fmt: skip
+            rest: tuple[Any, ...] = (
+                self.precheck, row, outcome.cycles,
                 outcome.energy_pj, outcome.utilization, outcome.failure, outcome.failed_level, accesses,
             )  # fmt: skip
+            perfect = self._perfect
+            if perfect:
+                row = evaluate_perfect_batch(*given, boxed(scratch[0]), *rest)
+            else:
+                row = self._batch(*given, boxed(scratch[0]), boxed(scratch[1]), *rest)
             if row == len(mappings):
                 return scratch
+            if perfect and scratch[0].status[0] == 0:
+                self._perfect = False
+                continue
             scratch = (workspace(geometry, 4 * scratch[0].multicast.shape[2]), scratch[1])
 
     def _take(self) -> Scratch:

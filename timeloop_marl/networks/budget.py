@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..cost.objective import Objective
+from ..cost.objective import Objective, powers
 from ..run.result import SearchResult
 from ..run.trace import TraceReader
 
@@ -120,7 +120,7 @@ def next_targets(standings: Sequence[Standing], objective: str, budget: int | No
 
     Args:
         standings: one per layer.
-        objective: ``edp``, ``energy``, ``delay``, or another cost that is summed.
+        objective: a product of powers of energy and delay, or another cost that is summed.
         budget: samples of all layers together, ``None`` = no limit.
     """
     targets = [standing.course.samples for standing in standings]
@@ -178,14 +178,18 @@ def weights(standings: Sequence[Standing], objective: str) -> list[float]:
     energy = sum(s.count * b.energy_pj for s, b in zip(standings, best) if b)
     cycles = sum(s.count * b.cycles for s, b in zip(standings, best) if b)
     cost = sum(s.count * b.cost for s, b in zip(standings, best) if b)
+    known = powers(objective)
     found = []
     for standing, step in zip(standings, best):
         if step is None:
             found.append(1.0)
             continue
         by_energy, by_cycles = step.energy_pj / max(energy, 1e-300), step.cycles / max(cycles, 1)
-        share = {"edp": (by_energy + by_cycles) / 2, "energy": by_energy, "delay": by_cycles}
-        found.append(standing.count * share.get(objective, step.cost / max(cost, 1e-300)))
+        if known is None:
+            share = step.cost / max(cost, 1e-300)
+        else:
+            share = (known[0] * by_energy + known[1] * by_cycles) / sum(known)
+        found.append(standing.count * share)
     return found
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ..cost.components import component_energies
-from ..cost.objective import parse_objective
+from ..cost.objective import cost_of, parse_objective, powers
 from ..cost.outcome import Failure, Statistics
 from ..evaluators.base import Evaluator
 from ..evaluators.choice import EvaluatorChoice, judged, make_evaluator
@@ -54,18 +54,23 @@ def lower_hull(points: Sequence[Point]) -> tuple[Point, ...]:
     return tuple(hull)
 
 
-def best_product(hulls: Sequence[Sequence[Point]], counts: Sequence[int]) -> list[Point]:
-    """The point of each hull for which (sum of energies) x (sum of cycles) is least; sums weighted by ``counts``."""
+def best_product(
+    hulls: Sequence[Sequence[Point]], counts: Sequence[int], objective: str = "edp"
+) -> list[Point]:
+    """The point of each hull for which ``objective`` of the sums is least: a product of powers of energy and delay.
+
+    Sums are weighted by ``counts``. Such a product is quasi-concave, as a plain one is: least at a corner.
+    """
     chosen = [0] * len(hulls)  # fewest cycles: cycles are dear
     steps = [
         (-_price(hull[k], hull[k + 1]), i, k + 1)
         for i, hull in enumerate(hulls)
         for k in range(len(hull) - 1)
     ]
-    best, best_cost = list(chosen), _product(hulls, counts, chosen)
+    best, best_cost = list(chosen), _product(hulls, counts, chosen, objective)
     for _, i, k in sorted(steps):
         chosen[i] = k
-        cost = _product(hulls, counts, chosen)
+        cost = _product(hulls, counts, chosen, objective)
         if cost < best_cost:
             best, best_cost = list(chosen), cost
     return [hull[k] for hull, k in zip(hulls, best)]
@@ -76,9 +81,13 @@ def _price(a: Point, b: Point) -> float:
     return (a.energy_pj - b.energy_pj) / (b.cycles - a.cycles)
 
 
-def _product(hulls: Sequence[Sequence[Point]], counts: Sequence[int], chosen: Sequence[int]) -> float:
+def _product(
+    hulls: Sequence[Sequence[Point]], counts: Sequence[int], chosen: Sequence[int], objective: str
+) -> float:
     energy = math.fsum(c * hull[k].energy_pj for hull, c, k in zip(hulls, counts, chosen))
-    return energy * sum(c * hull[k].cycles for hull, c, k in zip(hulls, counts, chosen))
+    return float(
+        cost_of(objective, energy, sum(c * hull[k].cycles for hull, c, k in zip(hulls, counts, chosen)))
+    )
 
 
 @dataclass(frozen=True)
@@ -91,15 +100,16 @@ class HullTask:
 
 
 def layer_hull(task: HullTask) -> tuple[Point, ...]:
-    """Of energy against cycles the corners for an EDP, the right end for energy or delay, else the best sample."""
-    if task.best is None or task.objective not in ("edp", "energy", "delay"):
+    """Of energy against cycles the corners for a product of both, an end for one of them, else the best sample."""
+    found = powers(task.objective)
+    if task.best is None or found is None:
         return () if task.best is None else (task.best,)
     outcome = read_trace(task.trace).outcome
     valid = np.flatnonzero(outcome.failure == Failure.OK)
     points = [Point(i + 1, int(outcome.cycles[i]), float(outcome.energy_pj[i])) for i in valid.tolist()]
-    if task.objective == "edp":
+    if min(found) > 0.0:
         return lower_hull(points)
-    first, second = ("energy_pj", "cycles") if task.objective == "energy" else ("cycles", "energy_pj")
+    first, second = ("energy_pj", "cycles") if found[1] == 0.0 else ("cycles", "energy_pj")
     return (min(points, key=lambda p: (getattr(p, first), getattr(p, second), p.sample)),)
 
 

@@ -15,6 +15,8 @@ from typing import TypedDict
 
 from ..cost.outcome import Statistics
 from ..run.folder import RunFolder, read_result
+from ..run.tables import Tabular
+from ..run.units import edp_text, energy_text
 from ..specs.mapping import Mapping
 from ..specs.spec import Spec
 
@@ -130,8 +132,8 @@ class LayerResult:
         return self.sample > 0
 
 
-@dataclass(frozen=True)
-class NetworkResult:
+@dataclass(frozen=True, repr=False)
+class NetworkResult(Tabular):
     """A network on one machine. ``totals`` is ``None`` as long as a layer has no valid mapping.
 
     Attributes:
@@ -174,6 +176,21 @@ class NetworkResult:
     def found(self) -> bool:
         """Whether every layer has a valid mapping."""
         return self.totals is not None
+
+    def headline(self) -> str:
+        """The totals."""
+        if self.totals is None:
+            return f"{self.name}: a layer has no valid mapping after {self.samples:,} samples"
+        total = self.totals
+        return (
+            f"{self.name}: {self.layer_count} layers, {total.cycles:,} cycles, {energy_text(total.energy_pj)}, "
+            f"EDP {edp_text(total.edp)} J·cycle; {self.samples:,} samples, {self.searcher}"
+        )
+
+    def columns(self) -> dict[str, list[Any]]:
+        """A row for every distinct layer, figures of one of its ``count``."""
+        names = ("name", "count", "samples", "cycles", "energy_pj", "edp", "utilization", "computes")
+        return {name: [getattr(layer, name) for layer in self.layers] for name in names}
 
     @property
     def layer_count(self) -> int:

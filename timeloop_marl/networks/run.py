@@ -213,7 +213,8 @@ class _Network:
         ]
         hulls = dict(workers.run(layer_hull, tasks))
         found = [i for i in range(len(tasks)) if hulls[i]]
-        points = best_product([hulls[i] for i in found], [self.layers[i].count for i in found])
+        counts = [self.layers[i].count for i in found]
+        points = best_product([hulls[i] for i in found], counts, self.settings.objective)
         sample = dict(zip(found, points))
         return [sample[i].sample if i in sample else 0 for i in range(len(tasks))]
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..cost.nondominated import non_dominated
+from ..cost.objective import cost_of
 from ..errors import SpecError, UsageError
 from ..evaluators.choice import EvaluatorChoice
 from ..mapspace.diagnosis import require_feasible
@@ -412,8 +413,7 @@ def marked(points: Sequence[SweepPoint], figures: Sequence[str], objective: str)
     done = [i for i, point in enumerate(points) if point.status == DONE]
     table = np.array([[getattr(points[i], name) for name in figures] for i in done], np.float64)
     front = {i for i, kept in zip(done, non_dominated(table) if done else []) if kept}
-    figure = {"energy": "energy_pj", "delay": "cycles"}.get(objective.split(",")[0], "edp")
-    best = min(done, key=lambda i: getattr(points[i], figure), default=-1)
+    best = min(done, key=lambda i: cost_of(objective, points[i].energy_pj, points[i].cycles), default=-1)
     return [dataclasses.replace(point, front=i in front, best=i == best) for i, point in enumerate(points)]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..run.folder import read_result
+from ..run.tables import Tabular
 
 SCHEMA = "timeloop-marl/sweep"
 VERSION = 1
@@ -63,8 +64,8 @@ class SweepPoint:
     best: bool = False
 
 
-@dataclass(frozen=True)
-class SweepResult:
+@dataclass(frozen=True, repr=False)
+class SweepResult(Tabular):
     """All points, in the order of the matrix.
 
     Attributes:
@@ -89,6 +90,22 @@ class SweepResult:
     figures: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
+    def headline(self) -> str:
+        """How far it is."""
+        return f"{self.network}: {len(self.done)} of {len(self.points)} points done, {self.objective}, {self.searcher}"
+
+    def columns(self) -> dict[str, list[Any]]:
+        """A row for every point: what is set, and its figures; ``None`` where they are not known."""
+        figures = [
+            f.name for f in dataclasses.fields(SweepPoint) if f.name not in ("values", "name", "machine")
+        ]
+        names = list(dict.fromkeys(name for point in self.points for name in point.values))
+        return {
+            **{name: [getattr(point, name) for point in self.points] for name in ("name", "machine")},
+            **{name: [point.values.get(name, "") for point in self.points] for name in names},
+            **{name: [getattr(point, name) for point in self.points] for name in figures},
+        }
+
     @property
     def done(self) -> tuple[SweepPoint, ...]:
         """The points that have figures."""
@@ -107,14 +124,11 @@ def as_json(result: SweepResult) -> str:
 
 def as_csv(result: SweepResult) -> str:
     """The points as a table for spreadsheets; unknown figures are empty."""
-    figures = [f.name for f in dataclasses.fields(SweepPoint) if f.name not in ("values", "name", "machine")]
-    names = list(dict.fromkeys(name for point in result.points for name in point.values))
+    columns = result.columns()
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["name", "machine", *names, *figures])
-    for point in result.points:
-        cells = [getattr(point, figure) for figure in figures]
-        writer.writerow([point.name, point.machine, *(point.values.get(name, "") for name in names), *cells])
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values()))
     return text.getvalue()
 
 

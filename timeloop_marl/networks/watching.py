@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..cost.objective import cost_of, powers
 from ..run.log import EventLog, TensorBoard
 from ..run.units import cost_text, edp_text, energy_text, objective_label, plain_number
 from ..run.view import Row, Snapshot, duration
@@ -12,7 +13,6 @@ from .budget import Course
 from .rounds import NetworkProgress
 from .sweep_result import DONE, FAILED, PENDING, SweepPoint
 
-_TOTALS = ("edp", "energy", "delay")
 _NETWORK_COLUMNS = ("layer", "×", "samples", "wanted", "valid", "best", "gain")
 
 
@@ -76,8 +76,8 @@ def _total(progress: NetworkProgress, counts: tuple[int, ...], objective: str) -
     figures = _totals(progress, counts)
     if figures is None:
         return f"{lacking} of {len(progress.courses)} layers without a mapping yet"
-    name = objective if objective in _TOTALS else "edp"
-    return f"total {cost_text(name, figures[name])}"
+    name = objective if powers(objective) else "edp"
+    return f"total {cost_text(name, cost_of(name, figures['energy'], figures['delay']))}"
 
 
 def _totals(progress: NetworkProgress, counts: tuple[int, ...]) -> dict[str, float] | None:

@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from ..cost.objective import cost_of
 from ..cost.outcome import Statistics
 from ..errors import TimeloopMarlError, UsageError
 from ..evaluators.native import NativeEvaluator
@@ -268,7 +269,7 @@ def total_course(result: NetworkResult) -> Trajectory:
         invalid.append(round(spent * (1 - result.valid / result.samples)) if result.samples else 0)
     if result.totals is not None:
         places.append(result.samples)
-        totals.append(_objective_of(result.objective, result.totals.cycles, result.totals.energy_pj))
+        totals.append(float(cost_of(result.objective, result.totals.energy_pj, result.totals.cycles)))
         invalid.append(result.samples - result.valid)
     best = np.minimum.accumulate(np.array(totals, np.float64)) if totals else np.zeros(0)
     return Trajectory(
@@ -291,9 +292,4 @@ def _total_after(result: NetworkResult, after: object) -> float:
             return float("inf")
         cycles += layer.count * int(steps[-1]["cycles"])
         energy += layer.count * float(steps[-1]["energy_pj"])
-    return _objective_of(result.objective, cycles, energy)
-
-
-def _objective_of(name: str, cycles: int, energy_pj: float) -> float:
-    """The total in the unit of a cost; other objectives than these three are shown as EDP."""
-    return {"energy": energy_pj, "delay": float(cycles)}.get(name, energy_pj * cycles)
+    return float(cost_of(result.objective, energy, cycles))

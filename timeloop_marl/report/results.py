@@ -31,7 +31,7 @@ from .views import nest_view
 
 __all__ = ["PREFIX", "write_layer", "write_mapping", "write_results"]
 
-_NONE: Map[str, str] = {}
+_NONE: Map[str, Any] = {}
 
 
 def write_results(
@@ -42,12 +42,15 @@ def write_results(
     statistics: Sequence[Statistics],
     evaluator: str,
     texts: Sequence[Map[str, str]] = (),
+    proof: Map[str, Any] = _NONE,
 ) -> list[Path]:
     """Write everything about the best mappings; the second and later ones carry their rank in the name.
 
-    ``texts``: per mapping, files that the real program wrote and that stand in for ours.
+    Args:
+        texts: per mapping, files that the real program wrote and that stand in for ours.
+        proof: ``proven``, ``bound``, ``gap`` and ``course`` (seconds, cost, bound); kept in the summary.
     """
-    content = summary(spec, settings, search, evaluator)
+    content = {**summary(spec, settings, search, evaluator), **({"proof": dict(proof)} if proof else {})}
     written = [folder.write(SUMMARY, json.dumps(content, indent=2) + "\n")]
     for rank, (found, figures) in enumerate(zip(search.best, statistics, strict=True), 1):
         name = f"{PREFIX}.{rank}" if rank > 1 else PREFIX

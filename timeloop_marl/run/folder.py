@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,10 @@ AGENTS = "agents.json"
 SUMMARY = "summary.json"
 LOCK = ".lock"
 MANIFEST_VERSION = 1
+_REMAINS = (
+    MANIFEST, TRACE, AGENTS, SUMMARY, "log.jsonl", "knowledge.npz", "taught.npz", "learnt.npz", "frontier.npz",
+    "network.json", "sweep.json", "front.json", "layers", "points", "front",
+)  # fmt: skip
 
 
 def opened(path: Path, flags: int) -> BinaryIO:
@@ -120,6 +125,17 @@ class RunFolder:
         except OSError as error:
             raise UsageError(f"{target}: cannot write: {error.strerror}") from error
         return target
+
+    def clear(self) -> None:
+        """Remove what a new run here would go on from, or would leave beside its own results; nothing else."""
+        try:
+            for path in (*(self.path / name for name in _REMAINS), *self.path.glob("timeloop-mapper.*")):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+        except OSError as error:
+            raise UsageError(f"{error.filename}: cannot remove: {error.strerror}") from error
 
     @property
     def busy(self) -> bool:

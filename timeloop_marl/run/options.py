@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..cost.objective import plain_name
 from ..errors import SpecError
 from ..specs.document import Document, Node
 from ..specs.scalars import nearest
@@ -37,6 +38,9 @@ class Settings:
     stagnation: int | None = None
     seed: int = field(default=1, metadata=_IDENTITY)
     options: Mapping[str, object] = field(default_factory=dict, metadata=_IDENTITY)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "objective", plain_name(self.objective))  # latency is delay, on record too
 
     @property
     def limits(self) -> dict[str, Any]:
@@ -70,6 +74,7 @@ class RunOptions:
     Attributes:
         output: folder for everything that is written; ``None`` = nothing is.
         resume: go on with the run that is there.
+        overwrite: begin anew where a run is there: what it has left is removed. Not with ``resume``.
         live: show how it goes, in a notebook or on a terminal.
         tensorboard: folder for scalars (extra ``tensorboard``).
         on_compile: told in one line what is compiled first; that takes tens of seconds.
@@ -82,6 +87,7 @@ class RunOptions:
     tensorboard: str | Path | None = None
     on_compile: Callable[[str], None] | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    overwrite: bool = False
 
 
 def read_settings(document: Document) -> Settings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 from collections import Counter
 from collections.abc import Mapping as Map
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any, TypedDict
 
@@ -19,6 +19,8 @@ from ..searchers.base import Space
 from ..specs.mapping import Mapping
 from ..specs.spec import Spec
 from .options import Settings
+from .tables import Tabular, columns_of
+from .units import edp_text
 
 
 class StopReason(Enum):
@@ -88,8 +90,8 @@ class Progress:
         return self.samples / self.seconds if self.seconds > 0 else 0.0
 
 
-@dataclass(frozen=True)
-class SearchResult:
+@dataclass(frozen=True, repr=False)
+class SearchResult(Tabular):
     """The outcome of a search.
 
     Attributes:
@@ -109,6 +111,15 @@ class SearchResult:
     dropped_bytes: int = 0
     knowledge: str = "none"
     judged: int = 0
+
+    def headline(self) -> str:
+        """How it ended."""
+        best = f"best EDP {edp_text(self.best[0].edp)} J·cycle" if self.best else "nothing valid"
+        return f"{self.samples:,} samples, {self.valid:,} valid, {self.reason.value}; {best}"
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The best-so-far curve: a row for every improvement."""
+        return columns_of([{**asdict(step), "edp": step.energy_pj * step.cycles} for step in self.trajectory])
 
 
 def nest_key(mapping: Mapping) -> tuple[object, ...]:

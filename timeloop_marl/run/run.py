@@ -51,17 +51,23 @@ class Run:
         self._announced: list[str] = []  # before the log begins
         self._stack = ExitStack()
         there = self.folder is not None and mark is not None and (self.folder.path / mark).exists()
-        if there and not options.resume:
+        if options.resume and options.overwrite:
+            raise UsageError("resume goes on with a run, overwrite begins anew: give one of them")
+        if there and not (options.resume or options.overwrite):
             raise UsageError(
-                f"{options.output}: holds a run already; go on with it by --resume, or choose another -o folder"
+                f"{options.output}: holds a run already; go on with it by --resume, begin anew by --overwrite, "
+                "or choose another -o folder"
             )
-        self.resumed = there
+        self.resumed = there and options.resume
+        self._cleared = there and options.overwrite
 
     def __enter__(self) -> Run:
         with ExitStack() as stack:
             if self.folder is not None:
                 self.folder.create()
                 stack.enter_context(self.folder.locked())
+                if self._cleared:
+                    self.folder.clear()
                 self.log = EventLog(self.folder.path / LOG)
                 stack.callback(self.log.close)
             if self.options.tensorboard is not None:

@@ -25,6 +25,7 @@ from numpy import ndarray
 from ..cost.outcome import Failure, Outcome
 from ..errors import UsageError
 from .schema import damaged, fitted
+from .tables import Tabular
 
 MAGIC = b"TLMARL\x00\x01"
 SYNC_SECONDS = 5.0
@@ -223,8 +224,8 @@ def sample_count(path: str | Path) -> int:
     return count
 
 
-@dataclass(frozen=True)
-class Trace:
+@dataclass(frozen=True, repr=False)
+class Trace(Tabular):
     """All samples of a search, in the order in which they were evaluated. m rows, b batches.
 
     Attributes:
@@ -246,6 +247,24 @@ class Trace:
 
     def __len__(self) -> int:
         return len(self.candidates)
+
+    def headline(self) -> str:
+        """What was searched by whom."""
+        valid = int((self.outcome.failure == Failure.OK).sum())
+        return f"{len(self):,} samples, {valid:,} valid; {self.header.get('searcher')}, {self.header.get('objective')}"
+
+    def columns(self) -> dict[str, Any]:
+        """A row for every sample; figures of invalid ones are 0."""
+        outcome = self.outcome
+        return {
+            "sample": np.arange(1, len(self) + 1),
+            "valid": outcome.failure == Failure.OK,
+            "failure": [Failure(code).name.lower() for code in outcome.failure.tolist()],
+            "cycles": outcome.cycles,
+            "energy_pj": outcome.energy_pj,
+            "edp": outcome.energy_pj * outcome.cycles,
+            "utilization": outcome.utilization,
+        }
 
 
 def read_trace(path: str | Path) -> Trace:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..cost.objective import powers
+
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _ENERGY = ((1e12, "J"), (1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ"), (1.0, "pJ"))
@@ -68,7 +70,12 @@ _OBJECTIVES = {
 
 def objective_label(objective: str) -> ObjectiveLabel:
     """The label of an objective; one that only has a name is shown as it is."""
-    return _OBJECTIVES.get(objective, ObjectiveLabel(objective, "", 1.0))
+    found = powers(objective)
+    if objective in _OBJECTIVES or found is None:
+        return _OBJECTIVES.get(objective, ObjectiveLabel(objective, "", 1.0))
+    parts = [(name, power) for name, power in zip(("J", "cycle"), found) if power]
+    unit = "·".join(name if power == 1.0 else f"{name}^{power:g}" for name, power in parts)
+    return ObjectiveLabel(objective, unit, 1e-12 ** found[0])
 
 
 def cost_text(objective: str, cost: float) -> str:

@@ -14,6 +14,7 @@ from ..cost.objective import Objective
 from ..cost.outcome import Outcome
 from ..errors import UsageError
 from ..kernels.compiling import is_cached
+from ..kernels.progress import compiling
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.learners.repair import repair_rows, sample_rows
 from ..specs.mapping import MappingBatch
@@ -54,11 +55,13 @@ class Searcher(ABC):
         precheck: it expects the mapper's capacity pre-check to come before the evaluation.
         knowledge: what it knows beyond what it is told: ``none``, or ``traffic`` (it counts the words that a mapping
             moves by itself).
+        kernels: how many ``warm_up`` compiles, about: to tell how far it is.
     """
 
     space: Space
     batch: int = 64
     copyable: bool = False
+    kernels: int = 60
     precheck: bool = False
     knowledge: str = "none"
     _untold: Rows | None = None
@@ -154,10 +157,9 @@ class Searcher(ABC):
 
 
 def warm_up(searcher: Searcher, progress: Callable[[str], None] | None) -> None:
-    """``searcher.warm_up()``; ``progress`` is told in one line what takes the time, before it does."""
-    if progress is not None and not searcher.compiled:
-        progress("compiling the searcher, once; the result is kept for later runs")
-    searcher.warm_up()
+    """``searcher.warm_up()``; ``progress`` is told in a line now and then what takes the time, and how far it is."""
+    with compiling(None if searcher.compiled else progress, "the searcher", searcher.kernels):
+        searcher.warm_up()
 
 
 class LearnerSearcher(Searcher):

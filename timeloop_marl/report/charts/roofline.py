@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from ...run.units import short_count
 from ..drawing import palette
-from ..drawing.shapes import Drawing, Line, Marker, Text
+from ..drawing.shapes import Drawing, Line, Marker, Text, text_width
 from ..views import LevelLimit, Roofline
-from .axes import BODY, Scale, draw_frame, draw_keys, label_room, lettered, spanning
+from .axes import BODY, SMALL, Scale, draw_frame, draw_keys, label_room, lettered, spanning
 
 _HEIGHT, _NETWORK_HEIGHT = 230.0, 250.0
+_NEAR = 12.0  # px within which points share a name
 _TITLES = "computes per word (logarithmic)", "computes per cycle"
 Look = tuple[str, tuple[float, ...], str]  # role, dashes, marker
 
@@ -128,14 +129,43 @@ def network_roofline(points: Sequence[NetworkPoint], width: float) -> Drawing:
     for name, (limit, _) in roofs.items():
         _draw_roof(drawing, limit, peak, looks[name], (across, up))
     _draw_peak(drawing, peak, across, up)
+    named = []
     for point, level in placed:
         role, _, shape = looks[level.name]
         tip = f"{point.name}: {short_count(point.limits.achieved)} computes/cycle, {level.share:.0%} of {level.name}"
-        drawing.add(
-            Marker(across(level.computes_per_word), up(point.limits.achieved), 5, role, shape, tip=tip)
-        )
+        x, y = across(level.computes_per_word), up(point.limits.achieved)
+        drawing.add(Marker(x, y, 5, role, shape, tip=tip))
+        named.append((x, y, point.name))
+    _name_points(drawing, named, across.start)
     drawing.height = top + _NETWORK_HEIGHT + 38
     return drawing
+
+
+def _name_points(drawing: Drawing, points: Sequence[tuple[float, float, str]], left: float) -> None:
+    """Write names beside points where there is room; of points that lie together the first and how many more."""
+    groups: list[tuple[float, float, list[str]]] = []
+    for x, y, name in sorted(points):
+        near = next(
+            (group for group in groups if abs(group[0] - x) < _NEAR and abs(group[1] - y) < _NEAR), None
+        )
+        if near is None:
+            groups.append((x, y, [name]))
+        else:
+            near[2].append(name)
+    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y, _ in points]
+    for x, y, names in groups:
+        text = names[0] + (f" +{len(names) - 1}" if len(names) > 1 else "")
+        length = text_width(text, SMALL)
+        for begin, base in (
+            (x + 9, y + 4), (x - 9 - length, y + 4), (x - length / 2, y + 19), (x - length / 2, y - 10),
+            (x - length + 6, y + 19), (x - 6, y + 19), (x - length / 2, y + 33),
+        ):  # fmt: skip
+            box = (begin, base - 10, begin + length, base + 2)
+            free = all(box[0] > b[2] or box[2] < b[0] or box[1] > b[3] or box[3] < b[1] for b in taken)
+            if free and left <= box[0] and box[2] <= drawing.width:
+                drawing.add(Text(begin, base, text, SMALL, "ink"))
+                taken.append(box)
+                break
 
 
 def _network_scales(

@@ -147,6 +147,15 @@ def _tiles(data: Mapping[str, Any]) -> Block:
     return Tiles(tiles)
 
 
+def _corner(data: Mapping[str, Any]) -> str:
+    """The reference point in words."""
+    named = zip(data["figures"], data["reference"])
+    return (
+        ", ".join(f"{name} {_text(name, float(value))}" for name, value in named)
+        + " (a mapping without reuse)"
+    )
+
+
 def _text(figure: str, value: float) -> str:
     return energy_text(value) if figure == "energy" else f"{value:,.0f}"
 
@@ -184,7 +193,7 @@ def _table(data: Mapping[str, Any], members: Members) -> Section:
     ]
     table = Table(
         "members",
-        f"Hypervolume {plain_number(float(data['hypervolume']))}, up to the reference point in front.json",
+        f"Hypervolume {plain_number(float(data['hypervolume']))} decades^{len(names)}, up to {_corner(data)}",
         ("mapping", *names, "EDP [J·cycle]", "utilised", "found at sample"),
         rows,
         numeric=frozenset(range(1, len(names) + 4)),

@@ -132,7 +132,10 @@ def _roofline(record: NetworkRecord) -> list[Section]:
     ]
     if not points:
         return []
-    caption = "Each point a layer, at the level that leaves it least room; on a slanted roof that level sets the pace."
+    caption = (
+        "Each point a layer, at the level that leaves it least room (+2: two more lie there); on a slanted roof that "
+        "level sets the pace."
+    )
     picture = Picture("roofline", lambda width: network_roofline(points, width), caption, HALF)
     return [Section("roofline-section", "Roofline of all layers", [picture], half=True)]
 

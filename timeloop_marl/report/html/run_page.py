@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...run.units import edp_text, energy_text, short_count
+from ...run.units import cost_text, edp_text, energy_text, short_count
 from ..charts.agents import decisions
+from ..charts.courses import GapCourse, gap_plot
 from ..maps import map_text
 from ..records import Ranked, RunRecord, files_text
 from ..views import stands_for_fanout
-from .page import Bullets, Cell, Facts, Fold, Listing, Page, Paragraph, Section, Table, Tile, Tiles
+from .page import (
+    HALF,
+    Bullets,
+    Cell,
+    Facts,
+    Fold,
+    Listing,
+    Page,
+    Paragraph,
+    Picture,
+    Section,
+    Table,
+    Tile,
+    Tiles,
+)
 from .sections import (
     agents_section,
     convergence_section,
@@ -30,6 +45,7 @@ def run_page(record: RunRecord) -> Page:
     if record.best:
         best = record.best[0]
         sections += [
+            *_proof(record),
             nest_section(record.spec, best),
             convergence_section(record),
             energy_section(record.spec, best.statistics),
@@ -98,6 +114,23 @@ def _totals(record: RunRecord) -> list[Tiles | Paragraph]:
         Tile("best found at", f"sample {record.best[0].sample:,}", _gain(record)),
     ]
     return [Tiles(tiles)]
+
+
+def _proof(record: RunRecord) -> list[Section]:
+    """What is proven of the best mapping, and how cost and bound came together; nothing for a search."""
+    proof = record.summary.get("proof")
+    if not proof:
+        return []
+    objective = str(record.summary["objective"])
+    proven, bound = bool(proof["proven"]), cost_text(objective, float(proof["bound"]))
+    verdict = (
+        "Optimal: it is proven that no mapping of this mapspace costs less."
+        if proven
+        else f"Not proven: no mapping costs less than {bound}; {float(proof['gap']):.2%} of the cost are still open."
+    )
+    course = GapCourse(**proof["course"])
+    picture = Picture("gap", lambda width: gap_plot(course, objective, proven, width), "", HALF)
+    return [Section("proof", "The proof", [Paragraph(verdict), picture], half=True)]
 
 
 def _gain(record: RunRecord) -> str:

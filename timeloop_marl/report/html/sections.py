@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -209,7 +210,8 @@ def agents_section(agents: Mapping[str, Any] | None, found: Decisions | None = N
         matrix = Picture(
             "dependencies",
             lambda width: dependency_matrix(data, width),
-            "The stronger the colour, the more the best value of one depends on the other. Framed: one agent.",
+            "The stronger the colour, the more the best value of one depends on the other. Framed: one agent. "
+            + choice_words(names),
             HALF,
         )
         cells.append(("Which choices belong together", [matrix]))
@@ -223,8 +225,25 @@ def agents_section(agents: Mapping[str, Any] | None, found: Decisions | None = N
         cells.append(("How sure the agents are", [entropy]))
     if cells:
         blocks.append(Grid(cells, pairs=True))
-    blocks.append(_agents_table(names, last, history))
+    blocks.append(Fold("What each agent decides", [_agents_table(names, last, history)], "agents-one-by-one"))
     return [Section("agents", "The team of agents", blocks)]
+
+
+_KINDS = (
+    (
+        re.compile(r"^(\w+):(\d+)(#\d+)?$"),
+        "{0}: the level of that factor of its dimension (#2: of the second such factor)",
+    ),
+    (re.compile(r"^.+:rank\(.+\)$"), "{0}: how far inside that loop stands at its level"),
+    (re.compile(r"^.+:keep\(.+\)$"), "{0}: whether the level keeps that data space"),
+)
+
+
+def choice_words(names: Sequence[str]) -> str:
+    """What the names of choices mean, by an example of each kind among them."""
+    found = ((next((name for name in names if pattern.match(name)), None), text) for pattern, text in _KINDS)
+    parts = [text.format(name) for name, text in found if name is not None]
+    return "Choices: " + "; ".join(parts) + "." if parts else ""
 
 
 def _agents_intro(axes: int, agents: int, groups: Sequence[Mapping[str, Any]]) -> str:

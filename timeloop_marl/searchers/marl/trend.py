@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
+from ...cost.objective import powers
 from ...kernels.compiling import allocating
 from .features import Features, Prices
 
@@ -180,7 +181,6 @@ def _solve(gram: ndarray, aim: ndarray, active: ndarray, solution: ndarray) -> N
 
 
 _TINY = 1e-300
-_EXPLAINED = ("edp", "energy", "delay")
 LESSER = 0.02  # weight of each further metric in what the critic predicts
 _EXPECTED = 16.0  # what the samples of all other layers weigh together in the prices, in samples of this one
 _FOCUS = 0.5  # weight of a sample in the prices: exp(-0.5 log cost), for they have to be right where the search goes
@@ -196,20 +196,20 @@ class Trend:
     """Log cost as far as words and iterations explain it.
 
     Args:
-        metrics: ``edp`` (energy x cycles), ``energy``, ``delay``, later ones at a small weight (``LESSER``); or another
-            name for a cost that words explain.
+        metrics: products of powers of energy and delay, such as ``edp``, later ones at a small weight (``LESSER``); or
+            another name for a cost that words explain.
         levels, parts: storage levels; parts of ``Features.words``, of which the first 2 levels + 1 and the last
             2 levels are shared by all data spaces: a word of a level costs much the same whatever it belongs to.
     """
 
     def __init__(self, metrics: Sequence[str], levels: int, parts: int) -> None:
-        self.metric = metrics[0]
+        self._first = powers(metrics[0])  # of energy and delay in the first metric
         # Weights of log words and of log iterations.
         self.words_matter, self.steps_matter = 1.0, 0.0
-        if all(metric in _EXPLAINED for metric in metrics):
-            weights = [LESSER**place for place in range(len(metrics))]
-            self.words_matter = sum(w for w, metric in zip(weights, metrics) if metric != "delay")
-            self.steps_matter = sum(w for w, metric in zip(weights, metrics) if metric != "energy")
+        explained = [found for metric in metrics if (found := powers(metric)) is not None]
+        if len(explained) == len(metrics):
+            self.words_matter = sum(LESSER**place * energy for place, (energy, _) in enumerate(explained))
+            self.steps_matter = sum(LESSER**place * delay for place, (_, delay) in enumerate(explained))
         self._shrinkage = np.where(
             (np.arange(parts) <= 2 * levels) | (np.arange(parts) >= parts - 2 * levels), *_SHRINKAGE
         )
@@ -250,11 +250,12 @@ class Trend:
     @property
     def known(self) -> bool:
         """Whether it can be asked before the first sample."""
-        return len(self._prices) > 0 if self.metric != "delay" else self.steps_matter > 0
+        on_words = self._first is None or self._first[0] > 0.0
+        return len(self._prices) > 0 if on_words else self.steps_matter > 0
 
     def expect(self, words: Float64[ndarray, "n parts"], energy: Float64[ndarray, "n"]) -> None:
         """Samples of other layers on this machine, both per computation of this layer: what a word costs there."""
-        if self.metric in _EXPLAINED:
+        if self._first is not None:
             self._expected = words / energy[:, None]
             self._prices = nonnegative(
                 self._expected, np.ones(len(energy)), np.zeros(words.shape[1]), self._shrinkage
@@ -285,7 +286,7 @@ class Trend:
         self, known: Samples, data: Features, focus: float, before: Float64[ndarray, "parts"]
     ) -> Float64[ndarray, "parts"]:
         """Prices of a word per part: non-negative least squares of the relative error."""
-        targets = known.energies if self.metric in _EXPLAINED else np.exp(known.logs)
+        targets = known.energies if self._first is not None else np.exp(known.logs)
         good = np.isfinite(targets) & (targets > 0)
         if not good.any():
             return np.ones(data.words.shape[1])

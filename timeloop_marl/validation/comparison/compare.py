@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
-from ...cost.objective import Objective
+from ...cost.objective import Objective, powers
 from ...cost.outcome import LevelStatistics, Statistics
 from ...evaluators.native import NativeEvaluator
 from ...evaluators.timeloop.program import Program
+from ...run.tables import Tabular, columns_of
 from ...run.units import energy_text, short_count
 from ...searchers.timeloop.searcher import ALGORITHMS
 from ...specs.spec import Spec
@@ -144,8 +146,8 @@ class Row:
     judged: float
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Tabular):
     """All courses: ``by_samples`` under the sample budget, ``by_seconds`` under the time budget."""
 
     spec: Spec
@@ -155,6 +157,21 @@ class Comparison:
     by_samples: tuple[Course, ...]
     by_seconds: tuple[Course, ...]
     notices: tuple[str, ...]
+
+    def headline(self) -> str:
+        """Under which budgets."""
+        return f"{self.objective.name}, {self.samples:,} samples each, {self.seconds:g} s each"
+
+    def columns(self) -> dict[str, list[Any]]:
+        """At equal samples and in equal time: a row for every searcher, quartiles of the final cost."""
+        rows = []
+        for budget, courses in (("samples", self.by_samples), ("seconds", self.by_seconds)):
+            for row in self.table(courses):
+                low, middle, high = row.quartiles
+                shown = {"cost": middle, "cost_q1": low, "cost_q3": high, **asdict(row)}
+                del shown["quartiles"]
+                rows.append({"budget": budget, **shown})
+        return columns_of(rows)
 
     def table(self, courses: Sequence[Course]) -> list[Row]:
         """One row per searcher, in the order of the runs."""
@@ -223,7 +240,7 @@ def compare_searchers(
         for algorithm in ALGORITHMS:
             say(f"Timeloop's {algorithm}, {words}")
             courses.append(run_timeloop(spec, algorithm, objective, limit, device))
-    if mapper and objective.metrics[0] in ("edp", "energy", "delay"):
+    if mapper and powers(objective.metrics[0]):
         for algorithm in ALGORITHMS:
             say(f"timeloop-mapper with {algorithm}, {seconds:g} s")
             whole, first = run_mapper_program(mapper, spec, algorithm, objective, seconds, samples)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ...cost.objective import Objective
+from ...cost.objective import Objective, cost_of
 from ...errors import BackendError
 from ...evaluators.choice import native_evaluator
 from ...evaluators.native import NativeEvaluator
@@ -304,18 +304,13 @@ def read_log(
             total, valid = int(counted[1]), int(counted[2])
             cost = number = None
         elif best := _BEST.search(text):
-            cost = _cost(objective, float(best[1]) * computes, int(best[2]))
+            cost = float(cost_of(objective.metrics[0], float(best[1]) * computes, int(best[2])))
         elif update := _UPDATE.match(text):
             number = int(update[1])
         if cost is not None and number is not None:
             points.append(Point(number, seconds, cost))
             cost = number = None
     return falling(iter(points)), total, valid
-
-
-def _cost(objective: Objective, energy: float, cycles: int) -> float:
-    metric = objective.metrics[0]
-    return {"edp": energy * cycles, "energy": energy, "delay": float(cycles)}[metric]
 
 
 def _listen(program: Program, spec: Spec, folder: Path, seconds: float) -> tuple[int, list[Line], float]:
