@@ -214,19 +214,16 @@ class NativeEvaluator:
         accesses = outcome.accesses if outcome.accesses is not None else NO_ACCESSES
         row = 0
         while True:
-            given: tuple[Any, ...] = (
+            perfect = self._perfect
+            batch, spaces = (evaluate_perfect_batch, scratch[:1]) if perfect else (self._batch, scratch)
+            arguments: tuple[Any, ...] = (
                 boxed(geometry), boxed(self.rates),
                 mappings.factors, mappings.residuals, mappings.order, mappings.split, mappings.keep,
-            )  # fmt: skip
-            rest: tuple[Any, ...] = (
+                *(boxed(space) for space in spaces),
                 self.precheck, row, outcome.cycles,
                 outcome.energy_pj, outcome.utilization, outcome.failure, outcome.failed_level, accesses,
             )  # fmt: skip
-            perfect = self._perfect
-            if perfect:
-                row = evaluate_perfect_batch(*given, boxed(scratch[0]), *rest)
-            else:
-                row = self._batch(*given, boxed(scratch[0]), boxed(scratch[1]), *rest)
+            row = batch(*arguments)
             if row == len(mappings):
                 return scratch
             if perfect and scratch[0].status[0] == 0:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from ..cost.outcome import Statistics
 from ..run.folder import RunFolder, read_result
