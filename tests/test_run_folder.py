@@ -1,15 +1,24 @@
 """The run folder: whole files or none, clear errors, one writer."""
 
 import json
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from machines import gemm, three_level
 
 from timeloop_marl.errors import UsageError
+from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.run.folder import RunFolder
 from timeloop_marl.run.options import RunOptions
 from timeloop_marl.run.result import StopReason
 from timeloop_marl.run.run import Run
+from timeloop_marl.run.trace import TraceBatch, TraceWriter
+from timeloop_marl.testing import FakeEvaluator
+
+SPEC = three_level(gemm(16, 24, 40))
+ROWS = LearnersMapspace(SPEC).sample(4, np.random.default_rng(1))
 
 
 def test_write_replaces_whole_files(tmp_path: Path) -> None:
@@ -88,3 +97,28 @@ def test_a_run_without_a_folder_writes_nothing(tmp_path: Path, monkeypatch: pyte
         run.start()
         run.end("done")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_locks_and_temporary_files_follow_no_links(tmp_path: Path) -> None:
+    victim, folder = tmp_path / "victim", RunFolder(tmp_path / "run")
+    victim.write_text("precious")
+    folder.create()
+    (folder.path / ".lock").symlink_to(victim)
+    with pytest.raises(UsageError, match="cannot write into this folder"), folder.locked():
+        pass
+    (folder.path / f".trace.bin.{os.getpid()}").symlink_to(victim)
+    TraceWriter.create(folder.trace, {"axes": 1, "accesses": 0}).close()
+    (folder.path / "x.txt").symlink_to(victim)
+    folder.write("x.txt", "new")
+    assert victim.read_text() == "precious" and (folder.path / "x.txt").read_text() == "new"
+
+
+def test_a_folder_that_is_deleted_is_noticed_at_the_next_batch(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    outcome = FakeEvaluator()(LearnersMapspace(SPEC).decode(ROWS))
+    with TraceWriter.create(folder.trace, {"axes": ROWS.shape[1], "accesses": 0}) as writer:
+        writer.append(TraceBatch(ROWS, outcome, 4, 0.1))
+        folder.trace.unlink()
+        with pytest.raises(UsageError, match="deleted or replaced while the search was running"):
+            writer.append(TraceBatch(ROWS, outcome, 4, 0.2))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 from yaml_cases import component, machine, spec, tree
 
 from timeloop_marl.errors import SpecError
+from timeloop_marl.specs import load
 from timeloop_marl.specs.architecture import StorageLevel, TilingLevel
 
 
@@ -338,3 +340,12 @@ def test_sparse_features_of_a_level_are_named(attributes: dict[str, Any]) -> Non
 def test_ignored_components_are_named() -> None:
     read = spec(machine(extra=(component("ctrl", "controller"),)))
     assert any("ctrl (controller)" in notice for notice in read.notices)
+
+
+def test_more_instances_than_arrays_hold(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    text = (root / "arch/small_toy/arch.yaml").read_text()
+    (tmp_path / "arch.yaml").write_text(text.replace("meshX: 4", "meshX: 1000000000"))
+    problem = root / "tests/golden/inputs/problems/toy_conv.yaml"
+    with pytest.raises(SpecError, match=r"meshX times meshY: REG has 1,000,000,000 instances"):
+        load([tmp_path / "arch.yaml", problem])

@@ -91,6 +91,9 @@ def test_points_files_and_resume(shell: Shell, tmp_path: Path) -> None:
     assert shell("sweep", "--resume", "-o", run) == 0
     assert figures(read_sweep(run)) == figures(whole)
     assert before == {path: path.stat().st_mtime_ns for path in run.glob("points/*/layers/*/trace.bin")}
+    page = run / "points" / whole.points[0].name / "report.html"
+    page.unlink()  # as if killed between the files of a point
+    assert shell("sweep", "--resume", "-o", run, "--quiet") == 0 and page.exists()
     assert shell("sweep", "--resume", "-o", run, "--set", DEPTHS + ",1024", "--quiet") == 0
     assert figures(read_sweep(run))[:2] == figures(whole)[:2] and len(read_sweep(run).points) == 4
 

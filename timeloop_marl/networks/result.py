@@ -31,11 +31,12 @@ class Pages:
 
     Attributes:
         mapping: of a layer's folder, Spec, chosen mapping, its figures, and what the real program wrote of it.
-        network: of the folder of a finished network.
+        network: of the folder of a finished network; ``last``: the file by which it can be told that it was called.
     """
 
     mapping: Callable[[RunFolder, Spec, Mapping, Statistics, Map[str, str]], object] | None = None
     network: Callable[[Path], object] | None = None
+    last: str = "report.html"
 
 
 class Improved(TypedDict):

@@ -169,6 +169,8 @@ class _Network:
         reason = rounds.run()
         results = self._results(rounds, workers)
         result = self._result(results, rounds, reason, before + time.monotonic() - start)
+        if self._transfer is not None:
+            save_knowledge(self._transfer.all_learnt(), self.root / BEFORE)
         self._write(result)
         sums = result.totals
         run.end(
@@ -179,8 +181,6 @@ class _Network:
             cycles=sums.cycles if sums else None,
             energy_pj=sums.energy_pj if sums else None,
         )
-        if self._transfer is not None:
-            save_knowledge(self._transfer.all_learnt(), self.root / BEFORE)
         return result
 
     def _results(self, rounds: Rounds, workers: Workers) -> list[LayerResult]:

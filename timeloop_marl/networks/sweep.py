@@ -129,6 +129,10 @@ def finished(task: PointTask) -> NetworkResult | None:
     if not (task.folder / NETWORK_FILE).exists():
         return None
     found = read_network(task.folder)
+    if task.pages.network is not None and not _is_later(
+        task.folder / task.pages.last, task.folder / NETWORK_FILE
+    ):
+        return None  # killed between its files: going on evaluates nothing anew, and writes what is missing
     same = found.budget.get("samples") == task.settings.samples or task.settings.samples is None
     same = same and found.budget.get("seconds") == task.settings.seconds
     return found if same and found.stopped != StopReason.INTERRUPTED.value else None
@@ -368,14 +372,17 @@ class _Sweep:
 
     def _task(self, planned: PlannedPoint) -> PointTask:
         return PointTask(
-            files=(*planned.machine.files, *self.plan.layers),
+            # Workers may live on from a call that was made in another working directory.
+            files=tuple(_absolute(file) for file in (*planned.machine.files, *self.plan.layers)),
             values=planned.values,
             rules=self.conditions.rules,
             settings=self.settings,
             evaluator=self.conditions.evaluator,
             folder=(self.folder.path / POINTS / planned.name).absolute(),
             transfer=self.conditions.transfer,
-            knowledge=self.conditions.knowledge,
+            knowledge=None
+            if self.conditions.knowledge is None
+            else str(_absolute(self.conditions.knowledge)),
             teachers=tuple(
                 (self.folder.path / POINTS / name).absolute() for name in self.teachers[planned.name]
             ),
@@ -400,6 +407,18 @@ class _Sweep:
         self.folder.write(CSV, as_csv(result))
         self.folder.write(FILE, as_json(result))
         return result
+
+
+def _absolute(file: str | Path) -> Path:
+    """Where a file lies; what names none (a pattern, a model in Python) stays as it is."""
+    return Path(file).absolute() if Path(file).exists() else Path(file)
+
+
+def _is_later(file: Path, other: Path) -> bool:
+    try:
+        return file.stat().st_mtime_ns >= other.stat().st_mtime_ns
+    except OSError:
+        return False
 
 
 def known_figures(points: Sequence[SweepPoint]) -> tuple[str, ...]:

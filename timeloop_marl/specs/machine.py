@@ -97,11 +97,15 @@ class Component:
         return self.node.child("attributes")
 
 
+MOST_INSTANCES = 1 << 20
+"""Of a level: what counts words holds a list of them (about 250 bytes each)."""
+
+
 def _mesh(reading: Reading, attributes: Node, component: Component) -> tuple[int, int, int]:
     """Instances, meshX and meshY of a component (formats section 2).
 
     Raises:
-        SpecError: the meshes do not multiply to the instances.
+        SpecError: the meshes do not multiply to the instances, or these are more than can be counted.
     """
     given = reading.integer(reading.find(attributes, "instances"), minimum=1)
     instances = component.instances if given is None else given
@@ -117,6 +121,12 @@ def _mesh(reading: Reading, attributes: Node, component: Component) -> tuple[int
         attributes.fail(
             f"meshX ({mesh_x}) times meshY ({mesh_y}) of {component.name} is not its number of instances ({instances})",
             remedy="correct meshX, meshY, instances or the range in the name",
+        )
+    if instances > MOST_INSTANCES:
+        attributes.fail(
+            f"meshX times meshY: {component.name} has {instances:,} instances, more than there is room to count",
+            expected=f"at most {MOST_INSTANCES:,}",
+            remedy="correct meshX and meshY of the component, or of what it stands in",
         )
     return instances, mesh_x, mesh_y
 

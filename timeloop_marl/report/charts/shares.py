@@ -69,7 +69,8 @@ def _draw_bar(
     for part, energy in component.parts.items():
         length = drawing.width * energy / longest if longest else 0.0
         if length > 0.3:
-            role, hatch = styles[part]
+            # A part that no data space has a name for: the files of the layer that has it are gone.
+            role, hatch = styles.get(part, ("raised", 1))
             tip = f"{component.name}, {part}: {energy_text(energy)} ({share_text(energy, total)} of all)"
             drawing.add(Rect(x, y, max(length - 1.0, 0.8), _BAR, role, hatch=hatch, tip=tip))
             _draw_inside(drawing, share_text(energy, component.total), role, x, y, length)
