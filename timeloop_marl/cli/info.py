@@ -19,7 +19,7 @@ from ..api.inputs import expand, load
 from ..cost.objective import parse_objective
 from ..cost.outcome import Failure
 from ..evaluators.native import NativeEvaluator
-from ..mapspace.awkward import factors_notice
+from ..mapspace.awkward import factors_notice, limited
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.diagnosis import Severity, diagnose
 from ..mapspace.patterns import level_label
@@ -195,7 +195,8 @@ def _print_mapspace(screen: Screen, spec: Spec) -> None:
         f"Timeloop's mapspace: {space.size:.4g} mappings (factors {sizes.index_factorization:,} x orders "
         f"{sizes.loop_permutation:,} x splits {sizes.spatial:,} x bypasses {sizes.datatype_bypass:,})"
     )
-    learners = LearnersMapspace(spec)
+    # 'remainders' belong to Timeloop's own enumeration of imperfect factors
+    learners = LearnersMapspace(spec if limited(spec) is None else spec.with_factors("perfect"))
     screen.print(f"learners' view: {learners.axes} axes, 10^{learners.log10_size:.1f} rows")
     if spec.beyond is not None:
         screen.print("validity and spread: not estimated, only the real Timeloop evaluates this design")

@@ -17,6 +17,8 @@ IDLE = 0.05
 """Share of the compute units that perfect factors may leave idle before ``auto`` looks further."""
 GAIN = 1.03
 """How many times as many of them imperfect factors must use for ``auto`` to take them."""
+COARSE = 16
+"""A larger prime factor leaves no choice of tiles either: ``auto`` takes imperfect factors for its dimension."""
 
 _DENSE = 32  # loop bounds up to this are all there
 _SPACING = 1.1  # ratio of neighbours above
@@ -68,15 +70,15 @@ def imperfect_dims(spec: Spec) -> dict[int, int]:
     wish = spec.mapper.factors or (IMPERFECT if spec.mapper.template == "ruby" else AUTO)
     if wish == PERFECT:
         return {}
-    for rule in spec.constraints.loops.values():
-        if rule.remainders is not None and spec.mapper.template == "ruby":
-            raise SpecError(
-                "'remainders' limits Timeloop's own enumeration of imperfect factors; this searcher has another one",
-                path=rule.source,
-                value=rule.remainders,
-                expected="no 'remainders' (any loop may be imperfect), or one of the searchers timeloop-…",
-                remedy="remove it, or search with --factors perfect",
-            )
+    rule = limited(spec)
+    if rule is not None:
+        raise SpecError(
+            "'remainders' limits Timeloop's own enumeration of imperfect factors; this searcher has another one",
+            path=rule.source,
+            value=rule.remainders,
+            expected="no 'remainders' (any loop may be imperfect), or one of the searchers timeloop-…",
+            remedy="remove it, or search with --factors perfect",
+        )
     able = {d: absorber(spec, d) for d, bound in enumerate(spec.problem.bounds) if bound > 2}
     able = {d: t for d, t in able.items() if t >= 0}
     if wish == IMPERFECT:
@@ -90,11 +92,17 @@ def imperfect_dims(spec: Spec) -> dict[int, int]:
                 remedy="loosen the constraints, or search with --factors perfect",
             )
         return able
+    chosen = {d for d in able if max(prime_factors(spec.problem.bounds[d])) > COARSE}
     perfect = busy(spec, ())
-    if perfect >= 1 - IDLE or busy(spec, able) < GAIN * perfect:
-        return {}
-    helpful = {d: t for d, t in able.items() if busy(spec, (d,)) >= GAIN * perfect}
-    return helpful or able
+    if perfect < 1 - IDLE and busy(spec, able) >= GAIN * perfect:
+        chosen |= {d for d in able if busy(spec, (d,)) >= GAIN * perfect} or set(able)
+    return {d: t for d, t in able.items() if d in chosen}
+
+
+def limited(spec: Spec) -> LoopConstraint | None:
+    """A level whose ``remainders`` limit the imperfect factors of template ruby, if there is one."""
+    rules = spec.constraints.loops.values() if spec.mapper.template == "ruby" else ()
+    return next((rule for rule in rules if rule.remainders is not None), None)
 
 
 def busy(spec: Spec, imperfect: Collection[int]) -> float:
@@ -168,15 +176,18 @@ def _steps(left: int, most: int, imperfect: bool) -> Iterator[int]:
 
 def factors_notice(spec: Spec) -> str:
     """What imperfect factors make of the arrays, and whether they are searched; empty where perfect ones will do."""
-    able = [d for d, bound in enumerate(spec.problem.bounds) if bound > 2 and absorber(spec, d) >= 0]
-    perfect, imperfect = busy(spec, ()), busy(spec, able)
-    if perfect >= 1 - IDLE or imperfect < GAIN * perfect:
+    if spec.mapper.template == "ruby":
         return ""
-    searched = imperfect_dims(spec)
-    helpful = [d for d in able if busy(spec, (d,)) >= GAIN * perfect] or able
+    able = [d for d, bound in enumerate(spec.problem.bounds) if bound > 2 and absorber(spec, d) >= 0]
+    helpful, searched = imperfect_dims(spec.with_factors(AUTO)), imperfect_dims(spec)
+    if not helpful:
+        return ""
     named = ", ".join(_factored(spec.problem.dims[d], spec.problem.bounds[d]) for d in helpful)
     how = "imperfect ones, which are searched," if searched else "with --factors imperfect"
-    return f"{named}: perfect factors keep at most {perfect:.1%} of the compute units busy, {how} {imperfect:.1%}"
+    return (
+        f"{named}: perfect factors keep at most {busy(spec, ()):.1%} of the compute units busy, "
+        f"{how} {busy(spec, able):.1%}, with more sizes of tiles"
+    )
 
 
 def _factored(dim: str, bound: int) -> str:
