@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 from collections import Counter
 from collections.abc import Mapping as Map
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from ..cost.objective import Objective
 from ..cost.outcome import Failure, Outcome
-from ..searchers.base import Space
+from ..searchers.base import Proof, Space
 from ..specs.mapping import Mapping
 from ..specs.spec import Spec
 from .options import Settings
@@ -97,6 +97,7 @@ class SearchResult:
         dropped_bytes: half-written ones that a killed run left at the end of its trace.
         knowledge: what the searcher knows of the cost model: ``traffic`` (how many words move) or ``none``.
         judged: candidates that it judged by such knowledge, beside the samples.
+        proof: what was proven beside the search; ``None`` if nothing was tried.
     """
 
     best: tuple[Found, ...]
@@ -109,6 +110,19 @@ class SearchResult:
     dropped_bytes: int = 0
     knowledge: str = "none"
     judged: int = 0
+    proof: Proof | None = None
+
+    @property
+    def proven(self) -> bool:
+        """The best mapping is the optimum, or there is no valid one."""
+        return self.proof is not None and self.proof.complete
+
+    @property
+    def gap(self) -> float | None:
+        """By what share of its cost the best mapping could be beaten at most; ``None`` if nothing is known."""
+        if self.proof is None or not self.best:
+            return None
+        return 0.0 if self.proven else max(0.0, 1.0 - self.proof.bound / self.best[0].cost)
 
 
 def nest_key(mapping: Mapping) -> tuple[object, ...]:
@@ -260,6 +274,7 @@ def summary(spec: Spec, settings: Settings, search: SearchResult, evaluator: str
         "stopped": search.reason.value,
         "knowledge": search.knowledge,
         "judged": search.judged,
+        "proof": None if search.proof is None else {**asdict(search.proof), "gap": search.gap},
         "best": [
             {
                 "sample": found.sample,
