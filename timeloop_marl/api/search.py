@@ -136,8 +136,7 @@ def search(
         options: of the searcher.
         settings: all of these in one, as input files have them; what is given besides comes first.
         evaluator: ``native``, ``timeloop`` (also for designs outside the native model), how, or an object.
-        threads: of the native model; results do not depend on it.
-        top: how many distinct best mappings to keep.
+        threads, top: of the native model (results do not depend on it); how many distinct best mappings to keep.
         proof: ``marl`` tries the proof beside its agents, where there is one (``Result.search.gap``; docs/optimal.md).
         knowledge: what other layers' searches have learnt: a file, the folder of a network, or ``Result.knowledge``.
         output, resume, live, tensorboard, on_compile, arguments: as in ``RunOptions``.

@@ -139,5 +139,8 @@ class Proving(Searcher):
 
 def _without(outcome: Outcome, first: int) -> Outcome:
     """The outcome but for its first rows."""
-    columns: dict[str, Any] = {field.name: getattr(outcome, field.name) for field in fields(outcome)}
-    return Outcome(**{name: None if column is None else column[first:] for name, column in columns.items()})
+    left: dict[str, Any] = {}
+    for field in fields(outcome):
+        column = getattr(outcome, field.name)
+        left[field.name] = None if column is None else column[first:]
+    return Outcome(**left)
