@@ -54,6 +54,7 @@ def main() -> None:
                 samples=given.samples,
                 seed=seed,
                 objective=given.objective,
+                proof=False,
             ).search.trajectory
             for seed in range(given.seeds)
         ]

@@ -27,6 +27,7 @@ from ..evaluators.native import NativeEvaluator
 from ..kernels.record import views
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.diagnosis import require_feasible
+from ..optimal.choices import make_lattice
 from ..optimal.frontier import Frontier as Frontier
 from ..optimal.frontier import Queue
 from ..optimal.leaves import Incumbent
@@ -37,7 +38,8 @@ from ..optimal.proof import Prover, rounds
 from ..parallel.interruption import ended, watched
 from ..parallel.versions import versions
 from ..report.charts.courses import GapCourse, gap_plot
-from ..report.drawing import beside, png
+from ..report.drawing import beside as side_by_side
+from ..report.drawing import png
 from ..report.results import write_results
 from ..run.folder import RunFolder
 from ..run.loop import Budget
@@ -46,6 +48,8 @@ from ..run.options import RunOptions, Settings
 from ..run.result import Found, Improvement, SearchResult, StopReason
 from ..run.run import Run
 from ..run.tables import Tabular, columns_of
+from ..searchers.base import LearnerSearcher, Searcher
+from ..searchers.proving import BEGIN, Proving
 from ..searchers.registry import make_searcher
 from ..specs.fingerprint import spec_fingerprint
 from ..specs.mapping import Mapping as LoopNest
@@ -216,7 +220,7 @@ class OptimumResult(Tabular):
             },
         )
         drawing = gap_plot(GapCourse(**self.columns()), self.objective.name, self.proven, _WIDTH)
-        return [*written, target.write(PICTURE, png(beside([drawing])))]
+        return [*written, target.write(PICTURE, png(side_by_side([drawing])))]
 
     def _finite_course(self) -> dict[str, list[Any]]:
         """The course from the first mapping on: JSON has no infinity."""
@@ -383,6 +387,24 @@ def make_prover(spec: Spec, objective: Objective) -> Prover:
     evaluator = NativeEvaluator(spec, accesses=objective.needs_accesses)
     evaluator.warm_up()
     return Prover(spec, true_prices(spec, objective), evaluator, objective)
+
+
+LARGEST_BESIDE = 250_000
+"""Most tile shapes of a problem for which a search tries the proof beside it: tables over more take too long."""
+
+
+def beside(
+    spec: Spec, searcher: Searcher, objective: Objective, *, samples: int | None, ends: bool
+) -> Searcher:
+    """The searcher with a proof beside it; as it is if there is no bound, or it ends before a proof would begin."""
+    if (samples is not None and samples <= BEGIN) or not isinstance(searcher, LearnerSearcher):
+        return searcher
+    try:
+        if make_lattice(spec.problem).size > LARGEST_BESIDE:
+            return searcher
+        return Proving(searcher, make_prover(spec, objective), ends=ends)
+    except UnsupportedFeatureError:
+        return searcher
 
 
 _GOALS = {"edp": EDP, "energy": ENERGY, "delay": DELAY}

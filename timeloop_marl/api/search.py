@@ -23,13 +23,15 @@ from ..run.run import Run
 from ..run.search import run_search
 from ..run.tables import Tabular, columns_of
 from ..run.units import edp_text, energy_text
+from ..searchers.base import Searcher
 from ..searchers.knowledge import Knowledge
 from ..specs.front_end import specification
 from ..specs.mapping import Mapping as LoopNest
 from ..specs.objects import is_specification
 from ..specs.spec import Spec
-from .choices import AnyEvaluator, AnyObjective, AnySearcher, arguments_of, choose, evaluator_of
+from .choices import AnyEvaluator, AnyObjective, AnySearcher, Chosen, arguments_of, choose, evaluator_of
 from .inputs import Source, load
+from .optimum import beside
 
 
 @dataclass(frozen=True, repr=False)
@@ -150,6 +152,7 @@ def search(
     evaluator: AnyEvaluator | None = None,
     threads: int = 1,
     top: int = 1,
+    proof: bool = True,
     knowledge: KnowledgeSource | None = None,
     output: str | Path | None = None,
     resume: bool = False,
@@ -173,6 +176,7 @@ def search(
         settings: all of these in one, as input files have them; what is given besides comes first.
         evaluator: ``native``, ``timeloop`` (also for designs outside the native model), how, or an object.
         threads, top: of the native model (results do not depend on it); how many distinct best mappings to keep.
+        proof: ``marl`` tries the proof beside its agents, where there is one (``Result.search.gap``; docs/optimal.md).
         knowledge: what other layers' searches have learnt: a file, the folder of a network, or ``Result.knowledge``.
         output, resume, overwrite, live, tensorboard, on_compile, arguments: as in ``RunOptions``.
 
@@ -197,9 +201,10 @@ def search(
         if not run.resumed:
             asked = {"top": top, "knowledge": knowledge if isinstance(knowledge, str) else None}
             run.describe({**arguments_of(spec, chosen.settings), **asked}, spec)
-        begun = begin_with(chosen.searcher, knowledge, output)
+        begun: dict[str, Any] = {**begin_with(chosen.searcher, knowledge, output)}
+        team = _proving(spec, chosen, top, begun) if proof else chosen.searcher
         found, judge = run_search(
-            run, spec, chosen.settings, chosen.searcher, chosen.objective, chosen.evaluator,
+            run, spec, chosen.settings, team, chosen.objective, chosen.evaluator,
             threads=threads, top=top, identity=begun, on_progress=on_progress, stop=stop,
         )  # fmt: skip
         figures = chosen.judged(spec, judge, [best.mapping for best in found.best])
@@ -211,6 +216,17 @@ def search(
         if output is not None:
             result.write(output)
     return ended(result, interrupted=found.reason is StopReason.INTERRUPTED)
+
+
+def _proving(spec: Spec, chosen: Chosen, top: int, identity: dict[str, Any]) -> Searcher:
+    """The searcher, with a proof of one metric on the native model beside it if it is the default one."""
+    searcher, objective = chosen.searcher, chosen.objective
+    native = isinstance(chosen.evaluator, EvaluatorChoice) and chosen.evaluator.kind == "native"
+    one = len(objective.metrics) == 1 and objective.function is None
+    if not (native and one and chosen.settings.searcher == Settings().searcher):
+        return searcher
+    identity["proof"] = True
+    return beside(spec, searcher, objective, samples=chosen.settings.limits["samples"], ends=top == 1)
 
 
 def evaluate(

@@ -248,6 +248,9 @@ def _search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     )
     parser.add_argument("--top", type=count, default=1, metavar="K", help="write the K best mappings")
     parser.add_argument(
+        "--no-proof", action="store_true", help="agents alone: do not try to prove the optimum beside them"
+    )
+    parser.add_argument(
         "--evaluator",
         choices=("native", "timeloop"),
         help="native model (default) or the real timeloop-model",

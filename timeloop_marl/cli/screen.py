@@ -83,6 +83,7 @@ _ALWAYS = (
     "rules",
     "top",
     "pareto",
+    "no_proof",
     "paired",
 )  # they have a default, so that nothing tells whether they were given
 

@@ -22,7 +22,7 @@ from ..report.terminal import result_view
 from ..run.folder import RunFolder
 from ..run.knowledge import save_knowledge
 from ..run.options import SECTION, Settings, read_settings
-from ..run.result import StopReason
+from ..run.result import SearchResult, StopReason
 from ..run.units import edp_text, energy_text, plain_number
 from ..searchers.fronts import UNITS, figure_names
 from ..specs.document import Document
@@ -43,7 +43,18 @@ from .screen import (
 _SETTINGS = (
     "searcher", "objective", "samples", "valid_samples", "seconds", "target", "stagnation", "seed",
 )  # fmt: skip
-_RECORDED = ("files", "values", "rules", *_SETTINGS, "option", "top", "pareto", "figures", "knowledge")
+_RECORDED = (
+    "files",
+    "values",
+    "rules",
+    *_SETTINGS,
+    "option",
+    "top",
+    "pareto",
+    "figures",
+    "knowledge",
+    "no_proof",
+)
 
 
 def search_command(options: argparse.Namespace) -> int:
@@ -95,6 +106,7 @@ def _search(folder: RunFolder, spec: Spec, settings: Settings, options: argparse
         overwrite=options.overwrite,
         threads=options.threads,
         top=max(options.top, options.verify or 0),
+        proof=not options.no_proof,
         evaluator=evaluator_choice(options),
         knowledge=options.knowledge,
         on_compile=None if options.quiet or visible else say,
@@ -118,6 +130,8 @@ def _finish(folder: RunFolder, result: Result, options: argparse.Namespace) -> i
     )
     if search.knowledge != "none":
         print(f"{search.judged:,} candidates judged by what the searcher knows of the {search.knowledge}")
+    if search.proof is not None:
+        print(proof_line(search))
     if search.reason is StopReason.INTERRUPTED:
         again = f"timeloop-marl search --resume -o {shlex.quote(str(folder.path))}"
         print(f"interrupted; nothing is lost, go on with: {again}", file=sys.stderr)
@@ -142,6 +156,15 @@ def _print_charge(result: Result) -> None:
             f"{energy_text(best.energy_pj)}; "
             f"Timeloop counts {share:.2%} of the layer's multiply-accumulates"
         )
+
+
+def proof_line(search: SearchResult) -> str:
+    """What was proven beside the search."""
+    if search.proven:
+        return "proven optimal" if search.best else "proven: there is no valid mapping"
+    if search.gap is None:
+        return "no bound yet: nothing valid was found"
+    return f"not proven optimal: at most {search.gap:.2%} better is possible (timeloop-marl optimum goes on)"
 
 
 def _code(reason: StopReason, otherwise: int) -> int:

@@ -162,12 +162,12 @@ class Prover:
             np.zeros(3, np.int64),
         )
 
-    def do(self, node: Node, incumbent: float) -> Report:
-        """Go on with a node; what is left of it is in the report."""
+    def do(self, node: Node, incumbent: float, visits: int = VISITS_A_TURN) -> Report:
+        """Go on with a node for so many tiles; what is left of it is in the report."""
         if node.inner is None:
             return self._split(node, incumbent)
         data, tiles, order = self._laid_out(node.mask)
-        return self._descend(node, order, data, tiles, incumbent)
+        return self._descend(node, order, data, tiles, incumbent, visits)
 
     def _hops_of(self, inner: Int64[ndarray, "S D"]) -> Float64[ndarray, "S P"]:
         return self._hop_bounds.of([tuple(int(i) for i in row) for row in inner])
@@ -228,7 +228,13 @@ class Prover:
         return report
 
     def _descend(
-        self, node: Node, order: TileOrder, data: ProblemData, tiles: TileTable, incumbent: float
+        self,
+        node: Node,
+        order: TileOrder,
+        data: ProblemData,
+        tiles: TileTable,
+        incumbent: float,
+        visits: int,
     ) -> Report:
         inner = np.array(node.inner, np.int64)
         report = Report(nodes=1)
@@ -249,7 +255,7 @@ class Prover:
         report.tasks = 0 if any(c > 0 for c in cursor) else 1
         while True:
             counts[LEAVES] = 0
-            budget = VISITS_A_TURN - int(counts[VISITS])
+            budget = visits - int(counts[VISITS])
             state = descend(self._geometry, boxed(data), tiles, cursor, incumbent, budget, rows, counts)
             found = int(counts[LEAVES])
             report.leaves += found
@@ -259,7 +265,7 @@ class Prover:
                 report.valid += valid
                 if best is not None and best.cost < incumbent:
                     incumbent, report.best = best.cost, best
-            if state != FULL or counts[VISITS] >= VISITS_A_TURN:
+            if state != FULL or counts[VISITS] >= visits:
                 break
         report.visits, report.nodes = int(counts[VISITS]), report.nodes + int(counts[NODES])
         if state != DONE:

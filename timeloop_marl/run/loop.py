@@ -232,8 +232,10 @@ def search(
 
 
 def known(found: SearchResult, searcher: Searcher) -> SearchResult:
-    """The result with what its searcher knows of the cost model, and how many candidates it has judged by that."""
-    return dataclasses.replace(found, knowledge=searcher.knowledge, judged=searcher.judged)
+    """The result with what its searcher knows of the cost model, how much it has judged by that, and what is proven."""
+    return dataclasses.replace(
+        found, knowledge=searcher.knowledge, judged=searcher.judged, proof=searcher.proof
+    )
 
 
 class _Record:

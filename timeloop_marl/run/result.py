@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 from collections import Counter
 from collections.abc import Mapping as Map
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ from numpy import ndarray
 
 from ..cost.objective import Objective
 from ..cost.outcome import Failure, Outcome
-from ..searchers.base import Space
+from ..searchers.base import Proof, Space
 from ..specs.mapping import Mapping
 from ..specs.spec import Spec
 from .options import Settings
@@ -99,6 +100,7 @@ class SearchResult(Tabular):
         dropped_bytes: half-written ones that a killed run left at the end of its trace.
         knowledge: what the searcher knows of the cost model: ``traffic`` (how many words move) or ``none``.
         judged: candidates that it judged by such knowledge, beside the samples.
+        proof: what was proven beside the search; ``None`` if nothing was tried.
     """
 
     best: tuple[Found, ...]
@@ -111,6 +113,19 @@ class SearchResult(Tabular):
     dropped_bytes: int = 0
     knowledge: str = "none"
     judged: int = 0
+    proof: Proof | None = None
+
+    @property
+    def proven(self) -> bool:
+        """The best mapping is the optimum, or there is no valid one."""
+        return self.proof is not None and self.proof.proven
+
+    @property
+    def gap(self) -> float | None:
+        """By what share of its cost the best mapping could be beaten at most; ``None`` if nothing is known."""
+        if self.proof is None or not self.best:
+            return None
+        return 0.0 if self.proven else max(0.0, 1.0 - self.proof.bound / self.best[0].cost)
 
     def headline(self) -> str:
         """How it ended."""
@@ -318,6 +333,11 @@ def _undercounted(spec: Spec, found: Found) -> dict[str, float]:
     return {"computes_share": computes_share(spec, found.utilization, found.cycles)}
 
 
+def _proof(search: SearchResult, proof: Proof) -> dict[str, Any]:
+    bound = proof.bound if math.isfinite(proof.bound) else None  # JSON has no infinity
+    return {**asdict(proof), "bound": bound, "gap": search.gap}
+
+
 def summary(spec: Spec, settings: Settings, search: SearchResult, evaluator: str) -> dict[str, Any]:
     """``summary.json``: the search in figures; energies pJ, EDP pJ·cycles."""
     return {
@@ -334,6 +354,7 @@ def summary(spec: Spec, settings: Settings, search: SearchResult, evaluator: str
         "stopped": search.reason.value,
         "knowledge": search.knowledge,
         "judged": search.judged,
+        "proof": None if search.proof is None else _proof(search, search.proof),
         "best": [
             {
                 "sample": found.sample,

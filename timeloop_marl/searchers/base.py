@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -41,6 +42,22 @@ class Space(Protocol):
     def warm_up(self) -> None:
         """Compile what the first candidates would, so that it is not counted as search time."""
         ...
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a proof beside a search has shown.
+
+    Attributes:
+        proven: the best mapping is the optimum, or there is no valid one.
+        bound: no mapping costs less; in the objective's unit.
+        tiles, evaluated: tiles looked at, and mappings evaluated, beside the samples.
+    """
+
+    proven: bool
+    bound: float
+    tiles: int
+    evaluated: int
 
 
 class Searcher(ABC):
@@ -127,6 +144,11 @@ class Searcher(ABC):
     def judged(self) -> int:
         """Candidates judged by its ``knowledge`` so far, beside the samples."""
         return 0
+
+    @property
+    def proof(self) -> Proof | None:
+        """What is proven so far; ``None`` if nothing is tried."""
+        return None
 
     @property
     def compiled(self) -> bool:

@@ -12,6 +12,7 @@ from ..records import Ranked, RunRecord, files_text
 from ..views import stands_for_fanout
 from .page import (
     HALF,
+    Block,
     Bullets,
     Cell,
     Facts,
@@ -117,9 +118,9 @@ def _totals(record: RunRecord) -> list[Tiles | Paragraph]:
 
 
 def _proof(record: RunRecord) -> list[Section]:
-    """What is proven of the best mapping, and how cost and bound came together; nothing for a search."""
+    """What is proven of the best mapping, and of ``optimum`` how cost and bound came together."""
     proof = record.summary.get("proof")
-    if not proof:
+    if not proof or proof["bound"] is None or not record.best:
         return []
     objective = str(record.summary["objective"])
     proven, bound = bool(proof["proven"]), cost_text(objective, float(proof["bound"]))
@@ -128,9 +129,11 @@ def _proof(record: RunRecord) -> list[Section]:
         if proven
         else f"Not proven: no mapping costs less than {bound}; {float(proof['gap']):.2%} of the cost are still open."
     )
-    course = GapCourse(**proof["course"])
-    picture = Picture("gap", lambda width: gap_plot(course, objective, proven, width), "", HALF)
-    return [Section("proof", "The proof", [Paragraph(verdict), picture], half=True)]
+    content: list[Block] = [Paragraph(verdict)]
+    if "course" in proof:
+        course = GapCourse(**proof["course"])
+        content.append(Picture("gap", lambda width: gap_plot(course, objective, proven, width), "", HALF))
+    return [Section("proof", "The proof", content, half=True)]
 
 
 def _gain(record: RunRecord) -> str:
