@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 
@@ -199,19 +198,21 @@ class NativeEvaluator:
         accesses = outcome.accesses if outcome.accesses is not None else NO_ACCESSES
         row = 0
         while True:
-            given: tuple[Any, ...] = (
-                boxed(geometry), boxed(self.rates),
-                mappings.factors, mappings.residuals, mappings.order, mappings.split, mappings.keep,
-            )  # fmt: skip
-            rest: tuple[Any, ...] = (
-                self.precheck, row, outcome.cycles,
-                outcome.energy_pj, outcome.utilization, outcome.failure, outcome.failed_level, accesses,
-            )  # fmt: skip
             perfect = self._perfect
             if perfect:
-                row = evaluate_perfect_batch(*given, boxed(scratch[0]), *rest)
+                row = evaluate_perfect_batch(
+                    boxed(geometry), boxed(self.rates),
+                    mappings.factors, mappings.residuals, mappings.order, mappings.split, mappings.keep,
+                    boxed(scratch[0]), self.precheck, row, outcome.cycles,
+                    outcome.energy_pj, outcome.utilization, outcome.failure, outcome.failed_level, accesses,
+                )  # fmt: skip
             else:
-                row = self._batch(*given, boxed(scratch[0]), boxed(scratch[1]), *rest)
+                row = self._batch(
+                    boxed(geometry), boxed(self.rates),
+                    mappings.factors, mappings.residuals, mappings.order, mappings.split, mappings.keep,
+                    boxed(scratch[0]), boxed(scratch[1]), self.precheck, row, outcome.cycles,
+                    outcome.energy_pj, outcome.utilization, outcome.failure, outcome.failed_level, accesses,
+                )  # fmt: skip
             if row == len(mappings):
                 return scratch
             if perfect and scratch[0].status[0] == 0:
