@@ -27,8 +27,11 @@ def _counting(told: Callable[[str], None], what: str, expected: int) -> Any:
         now = time.monotonic()
         if now - said >= EVERY:
             said = now
-            left = max(expected - done, 1) * (now - begun) / done
-            told(f"compiling {what}: {min(done / expected, 0.99):.0%}, about {left:.0f} s left")
+            left = (expected - done) * (now - begun) / done
+            said_left = (
+                f"{done / expected:.0%}, about {left:.0f} s left" if done < expected else "nearly done"
+            )
+            told(f"compiling {what}: {said_left}")
 
     return type("Counting", (_Listener,), {"on_start": lambda listener, event: None, "on_end": count})()
 

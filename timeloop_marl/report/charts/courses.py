@@ -82,6 +82,9 @@ def convergence(
     draw_frame(drawing, across, up, (short_count, label), ("", title))
     for number, course in enumerate(thin):
         _draw_best(drawing, course, number, across, up)
+    if len(courses) == 1:  # several are said in their keys
+        last = float(first.best[-1])
+        drawing.add(Text(across.end, up(last) - 9, label(last), SMALL, "ink", "end"))
     drawing.height = _draw_shares(drawing, thin, across, top + _BEST + 46)
     return drawing
 
