@@ -80,7 +80,7 @@ def front_page(data: Mapping[str, Any], manifest: Mapping[str, Any], members: Me
         sections.append(Section("mappings", "Their mappings", [Paragraph(NEST_CAPTION), *inside]))
     facts = [
         ("inputs", files_text(files) or "see inputs.yaml"),
-        ("energies", str(data["energies"] or "none")),
+        ("energies", str(data.get("energies") or "none")),
     ]
     facts.append(("evaluator", str(data["evaluator"])))
     facts += knowledge_facts(data.get("knowledge"))
