@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+from programs import script
 
 from timeloop_marl.cli import main
 from timeloop_marl.cli.dropin.mapper import run_mapper
@@ -193,3 +195,135 @@ def test_variables_as_a_list(tmp_path: Path) -> None:
     (tmp_path / "arch.yaml").write_text(text)
     with pytest.raises(SpecError, match="two different values for one key"):
         load([tmp_path / "arch.yaml", FIELD / "v4_variables_list" / "prob.yaml"])
+
+
+def test_an_energy_table_without_an_action_that_timeloop_reads(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(FIELD / "ert_no_usable_action")
+    assert main(["evaluate", "in.yaml", "ert.yaml", "map.yaml"]) == 0
+    output = capsys.readouterr()
+    words = output.out.split()
+    assert words[words.index("pJ/compute") + 1] == "79.670"
+    assert "PAT for REG" in output.out
+    said = (
+        "ERT table of REG has no read, write or update (found: access; Timeloop looks for random_read, read, "
+    )
+    assert said in output.err
+    assert "PAT rules price it, 0.9812 pJ" in output.err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said", "origin"),
+    [
+        (
+            "{name: access,",
+            "{name: read,",
+            "REG has no write or update (found: read;",
+            "PAT for REG (write or update)",
+        ),
+        (
+            "{name: access,",
+            "{name: read, energy: 1}, {name: leakage,",
+            "REG has no leak (found: leakage)",
+            "REG",
+        ),
+        ("{name: compute,", "{name: mac_gated,", "mac has no compute (found: mac_gated;", "PAT for mac"),
+    ],
+)
+def test_every_kind_of_action_is_missed(old: str, new: str, said: str, origin: str, tmp_path: Path) -> None:
+    case = FIELD / "ert_no_usable_action"
+    (tmp_path / "ert.yaml").write_text((case / "ert.yaml").read_text().replace(old, new))
+    spec = load([case / "in.yaml", tmp_path / "ert.yaml"])
+    assert any(said in notice for notice in spec.notices)
+    assert origin in spec.energies.origin
+
+
+def test_statistics_of_a_reduction_tree(tmp_path: Path) -> None:
+    shutil.copytree(FIELD / "reduction_tree_stats", tmp_path, dirs_exist_ok=True)
+    stdout, stderr = io.StringIO(), io.StringIO()
+    code = run_model(["in.yaml", "ert.yaml"], environ={}, stdout=stdout, stderr=stderr, cwd=tmp_path)
+    assert code == 0
+    text = (tmp_path / "timeloop-model.stats.txt").read_text()
+    block = text[text.index("tree\n\n") : text.index("Operational Intensity Stats")]
+    assert block.split("\n\n\n")[0].rstrip() == TREE.rstrip()
+
+
+TREE = """\
+tree
+
+    SPECS
+    -----
+        Type            : ReductionTree
+        ConnectionType  : 2
+        Word bits       : 16
+        Adder energy    : 0.25 pJ
+        Fill latency     : 0
+        Drain latency     : 0
+
+    STATS
+    -----
+    Z:
+        Spatial reductions                      : 112
+        Average number of hops                  : 1.50
+        Energy (per-hop)                        : 0.00 fJ
+        Energy (per-instance)                   : 0.00 pJ
+        Energy (total)                          : 0.00 pJ
+        Spatial Reduction Energy (per-instance) : 28.00 pJ
+        Spatial Reduction Energy (total)        : 28.00 pJ
+"""
+
+REFUSING = """\
+import sys
+print("ERROR: couldn't map level REG: {reason}", file=sys.stderr)
+sys.exit(1)
+"""
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "more compression ranks needed than supported in hardware. dataspace name: A",
+        "mapped metadata tile size 9 exceeds metadata buffer capacity 4",
+        "tile confidence cannot be met",
+    ],
+)
+def test_whatever_the_real_program_finds_invalid_is_an_outcome(
+    reason: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = str(script(tmp_path, REFUSING.format(reason=reason)))
+    monkeypatch.chdir(FIELD / "sparse_too_many_ranks")
+    files = ["in.yaml", "sparse.yaml"]
+    assert main(["evaluate", *files, "map.yaml", "--timeloop-model", program]) == 1
+    assert f"invalid: REG: {reason.split('.')[0]}" in " ".join("".join(capsys.readouterr()).split())
+    budget = ["--searcher", "random", "--samples", "12", "--quiet", "-o", str(tmp_path / "out")]
+    assert main(["search", *files, "--timeloop-model", program, *budget]) == 1
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["samples"] == 12
+
+
+RECORDED = Path(__file__).parent / "golden" / "outputs" / "model_small_toy_imperfect"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "status", "said"),
+    [
+        ("", "", 0, "none differs"),
+        ("Cycles: ", "Cycles: 1", 1, "summary.Cycles: recorded 1"),
+        ("Scalar fills", "Scalar refills", 0, "figures that this stats.txt alone has"),
+    ],
+)
+def test_a_mapping_is_held_against_a_recorded_stats_txt(
+    old: str, new: str, status: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (RECORDED / "out" / "timeloop-model.stats.txt").read_text()
+    file = tmp_path / "recorded.stats.txt"
+    file.write_text(text.replace(old, new) if old else text)
+    assert main(["evaluate", str(RECORDED / "in"), "--expect", str(file)]) == status
+    assert said in capsys.readouterr().out
+
+
+def test_what_is_no_stats_txt_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "cut.stats.txt"
+    file.write_text((RECORDED / "out" / "timeloop-model.stats.txt").read_text()[:2000])
+    assert main(["evaluate", str(RECORDED / "in"), "--expect", str(file)]) == 2
+    assert "not a whole stats.txt: stats.txt ends before its summary" in capsys.readouterr().err

@@ -118,8 +118,11 @@ def _summary(name: str, **figures: Any) -> dict[str, Any]:
     return {**fixed, "evaluator": "native model (rules 2025)", "energies": name or "ERT", **figures}
 
 
-def network(count: int, *, name: str = "layer", lacking: int = 0) -> Page:
-    """The page of a network of ``count`` layers, the first ``lacking`` of them without a mapping."""
+def network(count: int, *, name: str = "layer", lacking: int = 0, outside: bool = False) -> Page:
+    """The page of a network of ``count`` layers, the first ``lacking`` of them without a mapping.
+
+    ``outside``: only the real program models the machine, so that no mapping can be shown.
+    """
     cases = [evaluated("model_eyeriss_like_resnet18_layer3"), evaluated("model_imperfect_spatial")]
     records = [_layer(i, f"{name}{i}", cases[i % 2], i >= lacking) for i in range(count)]
     layers = tuple(record.result for record in records)
@@ -130,6 +133,8 @@ def network(count: int, *, name: str = "layer", lacking: int = 0) -> Page:
         rounds=tuple({layer.name: samples for layer in layers} for samples in (64, 250, 500)),
         files=tuple(f"problems/{layer.name}.yaml" for layer in layers), versions={"numpy": "2.0"},
     )  # fmt: skip
+    if outside:
+        records = [replace(record, mapped=None, limits=None) for record in records]
     return network_page(NetworkRecord(result, tuple(records)))
 
 

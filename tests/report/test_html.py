@@ -41,6 +41,7 @@ PAGES = {
     "network": lambda: page_cases.network(5),
     "one layer": lambda: page_cases.network(1),
     "hostile network": lambda: page_cases.network(3, name=HOSTILE, lacking=1),
+    "network outside the native model": lambda: page_cases.network(2, outside=True),
     "front": lambda: page_cases.front(9, "cycles", "energy", "buffer"),
     "empty front": lambda: page_cases.front(0, "cycles", "energy"),
     "sweep": lambda: page_cases.sweep(12),

@@ -283,7 +283,7 @@ def test_every_source_is_named() -> None:
     full = ert(*((name, {"read": 1, "write": 2, "compute": 3}) for name in ("DRAM", "BUF", "RF", "mac")))
     assert spec(ERT=full).energies.origin == "ERT given"
     part = spec(ERT=ert(("BUF", {"read": 2})))
-    assert part.energies.origin == "ERT given; PAT for RF, DRAM, mac"
+    assert part.energies.origin == "ERT given; PAT for RF, DRAM, mac; PAT for BUF (write or update)"
     assert any("no energy table for RF, DRAM, mac" in notice for notice in part.notices)
     none = spec()
     assert "PAT" in none.energies.origin

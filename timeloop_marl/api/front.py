@@ -122,6 +122,7 @@ class Front(Tabular):
     def _summary(self, digits: int) -> dict[str, Any]:
         return {
             "problem": self.spec.problem.name,
+            "energies": self.spec.energies.origin,
             "figures": {name: UNITS[name] for name in self.figures},
             "searcher": self.settings.searcher,
             "seed": self.settings.seed,

@@ -447,6 +447,11 @@ def _evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     parser.add_argument("--inputs", metavar="DIR", help="folder with arch/ and problems/ that the rows name")
     parser.add_argument(
+        "--expect",
+        metavar="STATS.TXT",
+        help="compare with a recorded stats.txt: which rule set it follows, and which figures differ (then status 1)",
+    )
+    parser.add_argument(
         "-o",
         "--output",
         type=nonempty,

@@ -9,16 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..api.inputs import expand
-from ..cost.outcome import Rejection
+from ..cost.outcome import Rejection, Statistics
 from ..errors import MappingError, UsageError
 from ..evaluators.choice import fitting_choice, timeloop_evaluator
 from ..evaluators.native import NativeEvaluator
-from ..evaluators.timeloop.figures import Measured
+from ..evaluators.timeloop.figures import Measured, read_stats
 from ..mapspace.diagnosis import require_feasible
 from ..mapspace.membership import violations
 from ..report.maps import read_map_text
+from ..report.numbers import OutputStyle
 from ..report.records import PREFIX
 from ..report.results import write_mapping
+from ..report.stats import stats_text
 from ..report.terminal import result_view
 from ..run.folder import RunFolder
 from ..specs.constraints import Switches
@@ -29,7 +31,8 @@ from ..specs.mapping_yaml import read_mapping
 from ..specs.scalars import SKEW, feature
 from ..specs.spec import Beyond, Spec
 from ..specs.writing import document as document_of
-from ..validation.verification import drawn, recognise_rules, with_rules
+from ..validation.expectation import compare_stats, read_recorded
+from ..validation.verification import RULES, drawn, recognise_rules, with_rules
 from .screen import (
     console,
     evaluator_choice,
@@ -79,13 +82,48 @@ def _one(options: argparse.Namespace) -> int:
         print(f"invalid: {result.level_name}: {result.message}")
         return 1
     console().print(result_view(spec, mapping, result.statistics))
+    status = _expected(options, spec, mapping, result.statistics) if options.expect else 0
     if options.output:
         folder = RunFolder(options.output)
         folder.create()
         own = result.texts if spec.beyond else {}
         write_mapping(folder, spec, mapping, result.statistics, PREFIX, own)
         print(f"results in {folder.path}")
-    return 0
+    return status
+
+
+_SHOWN = 20  # differences on the screen
+
+
+def _expected(options: argparse.Namespace, spec: Spec, mapping: Mapping, statistics: Statistics) -> int:
+    """Compare with ``--expect``; 0 if a rule set gives every recorded figure (or the real program did), else 1."""
+    recorded = read_recorded(_text(Path(options.expect)), options.expect)
+    by_rules = {options.rules: statistics}
+    if evaluator_choice(options).kind == "native" and spec.beyond is None:
+        for rules in RULES:
+            found = NativeEvaluator(with_rules(spec, rules), compiled=False).statistics(mapping)
+            if not isinstance(found, Rejection):
+                by_rules[rules] = found
+    style = OutputStyle(hide_inconsequential=False)
+    own = {
+        rules: read_stats(stats_text(with_rules(spec, rules), figures, style))
+        for rules, figures in by_rules.items()
+    }
+    expectation = compare_stats(recorded, own)
+    print(expectation.sentence(options.expect))
+    if expectation.fitting and options.rules not in expectation.fitting:
+        say(f"notice: the figures above are those of --rules {options.rules}")
+    differences = [] if expectation.fitting else expectation.differences[expectation.nearest]
+    for difference in differences[:_SHOWN]:
+        print(f"  {difference.path}: recorded {difference.expected}, computed {difference.got}")
+    if len(differences) > _SHOWN:
+        print(f"  and {len(differences) - _SHOWN:,} more")
+    if expectation.unknown:
+        some = ", ".join(expectation.unknown[:3])
+        print(
+            f"  not compared: {len(expectation.unknown):,} figures that this stats.txt alone has ({some}, …)"
+        )
+    return 0 if expectation.fitting else 1
 
 
 def _evaluated(options: argparse.Namespace, spec: Spec, mapping: Mapping) -> Measured | Rejection:
@@ -145,8 +183,12 @@ def _has_mapping(options: argparse.Namespace) -> bool:
 
 
 def _map_text(path: Path, spec: Spec) -> Mapping:
+    return read_map_text(_text(path), spec, str(path))
+
+
+def _text(path: Path) -> str:
     try:
-        return read_map_text(path.read_text(encoding="utf-8"), spec, str(path))
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path}: cannot read: {error.strerror}") from error
     except UnicodeDecodeError:

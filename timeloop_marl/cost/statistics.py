@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -176,7 +177,11 @@ def _network_tensor(evaluated: Evaluated, n: int, p: int) -> NetworkTensorStatis
     own = float(_tensor_energy(geometry, rates, work, n, p))
     links = float(_link_energy(rates, work, n, p))
     reductions = int(_spatial_reductions(geometry, rates, work, n, p))
-    wire = float(_wire_hops(geometry, rates, work, n, p)) if kind == LEGACY else 0.0
+    wire = 0.0
+    if kind == LEGACY:
+        wire = float(_wire_hops(geometry, rates, work, n, p))
+    elif kind == REDUCTION_TREE and geometry.read_write[p]:
+        wire = sum(math.floor(math.log2(entry.multicast)) * 0.5 * entry.accesses for entry in entries)
     return NetworkTensorStatistics(
         fanout=int(work.fanout[outer, p]),
         multicast=max((entry.multicast for entry in entries[:ordinary]), default=0),

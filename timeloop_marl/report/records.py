@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from ..cost.components import LEAKAGE, OPERATIONS
 from ..cost.objective import cost_of
 from ..cost.outcome import Statistics
 from ..errors import TimeloopMarlError, UsageError
@@ -226,14 +227,18 @@ class NetworkRecord:
 
     @property
     def tensors(self) -> list[str]:
-        """Names of all data spaces, in the order in which the layers declare them."""
-        names = [
+        """Names of all data spaces, in the order in which the layers declare them.
+
+        Layers that only the real program models are not there to ask: those that cost energy are in the result.
+        """
+        declared = [
             space.name
             for layer in self.layers
             if layer.mapped
             for space in layer.mapped[0].problem.data_spaces
         ]
-        return list(dict.fromkeys(names))
+        priced = [part for layer in self.result.layers for parts in layer.energy.values() for part in parts]
+        return [name for name in dict.fromkeys([*declared, *priced]) if name not in (LEAKAGE, OPERATIONS)]
 
 
 def read_network_record(folder: str | Path) -> NetworkRecord:

@@ -341,8 +341,14 @@ def _network_specs(view: NetworkView, style: OutputStyle) -> str:
         text += line("Wire energy", style.optional(given.wire_energy), "pJ/b/mm")
         text += line("Ingress energy", style.optional(given.energy_per_ingress), "pJ")
     else:
-        # no recorded output of a ReductionTree exists, and the real one ends in an uninitialised number
-        text += line("Wire energy", style.optional(given.wire_energy), "pJ/b/mm")
+        for label, energy, unit in (
+            ("Adder energy", view.user.adder_energy if view.user else 0.0, "pJ"),
+            ("Wire energy", given.wire_energy, "pJ/b/mm"),
+        ):
+            text += line(label, style.optional(energy), unit) if energy else ""
+        # the fill latency that the real program prints is an uninitialised number; its widths are these
+        text += field("Fill latency", 17, given.fill_latency)
+        return text + field("Drain latency", 18, given.drain_latency)
     return text + line("Fill latency", given.fill_latency) + line("Drain latency", given.drain_latency)
 
 
@@ -352,6 +358,8 @@ def _network_tensor_lines(
     def line(label: str, value: object, unit: str = "") -> str:
         return field(label, _NETWORK_WIDTH, value, unit)
 
+    if view.kind == "ReductionTree":
+        return _carried_lines(tensor, instances, style, links=False)
     text = line("Fanout", tensor.fanout) + line("Multicast factor", tensor.multicast)
     if view.kind == "SimpleMulticast":
         text += line("Ingresses", style.real(tensor.ingresses))
@@ -364,7 +372,18 @@ def _network_tensor_lines(
         text += line("Ingresses (distributed)", style.real(tensor.distributed_ingresses))
         text += _signature_lines(tensor.distributed, style)
     text += line("Link transfers", tensor.link_transfers)
-    text += line("Spatial reductions", tensor.spatial_reductions)
+    return text + _carried_lines(tensor, instances, style, links=True)
+
+
+def _carried_lines(
+    tensor: NetworkTensorStatistics, instances: int, style: OutputStyle, *, links: bool
+) -> str:
+    """Reductions, hops and what they cost; ``links``: also what transfers between neighbours cost."""
+
+    def line(label: str, value: object, unit: str = "") -> str:
+        return field(label, _NETWORK_WIDTH, value, unit)
+
+    text = line("Spatial reductions", tensor.spatial_reductions)
     text += line("Average number of hops", style.real(tensor.hops))
     text += line("Energy (per-hop)", style.real(tensor.energy_per_hop * 1000), "fJ")
     for label, value in (
@@ -375,7 +394,8 @@ def _network_tensor_lines(
         ("Spatial Reduction Energy (per-instance)", tensor.spatial_reduction_energy),
         ("Spatial Reduction Energy (total)", tensor.spatial_reduction_energy * instances),
     ):
-        text += line(label, style.real(value), "pJ")
+        if links or not label.startswith("Link"):
+            text += line(label, style.real(value), "pJ")
     return text
 
 

@@ -10,8 +10,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,19 @@ import yaml
 from ..errors import SpecError, UsageError
 from .architecture import Architecture
 from .document import Document, Map, Node, Quoted, merged, overridden
-from .energy import LEAK, Energies, Table, component_name, read_art, read_ert, resolve
+from .energy import (
+    COMPUTE,
+    FILL,
+    LEAK,
+    READ,
+    UPDATE,
+    Energies,
+    Table,
+    component_name,
+    read_art,
+    read_ert,
+    resolve,
+)
 from .loading import load_document
 from .machine import architecture_node
 from .scalars import Reading
@@ -293,7 +305,62 @@ def _resolved(
         names = ", ".join(unpriced[:_SHOWN]) + (", ..." if len(unpriced) > _SHOWN else "")
         reading.notice(f"no energy table for {names}: Timeloop's PAT rules price them, as in Timeloop")
         origin += f"; PAT for {names}"
-    return resolve(architecture, tables, areas, origin)
+    energies = resolve(architecture, tables, areas, origin)
+    silent = _silent_tables(reading, architecture, {table.component: table for table in tables}, energies)
+    return replace(energies, origin="; ".join([origin, *silent]))
+
+
+_STORAGE = (("read", "read", READ), ("write", "fill", FILL), ("update", "update", UPDATE))
+
+
+def _silent_tables(
+    reading: Reading, architecture: Architecture, tables: Mapping[str, Table], energies: Energies
+) -> list[str]:
+    """Tables without an action that Timeloop looks for, each with a notice; what prices them, for the origin."""
+    said = []
+    for level, energy in zip(architecture.storage, energies.storage, strict=True):
+        table = tables.get(level.name)
+        if table is None or level.vector_access_energy is not None or "dummy" in level.class_name:
+            continue
+        missing = [
+            (role, names, float(getattr(energy, key)))
+            for role, key, names in _STORAGE
+            if not _has(table, names)
+        ]
+        if missing:
+            roles, wanted, prices = zip(*missing, strict=True)
+            reading.notice(
+                f"ERT table of {level.name} has no {_or(roles)} (found: {_names(table.actions)}; Timeloop looks for "
+                f"{_names(dict.fromkeys(itertools.chain(*wanted)))}): PAT rules price it, {prices[0]:.4g} pJ"
+            )
+            said.append(f"PAT for {level.name}" + ("" if len(roles) == len(_STORAGE) else f" ({_or(roles)})"))
+        still = [name for name in table.actions if "leak" in name.lower() or name == "idle"]
+        if still and not _has(table, LEAK) and any(table.maximum(name) > 0 for name in still):
+            reading.notice(
+                f"ERT table of {level.name} has no leak (found: {_names(still)}): its leakage is 0 pJ, as in Timeloop"
+            )
+    compute = architecture.compute
+    mac = tables.get(compute.name)
+    if mac is not None and not _has(mac, COMPUTE):
+        source = "PAT" if compute.energy is None else "attribute"
+        reading.notice(
+            f"ERT table of {compute.name} has no compute (found: {_names(mac.actions)}; Timeloop looks for "
+            f"{_names(COMPUTE)}): priced by {source}, {energies.compute:.4g} pJ"
+        )
+        said.append(f"{source} for {compute.name}")
+    return said
+
+
+def _has(table: Table, names: Sequence[str]) -> bool:
+    return any(table.actions.get(name) for name in names)
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def _or(words: Sequence[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _unpriced(architecture: Architecture, tables: Sequence[Table]) -> list[str]:

@@ -180,7 +180,8 @@ def _text(data: bytes) -> str:
 
 
 _UNMAPPED = re.compile(r"^ERROR: couldn't map level (.*)$", re.MULTILINE)
-# In the order of the program's own checks: a message may carry several reasons, the first is the class.
+# In the order of the program's own checks: a message may carry several reasons, the first is the class. Reasons of
+# sparse designs (ranks, formats, confidence, sources) have no class of their own.
 _CLASSES = (
     ("bypassed in all storage levels", Failure.BYPASS),
     ("exceeds buffer capacity", Failure.CAPACITY),
@@ -213,5 +214,5 @@ def _unmapped(text: str, spec: Spec) -> Rejection | None:
         return None
     level = max(fitting, key=lambda index: len(names[index]))
     message = text.removeprefix(f"{names[level]}: ").rstrip()
-    failure = next((kind for words, kind in _CLASSES if words in message), None)
-    return None if failure is None else Rejection(failure, level, names[level], message)
+    failure = next((kind for words, kind in _CLASSES if words in message), Failure.OTHER)
+    return Rejection(failure, level, names[level], message)

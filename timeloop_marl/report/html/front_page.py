@@ -117,7 +117,11 @@ def front_page(data: Mapping[str, Any], manifest: Mapping[str, Any], members: Me
     if folds:
         inside: Sequence[Block] = [Scroll("Mappings", folds)] if len(folds) > LONG else folds
         sections.append(Section("mappings", "Their mappings", [Paragraph(NEST_CAPTION), *inside]))
-    facts = [("inputs", files_text(files) or "see inputs.yaml"), ("evaluator", str(data["evaluator"]))]
+    facts = [
+        ("inputs", files_text(files) or "see inputs.yaml"),
+        ("energies", str(data.get("energies") or "none")),
+    ]
+    facts.append(("evaluator", str(data["evaluator"])))
     facts += knowledge_facts(data.get("knowledge"))
     facts += [(name, str(version)) for name, version in manifest.get("versions", {}).items()]
     sections.append(Section("origin", "Where this comes from", [Facts(facts)]))

@@ -25,13 +25,25 @@ def sweep_page(result: SweepResult) -> Page:
         )
     sections.append(_table(result))
     notes = list(dict.fromkeys(f"{p.name}: {p.area_note}" for p in result.points if p.area_note))
-    facts = [(name, str(version)) for name, version in result.versions.items()]
+    sources: dict[str, list[str]] = {}
+    for point in result.points:
+        sources.setdefault(point.energies, []).append(point.name)
+    facts = [
+        ("energies", source if len(sources) == 1 else f"{source} ({_some(names)})")
+        for source, names in sources.items()
+        if source
+    ]
+    facts += [(name, str(version)) for name, version in result.versions.items()]
     origin: list[Block] = [Facts(facts)]
     if notes:
         origin.insert(0, Bullets(notes[:20]))
     sections.append(Section("origin", "Where this comes from", origin))
     marks = [f"searcher {result.searcher}", f"objective {result.objective}", f"seed {result.seed}"]
     return Page(f"{result.network} on {len(result.points)} machines", _axes(result), marks, sections)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _axes(result: SweepResult) -> str:
