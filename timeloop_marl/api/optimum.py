@@ -298,14 +298,13 @@ def optimum(
         raise UsageError("jobs must not be 0: a number of threads, or -1 for one per processor")
     spec = spec if isinstance(spec, Spec) else load(spec)
     spec.require_native()
-    spec.require_dense("proofs, whose bounds do not know what zeros save,")
     require_feasible(spec, "uber")
     goal, start = parse_objective(objective, len(spec.architecture.storage)), start or Start()
+    prover = make_prover(spec, goal)
     with Run("optimum", RunOptions(output, resume, arguments=arguments or {}, overwrite=overwrite)) as run:
         if not run.resumed:
             asked = Settings(start.searcher, objective, start.samples, seed=start.seed).as_arguments()
             run.describe({"files": list(spec.files), "rules": spec.options.rules, **asked}, spec)
-        prover = make_prover(spec, goal)
         prover.warm_up()
         run.start(problem=spec.problem.name, objective=objective, searcher=start.searcher, seed=start.seed)
         identity = _identity(spec, goal, start)
@@ -373,8 +372,9 @@ def make_prover(spec: Spec, objective: Objective) -> Prover:
 
     Raises:
         UsageError: several objectives.
-        UnsupportedFeatureError: imperfect factors, or something for which there is no bound.
+        UnsupportedFeatureError: imperfect factors, a sparse design, or something for which there is no bound.
     """
+    spec.require_dense("proofs, whose bounds do not know what zeros save,")
     if len(objective.metrics) != 1:
         raise UsageError(f"an optimum has one objective, not {objective.name}: a tolerance is no order")
     if powers(objective.metrics[0]) is not None and objective.metrics[0] not in _GOALS:

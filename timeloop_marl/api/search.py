@@ -9,6 +9,7 @@ from typing import Any
 
 from ..cost.outcome import Rejection, Statistics
 from ..errors import UsageError
+from ..evaluators.base import Evaluator
 from ..evaluators.choice import EvaluatorChoice, timeloop_evaluator
 from ..evaluators.native import NativeEvaluator
 from ..mapspace.diagnosis import require_feasible
@@ -177,7 +178,7 @@ def search(
         evaluator: ``native``, ``timeloop`` (also for designs outside the native model), how, or an object.
         threads, top: of the native model (results do not depend on it); how many distinct best mappings to keep.
         proof: ``marl`` tries the proof beside its agents, where there is one (``Result.search.gap``; docs/optimal.md).
-        knowledge: what other layers' searches have learnt: a file, the folder of a network, or ``Result.knowledge``.
+        knowledge: of other layers' searches: a file, the folder of a network, or ``Result.knowledge``.
         output, resume, overwrite, live, tensorboard, on_compile, arguments: as in ``RunOptions``.
 
     Objects go by their qualified names on record: such a search is resumed by giving the same ones again.
@@ -201,21 +202,30 @@ def search(
         if not run.resumed:
             asked = {"top": top, "knowledge": knowledge if isinstance(knowledge, str) else None}
             run.describe({**arguments_of(spec, chosen.settings), **asked}, spec)
-        begun: dict[str, Any] = {**begin_with(chosen.searcher, knowledge, output)}
-        team = _proving(spec, chosen, top, begun) if proof else chosen.searcher
+        begun, team = begin_with(chosen.searcher, knowledge, output), chosen.searcher
+        if proof:
+            team = _proving(spec, chosen, top, begun)
         found, judge = run_search(
             run, spec, chosen.settings, team, chosen.objective, chosen.evaluator,
             threads=threads, top=top, identity=begun, on_progress=on_progress, stop=stop,
         )  # fmt: skip
-        figures = chosen.judged(spec, judge, [best.mapping for best in found.best])
-        learnt = chosen.searcher.learnt(spec.problem.name)
-        known = Knowledge(() if learnt is None else (learnt,)) + load_knowledge(knowledge or Knowledge())
-        result = Result(
-            spec, chosen.settings, found, figures.statistics, figures.name, figures.texts, original, known
-        )
+        known = load_knowledge(knowledge or Knowledge())
+        result = _result(spec, chosen, found, judge, known, original)
         if output is not None:
             result.write(output)
     return ended(result, interrupted=found.reason is StopReason.INTERRUPTED)
+
+
+def _result(
+    spec: Spec, chosen: Chosen, found: SearchResult, judge: Evaluator, known: Knowledge, original: Any
+) -> Result:
+    """Every figure of the best mappings, and what the searcher knows now."""
+    figures = chosen.judged(spec, judge, [best.mapping for best in found.best])
+    learnt = chosen.searcher.learnt(spec.problem.name)
+    knowledge = Knowledge(() if learnt is None else (learnt,)) + known
+    return Result(
+        spec, chosen.settings, found, figures.statistics, figures.name, figures.texts, original, knowledge
+    )
 
 
 def _proving(spec: Spec, chosen: Chosen, top: int, identity: dict[str, Any]) -> Searcher:
