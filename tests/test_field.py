@@ -193,3 +193,28 @@ def test_variables_as_a_list(tmp_path: Path) -> None:
     (tmp_path / "arch.yaml").write_text(text)
     with pytest.raises(SpecError, match="two different values for one key"):
         load([tmp_path / "arch.yaml", FIELD / "v4_variables_list" / "prob.yaml"])
+
+
+def test_too_many_loops_for_the_ranks_of_a_format_are_an_invalid_mapping(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(FIELD / "sparse_too_many_ranks")
+    assert main(["evaluate", "in.yaml", "sparse.yaml", "map.yaml"]) == 1
+    said = capsys.readouterr()
+    assert (
+        "REG: more compression ranks needed than supported in hardware. dataspace name: A"
+        in said.out + said.err
+    )
+    search = [
+        "search",
+        "in.yaml",
+        "sparse.yaml",
+        "--samples",
+        "40",
+        "--seed",
+        "1",
+        "--searcher",
+        "random",
+        "--quiet",
+    ]
+    assert main([*search, "-o", str(tmp_path / "out")]) == 0

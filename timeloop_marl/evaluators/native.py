@@ -12,6 +12,7 @@ from ..cost.evaluate import evaluate_batch
 from ..cost.noc import evaluated_networks
 from ..cost.outcome import Failure, Outcome, Rejection, Statistics
 from ..cost.rates import paid_for, rates_of
+from ..cost.sparse import count_dense
 from ..cost.statistics import Evaluated, collect
 from ..errors import MappingError, UsageError
 from ..kernels.compiling import is_cached, plain
@@ -157,18 +158,21 @@ class NativeEvaluator:
         Args:
             progress: told in one line what takes the time, before it does.
         """
-        if progress is not None and self.compiled and not is_cached(evaluate_batch):
+        kernel = evaluate_batch if self._sparse is None else count_dense
+        if progress is not None and self.compiled and not is_cached(kernel):
             progress("compiling the cost model, once; the result is kept for later runs")
         problem, architecture = self.spec.problem, self.spec.architecture
-        self(
-            MappingBatch.empty(
-                1,
-                len(architecture.tiling_levels),
-                len(problem.dims),
-                len(architecture.storage),
-                len(problem.data_spaces),
-            )
+        unit = MappingBatch.empty(
+            1,
+            len(architecture.tiling_levels),
+            len(problem.dims),
+            len(architecture.storage),
+            len(problem.data_spaces),
         )
+        if self._sparse is not None:
+            self._sparse.warm_up(unit)
+        else:
+            self(unit)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickled as its arguments: workers build their own records and scratch."""
