@@ -327,3 +327,28 @@ def test_what_is_no_stats_txt_is_said(tmp_path: Path, capsys: pytest.CaptureFixt
     file.write_text((RECORDED / "out" / "timeloop-model.stats.txt").read_text()[:2000])
     assert main(["evaluate", str(RECORDED / "in"), "--expect", str(file)]) == 2
     assert "not a whole stats.txt: stats.txt ends before its summary" in capsys.readouterr().err
+
+
+def test_too_many_loops_for_the_ranks_of_a_format_are_an_invalid_mapping(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(FIELD / "sparse_too_many_ranks")
+    assert main(["evaluate", "in.yaml", "sparse.yaml", "map.yaml"]) == 1
+    said = capsys.readouterr()
+    assert (
+        "REG: more compression ranks needed than supported in hardware. dataspace name: A"
+        in said.out + said.err
+    )
+    search = [
+        "search",
+        "in.yaml",
+        "sparse.yaml",
+        "--samples",
+        "40",
+        "--seed",
+        "1",
+        "--searcher",
+        "random",
+        "--quiet",
+    ]
+    assert main([*search, "-o", str(tmp_path / "out")]) == 0

@@ -7,8 +7,10 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import timeloop_marl as tm
 from timeloop_marl.cli.dropin import run_mapper, run_model
 from timeloop_marl.validation.rows import evaluate_rows
 
@@ -99,3 +101,20 @@ def test_searches_equal_sample_for_sample(name: str, tmp_path: Path) -> None:
     code, stdout, stderr = answer(run_mapper, SEARCHES[name], tmp_path)
     check(SEARCHES[name], tmp_path, code, stdout)
     assert stderr == SEARCHES[name]["stderr"]
+
+
+def test_warming_up_does_not_fix_the_sizes_of_tensors() -> None:
+    """The mapper takes them from its first mapping, which the one that only compiles is not."""
+    inputs = GOLDEN / "inputs"
+    files = [inputs / "arch" / "pond" / name for name in ("arch.yaml", "ERT.yaml")]
+    files += [inputs / "sparse" / "pond_cp_skip.yaml", inputs / "problems" / "mm_8x8x8.yaml"]
+    share = {"distribution": "hypergeometric", "density": 0.4}
+    spec = tm.load(files, values={"+problem.instance.densities": {"A": share, "B": share}})
+    space = tm.LearnersMapspace(spec)
+    batch = space.decode(space.sample(4, np.random.default_rng(1)))
+    warm, cold = (tm.NativeEvaluator(spec, precheck=True) for _ in range(2))
+    warm.warm_up()
+    first, second = warm(batch), cold(batch)
+    assert first.energy_pj.tolist() == second.energy_pj.tolist() and first.energy_pj.any()
+    # with perfect factors the mapper's mappings cost what timeloop-model says of each
+    assert tm.NativeEvaluator(spec)(batch).energy_pj.tolist() == first.energy_pj.tolist()

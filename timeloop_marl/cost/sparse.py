@@ -592,9 +592,9 @@ def _throttle(reads: Sequence[float], writes: Sequence[float], rates: Rates, s: 
 
 def _block_ratio(tile: Tile, block: int) -> float:
     """Vectors of a compressed tile, which are not full, over those of as many words in full ones (7.2)."""
-    density = tile.density
-    if not (tile.compressed and tile.volume and block > 1 and density < 1.0):
+    if not (tile.compressed and tile.volume and block > 1 and tile.density < 1.0):
         return 1.0
+    density = tile.density
     if block not in _BLOCKS:
         raise AbortError("a compressed tile in blocks that are odd, or larger than 32 words")
     place = 0 if density < 0.1 else math.floor(density / 0.1) - 1

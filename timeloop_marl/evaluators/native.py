@@ -13,6 +13,7 @@ from ..cost.evaluate import evaluate_batch, evaluate_perfect_batch
 from ..cost.noc import evaluated_networks
 from ..cost.outcome import Failure, Outcome, Rejection, Statistics
 from ..cost.rates import paid_for, rates_of
+from ..cost.sparse import count_dense
 from ..cost.statistics import Evaluated, collect
 from ..errors import MappingError, UsageError
 from ..kernels.compiling import is_cached, plain
@@ -163,21 +164,24 @@ class NativeEvaluator:
         Args:
             progress: told in a line now and then what takes the time, and how far it is.
         """
-        needed = self.compiled and not is_cached(evaluate_perfect_batch)
+        kernel = evaluate_perfect_batch if self._sparse is None else count_dense
+        needed = self.compiled and not is_cached(kernel)
         with compiling(progress if needed else None, "the cost model", _KERNELS):
             self._warm_up()
 
     def _warm_up(self) -> None:
         problem, architecture = self.spec.problem, self.spec.architecture
-        self(
-            MappingBatch.empty(
-                1,
-                len(architecture.tiling_levels),
-                len(problem.dims),
-                len(architecture.storage),
-                len(problem.data_spaces),
-            )
+        unit = MappingBatch.empty(
+            1,
+            len(architecture.tiling_levels),
+            len(problem.dims),
+            len(architecture.storage),
+            len(problem.data_spaces),
         )
+        if self._sparse is not None:
+            self._sparse.warm_up(unit)
+        else:
+            self(unit)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickled as its arguments: workers build their own records and scratch."""

@@ -16,10 +16,12 @@ from ..kernels.compiling import plain
 from ..kernels.record import boxed, views
 from ..specs.constraints import Switches
 from ..specs.mapping import MappingBatch
+from ..specs.sparse import HYPERGEOMETRIC
 from ..specs.spec import Spec
 from ..traffic.geometry import Geometry, asking
 from ..traffic.imperfect.space import walk_space
 from ..traffic.sparse.density import AbortError
+from ..traffic.sparse.hypergeometric import chance
 from ..traffic.sparse.nest import complete_nest
 from ..traffic.sparse.ranks import MisfitError
 from ..traffic.workspace import Workspace, workspace
@@ -87,6 +89,14 @@ class SparseModel:
                 outcome.accesses[row] = found.accesses
         self._spaces.append(scratch)
 
+    def warm_up(self, mappings: MappingBatch) -> None:
+        """Compile what counts; the sizes of tensors are not taken from this mapping."""
+        scratch = self._take()
+        self._counted(self.geometry, mappings, 0, scratch)
+        self._spaces.append(scratch)
+        if any(density.kind == HYPERGEOMETRIC for density in self.cost.sparsity.densities):
+            chance(0, 1, 1, 2)
+
     def statistics(self, mappings: MappingBatch) -> Statistics | Rejection:
         """Every figure of the first row, or why it is invalid."""
         everything = asking(self.geometry, hops=True, all_figures=True)
@@ -115,11 +125,13 @@ class SparseModel:
         if not all(any(column) for column in zip(*keep)):
             return MisfitError("bypass", -1, NOWHERE)
         try:
+            if not self.mapper:
+                traffic.check(keep)
             nest = complete_nest(rows.factors[row], rows.order[row], rows.split[row], self.spec.architecture)
             traffic.see(nest)
             if self.mapper:
                 self.cost.precheck(keep, nest)
-            traffic.check(keep)
+                traffic.check(keep)
             children = math.prod(loop.bound for level in nest for loop in level if loop.spatial)
             if children > scratch.seen.child_order.shape[0]:
                 most = self.spec.architecture.compute.instances

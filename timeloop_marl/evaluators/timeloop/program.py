@@ -185,6 +185,13 @@ _UNMAPPED = re.compile(r"^ERROR: couldn't map level (.*)$", re.MULTILINE)
 _CLASSES = (
     ("bypassed in all storage levels", Failure.BYPASS),
     ("exceeds buffer capacity", Failure.CAPACITY),
+    ("exceeds metadata buffer capacity", Failure.MD_CAPACITY),
+    ("more compression ranks needed", Failure.RANKS),
+    ("required but level compression format does not align", Failure.RANKS),
+    ("needed but not supported", Failure.FORMAT),
+    ("does not have a source storage", Failure.SOURCE),
+    ("constrained minimum tile confidence", Failure.CONFIDENCE),
+    ("does not meet hardware constraint", Failure.FANOUT),
     ("less than constrained minimum utilization", Failure.UTILIZATION),
     ("exceeds hardware instances", Failure.FANOUT),
     ("exceeds available hardware instances", Failure.FANOUT),

@@ -65,7 +65,8 @@ def find_actions(situation: Situation) -> dict[tuple[int, int], Action]:
                 best, chosen = 0.0, None
                 for option in options:
                     t, chance = option_chance(situation, s, option)
-                    saving = _saving(situation, t, option.target) * chance
+                    alone = len(options) == 1 and _is_finite(situation, t, option.target)
+                    saving = 0.0 if alone else _saving(situation, t, option.target) * chance
                     if saving >= best:
                         best, chosen = saving, (t, option.target, chance)
                 if chosen is None:
@@ -74,6 +75,13 @@ def find_actions(situation: Situation) -> dict[tuple[int, int], Action]:
                 if (t, p) not in found or chance > found[t, p].chance:
                     found[t, p] = Action(kind, chance)
     return found
+
+
+def _is_finite(situation: Situation, t: int, p: int) -> bool:
+    """Whether what a read saves is a number without a look at all occupancies of the tile."""
+    c = situation.child(t, p)
+    tile, inner = situation.tiles[t][p], situation.tiles[t if c is None else c][p]
+    return tile is not None and inner is not None and not tile.aware and inner.form is None
 
 
 def _saving(situation: Situation, t: int, p: int) -> float:

@@ -176,11 +176,11 @@ class _Working:
     """Counts of one (level, data space) while probabilities are handed inwards."""
 
     def __init__(self, tile: Tile, reads: int, fills: int, updates: int, read_write: bool) -> None:
-        empty = 1.0 - tile.density
         if tile.form is None:
             self.reads, self.fills, self.updates = float(reads), float(fills), float(updates)
             self.of_reads, self.of_fills, self.of_updates = [], [], []
         else:
+            empty = 1.0 - tile.density
             self.reads, self.fills = _nonempty(reads, empty), _nonempty(fills, empty)
             self.updates = _nonempty(updates, empty) if read_write else float(updates)
             self.of_reads, self.of_fills = accesses(tile, reads), accesses(tile, fills)

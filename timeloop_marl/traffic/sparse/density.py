@@ -79,12 +79,21 @@ class DensityModel(ABC):
         """How many nonzeros a tile may hold; ``volume``: its points, fewer than the box's if factors are imperfect."""
         key = tile, volume
         if key not in self._occupancies:
-            least, (counts, found) = self.least(tile, volume), self.likely(tile)
-            if self.largest(tile, 1.0) + 1 < least < _MODULO - 4096:
-                raise AbortError("memory for all occupancies of a tile")
+            least, (counts, found) = self.checked_least(tile, volume), self.likely(tile)
             kept = counts >= min(least, _INDEFINITE - 1)
             self._occupancies[key] = Occupancies(counts[kept], found[kept], least)
         return self._occupancies[key]
+
+    def checked_least(self, tile: Box, volume: int) -> int:
+        """Fewest nonzeros that a tile may hold.
+
+        Raises:
+            AbortError: there is no memory for as many bits as the real program asks for then.
+        """
+        least = self.least(tile, volume)
+        if least and self.largest(tile, 1.0) + 1 < least < _MODULO - 4096:
+            raise AbortError("memory for all occupancies of a tile")
+        return least
 
     def most_elements(self, fiber: Box, element: Box) -> int:
         """Most elements of a fiber that hold anything (2.5)."""
@@ -376,6 +385,11 @@ class Banded(DensityModel):
     def quick(self, volume: int, confidence: float) -> int:
         """As many as a row may hold (2.16)."""
         return math.ceil(min(volume, 2 * self.width + 1) * confidence)
+
+    def least(self, tile: Box, volume: int) -> int:
+        """None, if the tile fits the matrix at all."""
+        self._table(tile)
+        return 0
 
     def most_elements(self, fiber: Box, element: Box) -> int:
         """In the fullest fiber (2.18)."""

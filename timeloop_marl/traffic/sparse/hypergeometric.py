@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from jaxtyping import Float64, Int64, UInt64
@@ -333,9 +333,10 @@ def _coefficients() -> tuple[tuple[Extended, ...], tuple[Extended, ...]]:
     )
 
 
-def _series(value: Extended) -> Extended:
-    """The Lanczos sum without its exponential."""
-    above, below = _coefficients()
+@lru_cache(maxsize=1 << 16)
+def _series(z: int) -> Extended:
+    """The Lanczos sum without its exponential, of a positive integer."""
+    value, (above, below) = Extended.of(z), _coefficients()
     if value > _ONE:
         above, below = above[::-1], below[::-1]
         return _polynomial(above, _ONE / value, _ONE / (value * value)) / _polynomial(
@@ -384,8 +385,8 @@ def _lanczos(k: int, r: int, n: int, total: int) -> Extended:
         elif record.exponent != _ONE:
             base = power(base, record.exponent)
         value = value * base
-    one = [_series(Extended.of(z + 1)) for z in (n, r, total - n, total - r)]
-    other = [_series(Extended.of(z + 1)) for z in (total, k, n - k, r - k, total - n - r + k)]
+    one = [_series(z + 1) for z in (n, r, total - n, total - r)]
+    other = [_series(z + 1) for z in (total, k, n - k, r - k, total - n - r + k)]
     return value * (
         one[0] * one[1] * one[2] * one[3] / (other[0] * other[1] * other[2] * other[3] * other[4])
     )

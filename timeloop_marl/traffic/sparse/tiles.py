@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from jaxtyping import Float64, Int64
 from numpy import ndarray
 
 from ...specs.sparse import TensorFormat
-from .density import AbortError, Box, DensityModel, Occupancies, unsigned
+from .density import AbortError, Box, DensityModel, unsigned
 from .ranks import LevelRanks
 
 Units = list[tuple[float, float]]
@@ -29,7 +30,7 @@ class Tile:
         model: its density.
         form: its format, if it has metadata; ``ranks``: the loops in its ranks.
         share: chance that the tile is not known to be empty: what instances are multiplied with.
-        words: expected nonzeros.
+        aware: the parent's metadata tells which tiles are empty.
         metadata: expected metadata of each rank.
         bits: word bits of each rank, metadata and payload; 0 for a rank that needs none.
         known: what others have found out about the tile.
@@ -41,10 +42,24 @@ class Tile:
     form: TensorFormat | None
     ranks: LevelRanks | None
     share: float
-    words: float
     metadata: Units
     bits: list[tuple[int, int]]
+    aware: bool = False
     known: dict[object, Any] = field(default_factory=dict)
+
+    @cached_property
+    def words(self) -> float:
+        """Expected nonzeros (4.2)."""
+        return in_order(self.expected_chances() * self.model.occupancies(self.box, self.volume).counts)
+
+    def expected_chances(self) -> Float64[ndarray, "k"]:
+        """Chance of each occupancy, without the tiles that are known to be empty (4.1)."""
+        found = self.model.occupancies(self.box, self.volume).chances
+        if self.aware and len(found):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                found = found / self.share
+            found[0] = 0.0
+        return found
 
     @property
     def density(self) -> float:
@@ -71,16 +86,16 @@ def measure_tile(
     known: bool,
 ) -> Tile:
     """Expected occupancy and metadata; ``known``: the parent's metadata tells which tiles are empty (4.1)."""
-    occupancies = model.occupancies(box, volume)
-    chances, share = occupancies.chances, 1.0
-    if known and occupancies.least == 0 and len(chances):
-        share = 1.0 - float(chances[0])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            chances = chances / share
-        chances[0] = 0.0
-    tile = Tile(volume, box, model, form, ranks, share, in_order(chances * occupancies.counts), [], [])
+    aware = model.checked_least(box, volume) == 0 and known
+    tile = Tile(volume, box, model, form, ranks, 1.0, [], [], aware)
+    if aware:
+        empty = model.empty(box)
+        if empty == 0.0:
+            first = model.occupancies(box, volume).chances[:1]
+            empty = float(first[0]) if len(first) else 0.0
+        tile.share = 1.0 - empty
     if form is not None:
-        _expect_metadata(tile, occupancies, chances)
+        _expect_metadata(tile)
     return tile
 
 
@@ -89,11 +104,12 @@ def in_order(terms: Float64[ndarray, "k"]) -> float:
     return float(np.add.accumulate(terms)[-1]) if len(terms) else 0.0
 
 
-def _expect_metadata(tile: Tile, occupancies: Occupancies, chances: Float64[ndarray, "k"]) -> None:
+def _expect_metadata(tile: Tile) -> None:
     assert tile.form is not None and tile.ranks is not None
-    if not len(occupancies.counts):
+    counts, chances = tile.model.occupancies(tile.box, tile.volume).counts, tile.expected_chances()
+    if not len(counts):
         raise AbortError("no occupancy of a tile with metadata")
-    for metadata, payload in tile_units(tile, occupancies.counts, remembered=True):
+    for metadata, payload in tile_units(tile, counts, remembered=True):
         tile.metadata.append((in_order(metadata * chances), in_order(payload * chances)))
     tile.bits = [
         (0, 0) if is_unit(tile.form, tile.ranks, r) else (rank.metadata_bits, rank.payload_bits)

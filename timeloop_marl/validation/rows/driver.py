@@ -22,6 +22,7 @@ from .figures import TWO_DECIMALS, Difference, compare, computed, figures
 
 FIRST_DIFFERENCES = 20
 EVALUATORS = 32  # kept at a time, the latest used: each holds megabytes of scratch
+SPARSE_EVALUATORS = 8
 MACHINE_FILES = ("arch_v03.yaml", "arch.yaml")  # the first that exists; the second in the v0.4 form
 TABLE_FILES = ("ERT.yaml", "ART.yaml")
 
@@ -165,8 +166,9 @@ class _Inputs:
         named = {name: row.get(name) for name in ("arch", "ert", "sparse", "problem", "dens")}
         key = (json.dumps(named, sort_keys=True),)
         if key not in self._specs:
-            if len(self._specs) == EVALUATORS:
-                del self._specs[next(iter(self._specs))]
+            if len(self._specs) >= SPARSE_EVALUATORS:  # their rows have densities of their own
+                self._specs.clear()
+                self._evaluators.clear()
             data = Map()
             for name, folder in (
                 ("arch", "arch"),
