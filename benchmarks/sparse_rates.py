@@ -22,10 +22,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=2000)
     parser.add_argument("--layer", default="resnet18/conv4_3x3.yaml")
+    parser.add_argument(
+        "--hypergeometric",
+        action="store_true",
+        help="too; slow: tables for each size of a tile",
+    )
     options = parser.parse_args()
+    kinds = (("fixed", FIXED), ("hypergeometric", HYPERGEOMETRIC))[: 1 + options.hypergeometric]
     print("machine             densities        rows/s  valid/s  valid  again: valid/s")
     for machine in ("eyeriss_gated", "eyeriss_skipping", "three_level_cp", "three_level_bitmap"):
-        for name, densities in (("fixed", FIXED), ("hypergeometric", HYPERGEOMETRIC)):
+        for name, densities in kinds:
             files = [*sorted((ROOT / "arch" / machine).glob("*.yaml")), ROOT / "problems" / options.layer]
             spec = tm.load(files, values={"+problem.instance.densities": densities})
             space, evaluator = tm.LearnersMapspace(spec), tm.NativeEvaluator(spec)
