@@ -293,7 +293,7 @@ def test_whatever_the_real_program_finds_invalid_is_an_outcome(
 ) -> None:
     program = str(script(tmp_path, REFUSING.format(reason=reason)))
     monkeypatch.chdir(FIELD / "sparse_too_many_ranks")
-    files = ["in.yaml", "sparse.yaml"]
+    files = ["in.yaml", "sparse.yaml", "--evaluator", "timeloop"]
     assert main(["evaluate", *files, "map.yaml", "--timeloop-model", program]) == 1
     assert f"invalid: REG: {reason.split('.')[0]}" in " ".join("".join(capsys.readouterr()).split())
     budget = ["--searcher", "random", "--samples", "12", "--quiet", "-o", str(tmp_path / "out")]

@@ -24,7 +24,7 @@ OPEN = ["arch/simba_like", "problems/resnet18/conv5_proj.yaml"]
 
 @pytest.fixture(scope="module")
 def spec() -> tm.Spec:
-    return tm.load(PAIR)
+    return tm.load(PAIR).with_factors("perfect")
 
 
 def beside_random(spec: tm.Spec, samples: int, seed: int = 1) -> SearchResult:
@@ -46,6 +46,12 @@ def test_a_proven_search_ends_at_the_optimum(spec: tm.Spec) -> None:
     assert BEGIN < found.search.samples < 2000
 
 
+def test_nothing_is_said_to_be_proven_where_factors_may_be_imperfect() -> None:
+    found = tm.search(tm.load(PAIR), samples=300, seed=1, factors="imperfect").search
+    assert found.proof is None
+    assert not found.proven
+
+
 def test_what_the_proof_finds_is_a_sample(spec: tm.Spec) -> None:
     found, again = beside_random(spec, 3000), beside_random(spec, 3000)
     assert found.proven
@@ -55,7 +61,7 @@ def test_what_the_proof_finds_is_a_sample(spec: tm.Spec) -> None:
 
 
 def test_agents_propose_what_they_would_alone(tmp_path: Path) -> None:
-    spec = tm.load(OPEN)
+    spec = tm.load(OPEN).with_factors("perfect")
     alone = tm.search(spec, samples=400, seed=3, proof=False, output=tmp_path / "alone")
     both = tm.search(spec, samples=400, seed=3, output=tmp_path / "both")
     assert alone.search.proof is None
@@ -69,7 +75,7 @@ def test_agents_propose_what_they_would_alone(tmp_path: Path) -> None:
 
 
 def test_a_bound_undercuts_what_a_longer_search_finds() -> None:
-    spec = tm.load(OPEN)
+    spec = tm.load(OPEN).with_factors("perfect")
     short = tm.search(spec, samples=300, seed=1).search
     assert short.proof is not None
     assert short.proof.bound <= tm.search(spec, samples=2000, seed=2, proof=False).search.best[0].cost
@@ -101,11 +107,26 @@ def test_where_there_is_no_bound_agents_search_alone() -> None:
 
 
 def test_screen_and_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["search", *PAIR, "--samples", "600", "--quiet"]
+    arguments = ["search", *PAIR, "--factors", "perfect", "--samples", "600", "--quiet"]
     assert main([*arguments, "-o", str(tmp_path / "proof")]) == 0
     assert "\nproven optimal\n" in capsys.readouterr().out
     assert '"proven": true' in (tmp_path / "proof" / "summary.json").read_text()
     assert main([*arguments, "-o", str(tmp_path / "none"), "--no-proof"]) == 0
     assert "optimal" not in capsys.readouterr().out
-    assert main(["search", *OPEN, "--samples", "300", "--quiet", "-o", str(tmp_path / "open")]) == 0
+    assert (
+        main(
+            [
+                "search",
+                *OPEN,
+                "--factors",
+                "perfect",
+                "--samples",
+                "300",
+                "--quiet",
+                "-o",
+                str(tmp_path / "open"),
+            ]
+        )
+        == 0
+    )
     assert "% better is possible" in capsys.readouterr().out

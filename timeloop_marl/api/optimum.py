@@ -25,6 +25,7 @@ from ..errors import UnsupportedFeatureError, UsageError
 from ..evaluators.choice import native_evaluator
 from ..evaluators.native import NativeEvaluator
 from ..kernels.record import views
+from ..mapspace.awkward import imperfect_dims
 from ..mapspace.axes import LearnersMapspace
 from ..mapspace.diagnosis import require_feasible
 from ..optimal.choices import make_lattice
@@ -398,6 +399,8 @@ def beside(
 ) -> Searcher:
     """The searcher with a proof beside it; as it is if there is no bound, or it ends before a proof would begin."""
     if (samples is not None and samples <= BEGIN) or not isinstance(searcher, LearnerSearcher):
+        return searcher
+    if imperfect_dims(spec):  # the bounds are those of perfect factors
         return searcher
     try:
         if make_lattice(spec.problem).size > LARGEST_BESIDE:
