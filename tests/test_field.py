@@ -293,11 +293,11 @@ def test_whatever_the_real_program_finds_invalid_is_an_outcome(
 ) -> None:
     program = str(script(tmp_path, REFUSING.format(reason=reason)))
     monkeypatch.chdir(FIELD / "sparse_too_many_ranks")
-    files = ["in.yaml", "sparse.yaml", "--evaluator", "timeloop"]
-    assert main(["evaluate", *files, "map.yaml", "--timeloop-model", program]) == 1
+    files, real = ["in.yaml", "sparse.yaml"], ["--evaluator", "timeloop", "--timeloop-model", program]
+    assert main(["evaluate", *files, "map.yaml", *real]) == 1
     assert f"invalid: REG: {reason.split('.')[0]}" in " ".join("".join(capsys.readouterr()).split())
     budget = ["--searcher", "random", "--samples", "12", "--quiet", "-o", str(tmp_path / "out")]
-    assert main(["search", *files, "--timeloop-model", program, *budget]) == 1
+    assert main(["search", *files, *real, *budget]) == 1
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["samples"] == 12
 
 
