@@ -17,7 +17,7 @@ demo: run-venv  ## search a mapping of a ResNet-18 layer on an Eyeriss-like mach
 	$(BIN)/timeloop-marl cluster arch/eyeriss_like/*.yaml $(LAYER) -o out/demo --seed 1
 
 test: dev-venv  ## all tests but the slow ones
-	$(BIN)/python -m pytest -m "not slow"
+	tools/tests.sh $(BIN)/python
 
 test-all: dev-venv  ## all tests
 	$(BIN)/python -m pytest

@@ -20,7 +20,7 @@ from timeloop_marl.evaluators.native import NativeEvaluator
 from timeloop_marl.evaluators.timeloop import Program, find_program
 from timeloop_marl.specs.mapping import MappingBatch
 from timeloop_marl.validation.comparison import Course, Point, compare_searchers
-from timeloop_marl.validation.comparison.compare import _quartile, differences_in_words
+from timeloop_marl.validation.comparison.compare import differences_in_words, quartile
 from timeloop_marl.validation.comparison.runs import (
     OURS,
     PROGRAM,
@@ -134,7 +134,7 @@ def test_options_of_timeloop_are_freed_of_early_ends() -> None:
     ("values", "expected"), [([3, 1, 2], (1, 2, 3)), ([5], (5, 5, 5)), ([1, np.inf], (1, 1, np.inf))]
 )
 def test_quartiles_are_values_that_occurred(values: list[float], expected: tuple[float, ...]) -> None:
-    assert tuple(_quartile(values, q) for q in (0.25, 0.5, 0.75)) == expected
+    assert tuple(quartile(values, q) for q in (0.25, 0.5, 0.75)) == expected
 
 
 def test_points_fall() -> None:

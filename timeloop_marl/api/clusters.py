@@ -12,6 +12,7 @@ from numpy import ndarray
 from ..cost.objective import parse_objective
 from ..cost.outcome import Failure
 from ..errors import UsageError
+from ..evaluators.counting import counting
 from ..evaluators.native import NativeEvaluator
 from ..mapspace.axes import LearnersMapspace
 from ..searchers.marl.clustering import Merge, chosen_cut, strengths
@@ -78,7 +79,7 @@ def find_clusters(
     if space.axes < 2:
         raise UsageError(f"the constraints leave {space.axes} choice(s): there is nothing to group")
     rows = space.sample(samples, np.random.default_rng(seed))
-    evaluator = NativeEvaluator(spec, accesses=goal.needs_accesses)
+    evaluator = counting(NativeEvaluator(spec, accesses=goal.needs_accesses), spec)
     parts = [evaluator(space.decode(rows[i : i + _CHUNK])) for i in range(0, samples, _CHUNK)]
     costs = np.concatenate([goal.costs(part) for part in parts])
     good = np.concatenate([part.failure == Failure.OK for part in parts]) & (costs > 0)

@@ -16,6 +16,7 @@ from numpy import ndarray
 from ..cost.objective import Objective, parse_objective, plain_name
 from ..errors import UsageError
 from ..evaluators.choice import chosen_device, native_evaluator
+from ..mapspace.awkward import PERFECT
 from ..mapspace.axes import LearnersMapspace
 from ..specs.mapping import Mapping
 from ..specs.spec import Spec
@@ -61,6 +62,8 @@ def best_of_draws(
 ) -> Draws:
     """Evaluate draws ``first`` to ``first + count - 1`` of a seed and keep the best. The device changes nothing.
 
+    Draws have perfect factors: that is what the kernels of a GPU decode and evaluate.
+
     Args:
         spec: what ``load`` returned, or files.
         objective: edp, energy or delay.
@@ -74,7 +77,7 @@ def best_of_draws(
         UnsupportedFeatureError: the design is outside the native model.
         InfeasibleError: the constraints leave no mapping.
     """
-    spec = spec if isinstance(spec, Spec) else load(spec)
+    spec = (spec if isinstance(spec, Spec) else load(spec)).with_factors(PERFECT)
     objective = plain_name(objective)
     if objective not in METRICS:
         raise UsageError(f"draws are judged by one of {', '.join(METRICS)}, not by {objective!r}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..cost.objective import parse_objective
 from ..errors import UsageError
 from ..evaluators.base import Evaluator
+from ..evaluators.counting import counting
 from ..evaluators.native import NativeEvaluator
 from ..mapspace.axes import LearnersMapspace
 from ..searchers.envs.task import MappingTask, RewardScale, Rows, decoder
@@ -39,7 +40,7 @@ def mapping_task(
         InfeasibleError: the constraints leave no mapping.
     """
     aim = parse_objective(objective, len(spec.architecture.storage))
-    model = evaluator or NativeEvaluator(spec, accesses=aim.needs_accesses)
+    model = evaluator or counting(NativeEvaluator(spec, accesses=aim.needs_accesses), spec)
     space = LearnersMapspace(spec)
     meaning = decoder(space, infeasible)
 

@@ -261,7 +261,7 @@ def _too_few(course: Course, samples: int) -> str:
 
 
 def _row(name: str, kind: str, courses: Sequence[Course]) -> Row:
-    low, middle, high = (_quartile([c.cost for c in courses], q) for q in (0.25, 0.5, 0.75))
+    low, middle, high = (quartile([c.cost for c in courses], q) for q in (0.25, 0.5, 0.75))
     return Row(
         searcher=name,
         kind=kind,
@@ -275,6 +275,6 @@ def _row(name: str, kind: str, courses: Sequence[Course]) -> Row:
     )
 
 
-def _quartile(values: Sequence[float], share: float) -> float:
+def quartile(values: Sequence[float], share: float) -> float:
     """The value that at least this share of the runs is not above: one that occurred, infinity included."""
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]

@@ -20,8 +20,9 @@ import numpy as np
 
 from ...cost.objective import Objective, cost_of
 from ...errors import BackendError
+from ...evaluators.base import Evaluator
 from ...evaluators.choice import native_evaluator
-from ...evaluators.native import NativeEvaluator
+from ...evaluators.counting import counting
 from ...evaluators.timeloop.keeper import KEEPER
 from ...evaluators.timeloop.program import Program, timeloop_environment
 from ...mapspace.timeloop import TimeloopMapspace
@@ -129,8 +130,9 @@ def run_ours(
 ) -> Course:
     """One search with a searcher of the registry, on one thread."""
     searcher = make_searcher(name, spec, seed, objective)
-    evaluator = native_evaluator(spec, device, accesses=objective.needs_accesses, precheck=searcher.precheck)
-    evaluator.warm_up()
+    native = native_evaluator(spec, device, accesses=objective.needs_accesses, precheck=searcher.precheck)
+    native.warm_up()
+    evaluator = counting(native, spec)
     searcher.warm_up()
     budget = Budget(samples=limit.samples, seconds=limit.seconds)
     begun, last = time.monotonic(), [0.0]
@@ -184,7 +186,7 @@ def run_timeloop(
         valid += sum(
             isinstance(event, ValidMapping) and event.total <= (limit.samples or 0) for event in events
         )
-        points += _points(events, evaluator, objective, spent, limit.samples)
+        points += _points(events, counting(evaluator, spec), objective, spent, limit.samples)
         ends = [event for event in events if isinstance(event, ThreadEnd)]
         if ends:
             ended = "; ".join(ends[0].statements)
@@ -221,7 +223,7 @@ def _reached(limit: Limit, samples: int, seconds: float) -> bool:
 
 
 def _points(
-    events: list[Event], evaluator: NativeEvaluator, objective: Objective, seconds: float, limit: int | None
+    events: list[Event], evaluator: Evaluator, objective: Objective, seconds: float, limit: int | None
 ) -> Iterator[Point]:
     for event in events:
         if isinstance(event, ValidMapping) and event.improved and (limit is None or event.total <= limit):
