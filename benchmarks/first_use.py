@@ -1,4 +1,6 @@
-"""What the first use costs: compiling the cost model and the searcher into an empty cache, and loading them from it.
+"""What the first use costs: compiling cost model, searcher and proof into an empty cache, and loading them from it.
+
+What imperfect factors need is compiled when the first such mapping is evaluated: a row of its own.
 
     python benchmarks/first_use.py                      # about a minute
     python benchmarks/first_use.py --searcher genetic --kernels 10
@@ -20,10 +22,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numba.core import event
 
+from timeloop_marl.api.optimum import make_prover
 from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.evaluators.native import NativeEvaluator
+from timeloop_marl.mapspace.axes import LearnersMapspace
 from timeloop_marl.searchers.registry import make_searcher
 from timeloop_marl.specs.reading import load
 
@@ -53,9 +58,14 @@ def measure(searcher: str, kernels: int) -> None:
     """Print one row per part: compiled or loaded, as the cache is."""
     spec = load([*sorted((ROOT / "arch" / MACHINE).glob("*.yaml")), ROOT / "problems" / f"{LAYER}.yaml"])
     objective = parse_objective("edp", len(spec.architecture.storage))
-    parts: dict[str, Callable[[], None]] = {
-        "cost model": NativeEvaluator(spec, vectors=False).warm_up,
+    evaluator, space = NativeEvaluator(spec, vectors=False), LearnersMapspace(spec.with_factors("imperfect"))
+    awkward = space.decode(space.sample(64, np.random.default_rng(1)))
+    assert (awkward.factors != awkward.residuals).any()
+    parts: dict[str, Callable[[], object]] = {
+        "cost model": evaluator.warm_up,
         searcher: make_searcher(searcher, spec, 1, objective, {}).warm_up,
+        "proof": make_prover(spec, objective).warm_up,
+        "walk of imperfect factors": lambda: evaluator(awkward),
     }
     for name, warm_up in parts.items():
         listener = Kernels()

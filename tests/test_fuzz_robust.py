@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 from fuzz.caches import Caches
 from fuzz.evaluated import run_expression, run_template
-from fuzz.folders import Folders
+from fuzz.folders import Folders, run
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +24,26 @@ def test_damaged_run_folders(folders: Folders) -> None:
 @pytest.mark.parametrize("seed", [2387, 2548])
 def test_run_folders_that_once_gave_a_traceback(folders: Folders, seed: int) -> None:
     assert folders.run(seed)[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("course", {}),
+        ("course", {"seconds": [1.0], "cost": [], "bound": [1.0]}),
+        ("gap", "x"),
+        ("proven", None),
+    ],
+)
+def test_a_damaged_proof_is_said(folders: Folders, tmp_path: Path, name: str, value: object) -> None:
+    copy = tmp_path / "optimum"
+    shutil.copytree(folders.home / "optimum", copy)
+    content = json.loads((copy / "summary.json").read_text())
+    content["proof"][name] = value
+    (copy / "summary.json").write_text(json.dumps(content))
+    status, said = run(["report", str(copy)])
+    assert status == 2
+    assert f"{copy / 'summary.json'}: damaged: " in said
 
 
 def test_damaged_caches(tmp_path: Path) -> None:

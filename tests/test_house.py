@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "timeloop_marl"
 LOOSE = {"__init__", "__main__", "errors"}
 # Files and lines are what docs/house.md says of today: a change that adds nothing takes some away.
-MOST = {"rooms": 22, "arrows": 130, "files": 305, "lines": 60_600}
+MOST = {"rooms": 22, "arrows": 130, "files": 303, "lines": 60_300}
 FILE_LINES, MEDIAN_LINES, FUNCTION_LINES = 800, 250, 80
 # Compiled kernels may be longer: splitting one costs calls with dozens of array arguments (docs/model.md).
 KERNEL_LINES = 160

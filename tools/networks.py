@@ -40,33 +40,38 @@ def resnet18() -> Network:
     )
 
 
-def resnet50() -> Network:
-    """Bottleneck blocks 1 x 1, 3 x 3, 1 x 1 (four times the width)."""
+def bottlenecks(widths: tuple[int, ...], expansion: int, groups: int = 1) -> tuple[Layer, ...]:
+    """Stages of 3, 4, 6 and 3 blocks of 1 x 1, 3 x 3 in groups, and 1 x 1 to so many times the width."""
     layers = [Layer("conv1", "conv1", conv(3, 64, 7, 112, 2))]
     channels, before = 64, 56
-    stages = ((64, 56, 3), (128, 28, 4), (256, 14, 6), (512, 7, 3))
+    stages = zip(widths, (56, 28, 14, 7), (3, 4, 6, 3), strict=True)
     for stage, (width, size, blocks) in enumerate(stages, start=2):
+        maps = expansion * width
         for block in range(1, blocks + 1):
             name, first = f"conv{stage}_{block}", block == 1
             stride = before // size
             reduce = f"conv{stage}_reduce_first" if first else f"conv{stage}_reduce"
             layers.append(Layer(f"{name}a", reduce, conv(channels, width, 1, before)))
             spatial = f"conv{stage}_3x3_down" if stride > 1 else f"conv{stage}_3x3"
-            layers.append(Layer(f"{name}b", spatial, conv(width, width, 3, size, stride)))
-            layers.append(Layer(f"{name}c", f"conv{stage}_expand", conv(width, 4 * width, 1, size)))
+            layers.append(Layer(f"{name}b", spatial, conv(width, width, 3, size, stride, groups)))
+            layers.append(Layer(f"{name}c", f"conv{stage}_expand", conv(width, maps, 1, size)))
             if first:
                 layers.append(
-                    Layer(f"{name}_proj", f"conv{stage}_proj", conv(channels, 4 * width, 1, size, stride))
+                    Layer(f"{name}_proj", f"conv{stage}_proj", conv(channels, maps, 1, size, stride))
                 )
-            channels, before = 4 * width, size
-    layers.append(Layer("fc", "fc", product(1, 2048, 1000)))
+            channels, before = maps, size
+    return (*layers, Layer("fc", "fc", product(1, channels, 1000)))
+
+
+def resnet50() -> Network:
+    """Bottleneck blocks 1 x 1, 3 x 3, 1 x 1 (four times the width)."""
     return Network(
         "resnet50",
         "ResNet-50",
         "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016, table 1",
         "224 x 224 input. The stride of a down-sampling block is in its 3 x 3 convolution, as in current "
         'frameworks ("v1.5", 4.09 GMAC); the paper has it in the first 1 x 1 convolution (3.86 GMAC).',
-        tuple(layers),
+        bottlenecks((64, 128, 256, 512), 4),
     )
 
 
@@ -119,44 +124,57 @@ def alexnet() -> Network:
     )
 
 
-def mobilenetv2() -> Network:
-    """Inverted residuals: 1 x 1 expansion by t, 3 x 3 depthwise, 1 x 1 projection."""
+Residual = tuple[int, int, int, int, int]
+"""Expansion, maps, repeats, first stride, kernel."""
+
+
+def inverted_residuals(table: tuple[Residual, ...], squeezed: bool) -> tuple[Layer, ...]:
+    """1 x 1 expansion, depthwise, squeeze to a quarter of the block's input and back, 1 x 1 projection."""
     layers = [Layer("conv1", "conv1", conv(3, 32, 3, 112, 2))]
     channels, size, index = 32, 112, 0
-    table = (
-        (1, 16, 1, 1),
-        (6, 24, 2, 2),
-        (6, 32, 3, 2),
-        (6, 64, 4, 2),
-        (6, 96, 3, 1),
-        (6, 160, 3, 2),
-        (6, 320, 1, 1),
-    )
-    for expansion, maps, repeats, first_stride in table:
+    for expansion, maps, repeats, first_stride, kernel in table:
         for repeat in range(repeats):
             index += 1
             stride = first_stride if repeat == 0 else 1
-            wide = channels * expansion
-            name = f"block{index:02d}"
-            if expansion != 1:
-                layers.append(Layer(f"{name}_expand", f"{name}_expand", conv(channels, wide, 1, size)))
+            wide, before, few = channels * expansion, size, channels // 4
             size //= stride
-            layers.append(
-                Layer(
-                    f"{name}_depthwise", f"{name}_depthwise", conv(wide, wide, 3, size, stride, groups=wide)
-                )
-            )
-            layers.append(Layer(f"{name}_project", f"{name}_project", conv(wide, maps, 1, size)))
+            parts = [
+                ("expand", conv(channels, wide, 1, before)),
+                ("depthwise", conv(wide, wide, kernel, size, stride, groups=wide)),
+                ("squeeze", product(1, wide, few)),
+                ("excite", product(1, few, wide)),
+                ("project", conv(wide, maps, 1, size)),
+            ]
+            left_out = {
+                *(() if squeezed else ("squeeze", "excite")),
+                *(("expand",) if expansion == 1 else ()),
+            }
+            for part, shape in parts:
+                if part not in left_out:
+                    layers.append(Layer(f"block{index:02d}_{part}", f"block{index:02d}_{part}", shape))
             channels = maps
-    layers.append(Layer("conv2", "conv2", conv(320, 1280, 1, 7)))
-    layers.append(Layer("classifier", "classifier", product(1, 1280, 1000)))
+    layers.append(Layer("conv2", "conv2", conv(channels, 1280, 1, size)))
+    return (*layers, Layer("classifier", "classifier", product(1, 1280, 1000)))
+
+
+def mobilenetv2() -> Network:
+    """Inverted residuals: 1 x 1 expansion by t, 3 x 3 depthwise, 1 x 1 projection."""
+    table = (
+        (1, 16, 1, 1, 3),
+        (6, 24, 2, 2, 3),
+        (6, 32, 3, 2, 3),
+        (6, 64, 4, 2, 3),
+        (6, 96, 3, 1, 3),
+        (6, 160, 3, 2, 3),
+        (6, 320, 1, 1, 3),
+    )
     return Network(
         "mobilenetv2",
         "MobileNetV2",
         "Sandler, Howard, Zhu, Zhmoginov, Chen: MobileNetV2: Inverted Residuals and Linear Bottlenecks, "
         "CVPR 2018, table 2",
         "Width 1.0, 224 x 224 input. Depthwise convolutions have one group per channel: G = channels, C = M = 1.",
-        tuple(layers),
+        inverted_residuals(table, squeezed=False),
     )
 
 
@@ -229,37 +247,18 @@ def vit_b16() -> Network:
 
 
 def resnext50() -> Network:
-    """Bottleneck blocks as in ResNet-50, the 3 x 3 convolution in 32 groups of 4 channels, twice as many a stage."""
-    layers = [Layer("conv1", "conv1", conv(3, 64, 7, 112, 2))]
-    channels, before = 64, 56
-    stages = ((128, 56, 3), (256, 28, 4), (512, 14, 6), (1024, 7, 3))
-    for stage, (width, size, blocks) in enumerate(stages, start=2):
-        for block in range(1, blocks + 1):
-            name, first = f"conv{stage}_{block}", block == 1
-            stride = before // size
-            reduce = f"conv{stage}_reduce_first" if first else f"conv{stage}_reduce"
-            layers.append(Layer(f"{name}a", reduce, conv(channels, width, 1, before)))
-            spatial = f"conv{stage}_3x3_down" if stride > 1 else f"conv{stage}_3x3"
-            layers.append(Layer(f"{name}b", spatial, conv(width, width, 3, size, stride, groups=32)))
-            layers.append(Layer(f"{name}c", f"conv{stage}_expand", conv(width, 2 * width, 1, size)))
-            if first:
-                proj = Layer(f"{name}_proj", f"conv{stage}_proj", conv(channels, 2 * width, 1, size, stride))
-                layers.append(proj)
-            channels, before = 2 * width, size
-    layers.append(Layer("fc", "fc", product(1, 2048, 1000)))
+    """Bottleneck blocks as in ResNet-50, the 3 x 3 convolution in 32 groups, twice as many maps a stage."""
     return Network(
         "resnext50",
         "ResNeXt-50 (32x4d)",
         "Xie, Girshick, Dollar, Tu, He: Aggregated Residual Transformations, CVPR 2017, table 1",
         "224 x 224 input. C and M of the grouped convolutions are per group.",
-        tuple(layers),
+        bottlenecks((128, 256, 512, 1024), 2, groups=32),
     )
 
 
 def efficientnet_b0() -> Network:
     """Inverted residuals with squeeze and excitation: its two products work on one pooled pixel."""
-    layers = [Layer("conv1", "conv1", conv(3, 32, 3, 112, 2))]
-    channels, size, index = 32, 112, 0
     table = (
         (1, 16, 1, 1, 3),
         (6, 24, 2, 2, 3),
@@ -269,30 +268,12 @@ def efficientnet_b0() -> Network:
         (6, 192, 4, 2, 5),
         (6, 320, 1, 1, 3),
     )
-    for expansion, maps, repeats, first_stride, kernel in table:
-        for repeat in range(repeats):
-            index += 1
-            stride = first_stride if repeat == 0 else 1
-            wide, name = channels * expansion, f"block{index:02d}"
-            if expansion != 1:
-                layers.append(Layer(f"{name}_expand", f"{name}_expand", conv(channels, wide, 1, size)))
-            size //= stride
-            for part, shape in (
-                ("depthwise", conv(wide, wide, kernel, size, stride, groups=wide)),
-                ("squeeze", product(1, wide, channels // 4)),
-                ("excite", product(1, channels // 4, wide)),
-                ("project", conv(wide, maps, 1, size)),
-            ):
-                layers.append(Layer(f"{name}_{part}", f"{name}_{part}", shape))
-            channels = maps
-    layers.append(Layer("conv2", "conv2", conv(320, 1280, 1, 7)))
-    layers.append(Layer("classifier", "classifier", product(1, 1280, 1000)))
     return Network(
         "efficientnet_b0",
         "EfficientNet-B0",
         "Tan, Le: EfficientNet, ICML 2019, table 1; squeeze to a quarter of a block's input channels (released code)",
         "224 x 224 input. Depthwise convolutions have one group per channel.",
-        tuple(layers),
+        inverted_residuals(table, squeezed=True),
     )
 
 

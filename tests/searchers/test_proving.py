@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import timeloop_marl as tm
-from timeloop_marl.api.optimum import beside, make_prover
+from timeloop_marl.api.optimum import make_prover, with_proof
 from timeloop_marl.cli import main
 from timeloop_marl.cost.objective import parse_objective
 from timeloop_marl.errors import UsageError
@@ -31,7 +31,7 @@ def beside_random(spec: tm.Spec, samples: int, seed: int = 1) -> SearchResult:
     """Random candidates, so that what is good must come from the proof."""
     objective = parse_objective("edp", len(spec.architecture.storage))
     searcher = make_searcher("random", spec, seed, objective)
-    both = beside(spec, searcher, objective, samples=samples, ends=True)
+    both = with_proof(spec, searcher, objective, samples=samples, ends=True)
     assert isinstance(both, Proving)
     return search(both.space, both, tm.NativeEvaluator(spec), objective, Budget(samples=samples))
 
@@ -42,7 +42,7 @@ def test_a_proven_search_ends_at_the_optimum(spec: tm.Spec) -> None:
     assert found.search.best[0].cost == optimum.cost
     assert found.search.proven
     assert found.search.gap == 0.0
-    assert found.search.reason is StopReason.EXHAUSTED
+    assert found.search.reason is StopReason.PROVEN
     assert BEGIN < found.search.samples < 2000
 
 

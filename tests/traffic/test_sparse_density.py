@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from timeloop_marl.specs.sparse import BANDED, FIXED, HYPERGEOMETRIC, Density
-from timeloop_marl.traffic.sparse.density import Banded, Fixed, Hypergeometric, unsigned
+from timeloop_marl.traffic.sparse.density import Banded, Fixed, Hypergeometric
+from timeloop_marl.traffic.sparse.doubles import unsigned
 from timeloop_marl.traffic.sparse.extended import Extended
 from timeloop_marl.traffic.sparse.hypergeometric import chance, chances
 

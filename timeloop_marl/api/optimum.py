@@ -39,14 +39,13 @@ from ..optimal.proof import Prover, rounds
 from ..parallel.interruption import ended, watched
 from ..parallel.versions import versions
 from ..report.charts.courses import GapCourse, gap_plot
-from ..report.drawing import beside as side_by_side
-from ..report.drawing import png
+from ..report.drawing import beside, png
 from ..report.results import write_results
 from ..run.folder import RunFolder
 from ..run.loop import Budget
 from ..run.loop import search as run_search
 from ..run.options import RunOptions, Settings
-from ..run.result import Found, Improvement, SearchResult, StopReason
+from ..run.result import Found, Improvement, SearchResult, StopReason, proof_note
 from ..run.run import Run
 from ..run.tables import Tabular, columns_of
 from ..searchers.base import LearnerSearcher, Searcher
@@ -213,17 +212,12 @@ class OptimumResult(Tabular):
             self._as_search(),
             (self.best,),
             NativeEvaluator(self.spec).name,
-            proof={
-                "proven": self.proven,
-                "bound": self.bound,
-                "gap": self.gap,
-                "course": self._finite_course(),
-            },
+            proof={**proof_note(self.proven, self.bound, self.gap), "course": self._finite_course()},
         )
         drawing = gap_plot(GapCourse(**self.columns()), self.objective.name, self.proven, _WIDTH)
-        return [*written, target.write(PICTURE, png(side_by_side([drawing])))]
+        return [*written, target.write(PICTURE, png(beside([drawing])))]
 
-    def _finite_course(self) -> dict[str, list[Any]]:
+    def _finite_course(self) -> Any:
         """The course from the first mapping on: JSON has no infinity."""
         found = [math.isfinite(moment.cost) for moment in self.frontier.course]
         return {name: list(compress(values, found)) for name, values in self.columns().items()}
@@ -386,7 +380,6 @@ def make_prover(spec: Spec, objective: Objective) -> Prover:
             remedy=f"prove {', '.join(_GOALS)} or accesses; 'timeloop-marl search' takes any product",
         )
     evaluator = NativeEvaluator(spec, accesses=objective.needs_accesses)
-    evaluator.warm_up()
     return Prover(spec, true_prices(spec, objective), evaluator, objective)
 
 
@@ -394,7 +387,7 @@ LARGEST_BESIDE = 250_000
 """Most tile shapes of a problem for which a search tries the proof beside it: tables over more take too long."""
 
 
-def beside(
+def with_proof(
     spec: Spec, searcher: Searcher, objective: Objective, *, samples: int | None, ends: bool
 ) -> Searcher:
     """The searcher with a proof beside it; as it is if there is no bound, or it ends before a proof would begin."""
@@ -523,7 +516,7 @@ def _run(
 
 def _reason(frontier: Frontier, seconds: float | None, gap: float, interrupted: bool) -> StopReason | None:
     if frontier.proven:
-        return StopReason.EXHAUSTED
+        return StopReason.PROVEN
     if interrupted:
         return StopReason.INTERRUPTED
     if gap > 0 and frontier.gap <= gap:

@@ -32,7 +32,7 @@ from ..specs.objects import is_specification
 from ..specs.spec import Spec
 from .choices import AnyEvaluator, AnyObjective, AnySearcher, Chosen, arguments_of, choose, evaluator_of
 from .inputs import Source, load
-from .optimum import beside
+from .optimum import with_proof
 
 
 @dataclass(frozen=True, repr=False)
@@ -236,7 +236,7 @@ def _proving(spec: Spec, chosen: Chosen, top: int, identity: dict[str, Any]) -> 
     if not (native and one and chosen.settings.searcher == Settings().searcher):
         return searcher
     identity["proof"] = True
-    return beside(spec, searcher, objective, samples=chosen.settings.limits["samples"], ends=top == 1)
+    return with_proof(spec, searcher, objective, samples=chosen.settings.limits["samples"], ends=top == 1)
 
 
 def evaluate(

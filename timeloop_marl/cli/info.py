@@ -16,6 +16,7 @@ from rich.table import Table
 
 from ..api.clusters import Clusters, find_clusters
 from ..api.inputs import expand, load
+from ..api.optimum import with_proof
 from ..cost.objective import parse_objective
 from ..cost.outcome import Failure
 from ..evaluators.native import NativeEvaluator
@@ -27,6 +28,7 @@ from ..mapspace.timeloop import TimeloopMapspace
 from ..report.charts.agents import Dependencies, cluster_tree
 from ..report.drawing import beside, png
 from ..run.folder import RunFolder
+from ..run.options import Settings
 from ..searchers.base import warm_up
 from ..searchers.registry import all_searchers, make_searcher
 from ..specs.architecture import StorageLevel
@@ -337,6 +339,8 @@ def warmup_command(options: argparse.Namespace) -> int:
     spec = load(["arch/eyeriss_like", "problems/resnet18/conv4_3x3.yaml"])
     objective = parse_objective("edp", len(spec.architecture.storage))
     searcher = make_searcher(options.searcher, spec, 1, objective, {})
+    if options.searcher == Settings().searcher:
+        searcher = with_proof(spec, searcher, objective, samples=None, ends=True)
     NativeEvaluator(spec, vectors=False).warm_up(say)
     warm_up(searcher, say)
     find_clusters(spec, samples=16)

@@ -146,66 +146,6 @@ def level_accesses(geometry: Geometry, work: Workspace, s: int) -> int:
 
 
 @kernel
-def _note(
-    geometry: Geometry,
-    rates: Rates,
-    work: Workspace,
-    i: int,
-    result: int,
-    cycles: Int64[ndarray, "m"],
-    energy: Float64[ndarray, "m"],
-    share: Float64[ndarray, "m"],
-    failure: Int8[ndarray, "m"],
-    level: Int8[ndarray, "m"],
-    accesses: Int64[ndarray, "m A"],
-) -> None:
-    """Write down what row i has come to."""
-    failure[i] = result
-    level[i] = -1
-    if result != OK:
-        level[i] = work.failed_level[0]
-        return
-    cycles[i] = work.counts[CYCLES]
-    energy[i] = total_energy(geometry, rates, work)
-    share[i] = utilization(geometry, work)
-    for s in range(accesses.shape[1]):
-        accesses[i, s] = level_accesses(geometry, work, s)
-
-
-@kernel
-def evaluate_perfect_batch(
-    geometry_box: Box[Geometry],
-    rates_box: Box[Rates],
-    factors: Int64[ndarray, "m T D"],
-    residuals: Int64[ndarray, "m T D"],
-    order: Int8[ndarray, "m T D"],
-    split: Int8[ndarray, "m T"],
-    keep: Bool[ndarray, "m S P"],
-    work_box: Box[Workspace],
-    precheck: bool,
-    first: int,
-    cycles: Int64[ndarray, "m"],
-    energy: Float64[ndarray, "m"],
-    share: Float64[ndarray, "m"],
-    failure: Int8[ndarray, "m"],
-    level: Int8[ndarray, "m"],
-    accesses: Int64[ndarray, "m A"],
-) -> int:
-    """As ``evaluate_batch``; also returns the first row with imperfect factors, for which it has no code.
-
-    The walk that these need is a third of all code: nobody waits for its compiling who never evaluates one.
-    """
-    geometry, rates, work = geometry_box[0], rates_box[0], work_box[0]
-    rows = factors.shape[0]
-    for i in range(first, rows):
-        result = evaluate_perfect(geometry, rates, factors, residuals, order, split, keep, i, work, precheck)
-        if work.status[0] != 0 or result == IMPERFECT:
-            return i
-        _note(geometry, rates, work, i, result, cycles, energy, share, failure, level, accesses)
-    return rows
-
-
-@kernel
 def evaluate_batch(
     geometry_box: Box[Geometry],
     rates_box: Box[Rates],
@@ -215,7 +155,7 @@ def evaluate_batch(
     split: Int8[ndarray, "m T"],
     keep: Bool[ndarray, "m S P"],
     work_box: Box[Workspace],
-    space_box: Box[WalkSpace],
+    space_box: Box[WalkSpace] | None,
     precheck: bool,
     first: int,
     cycles: Int64[ndarray, "m"],
@@ -227,13 +167,31 @@ def evaluate_batch(
 ) -> int:
     """Evaluate rows from ``first`` on; returns the row for which the workspace was too small, or m.
 
-    The outputs must be zero. ``accesses`` has no columns, or one for each storage level.
+    The outputs must be zero. ``accesses`` has no columns, or one for each storage level. Without a ``space_box`` it
+    also returns the first row with imperfect factors: the walk that these need is a third of all code, and nobody waits
+    for its compiling who never evaluates one.
     """
-    geometry, rates, work, space = geometry_box[0], rates_box[0], work_box[0], space_box[0]
+    geometry, rates, work = geometry_box[0], rates_box[0], work_box[0]
     rows = factors.shape[0]
     for i in range(first, rows):
-        result = evaluate(geometry, rates, factors, residuals, order, split, keep, i, work, space, precheck)
+        result = evaluate_perfect(geometry, rates, factors, residuals, order, split, keep, i, work, precheck)
+        if result == IMPERFECT:
+            if space_box is None:  # numba leaves out the code behind it
+                return i
+            else:  # noqa: RET505
+                result = _evaluate_imperfect(
+                    geometry, rates, factors[i], residuals[i], order[i], split[i], work, space_box[0]
+                )
         if work.status[0] != 0:
             return i
-        _note(geometry, rates, work, i, result, cycles, energy, share, failure, level, accesses)
+        failure[i] = result
+        level[i] = -1
+        if result != OK:
+            level[i] = work.failed_level[0]
+            continue
+        cycles[i] = work.counts[CYCLES]
+        energy[i] = total_energy(geometry, rates, work)
+        share[i] = utilization(geometry, work)
+        for s in range(accesses.shape[1]):
+            accesses[i, s] = level_accesses(geometry, work, s)
     return rows

@@ -32,7 +32,6 @@ from ..traffic.nest import build_nest, is_imperfect, measure_spread, measure_til
 from ..traffic.sparse.count import (
     FILL,
     KINDS,
-    MODULO,
     READ,
     UPDATE,
     DenseWords,
@@ -40,7 +39,8 @@ from ..traffic.sparse.count import (
     SparseTraffic,
     SparseWords,
 )
-from ..traffic.sparse.density import AbortError, DensityModel, points, unsigned
+from ..traffic.sparse.density import AbortError, DensityModel, points
+from ..traffic.sparse.doubles import MODULO, quotient, rounded_up, unsigned
 from ..traffic.sparse.nest import Loop, box
 from ..traffic.sparse.ranks import MisfitError
 from ..traffic.sparse.tiles import Tile, Units, total_bits
@@ -376,7 +376,7 @@ class SparseCost:
         instances = int(words.spread.compute_instances)
         if dense.imperfect:
             return dense.steps, instances
-        return unsigned(_up(quotient(float(words.random + words.gated), float(instances)))), instances
+        return unsigned(rounded_up(quotient(float(words.random + words.gated), float(instances)))), instances
 
     def _level(self, words: SparseWords, shares: list[Share], s: int, steps: int) -> LevelFigures:
         """Demands, throttling and vector accesses of level s (6.2, 7.1)."""
@@ -403,12 +403,12 @@ class SparseCost:
             bits = moved_bits(found)
             read, write, shown = _demand(found, bits, level.word_bits)
             fractions.append(shown)
-            reads.append(quotient(_up(quotient(read, each)), float(steps)) * scale)
-            writes.append(quotient(_up(quotient(write, each)), float(steps)) * scale)
+            reads.append(quotient(rounded_up(quotient(read, each)), float(steps)) * scale)
+            writes.append(quotient(rounded_up(quotient(write, each)), float(steps)) * scale)
             vectors.append(self._vectors(found, bits, s))
             clusters.append(self._cluster_energy(vectors[-1], shares[p].confidence, s))
         slow = _throttle(reads, writes, rates, s)
-        cycles = unsigned(_up(quotient(float(steps), slow)))
+        cycles = unsigned(rounded_up(quotient(float(steps), slow)))
         return LevelFigures(shares, reads, writes, fractions, slow, cycles, vectors, clusters, [], [])
 
     # -- energy ---------------------------------------------------------------------------------------------
@@ -510,23 +510,12 @@ _SUMMED = (
 """Sparse actions in the order in which their energies are added (7.4)."""
 
 
-def quotient(a: float, b: float) -> float:
-    """``a / b`` as a processor divides."""
-    if b != 0.0:
-        return a / b
-    return math.nan if a == 0.0 or math.isnan(a) else math.copysign(math.inf, a)
-
-
-def _up(value: float) -> float:
-    return float(math.ceil(value)) if math.isfinite(value) else value
-
-
 def _share(tile: Tile, confidence: float) -> Share:
     """The largest tile with this confidence."""
     if confidence not in tile.known:
         words = tile.model.largest(tile.box, confidence)
         units = tile.units(words)
-        tile.known[confidence] = words, units, unsigned(_up(total_bits(units, tile.bits)))
+        tile.known[confidence] = words, units, unsigned(rounded_up(total_bits(units, tile.bits)))
     words, units, bits = tile.known[confidence]
     return Share(words, units, bits, confidence)
 

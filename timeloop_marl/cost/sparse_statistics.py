@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from ..specs.spec import Spec
-from ..traffic.sparse.count import FILL, MODULO, READ, UPDATE, SpaceWords
+from ..traffic.sparse.count import FILL, READ, UPDATE, SpaceWords
+from ..traffic.sparse.doubles import MODULO, quotient
 from ..traffic.sparse.ranks import MisfitError
 from .outcome import (
     ComputeStatistics,
@@ -23,7 +24,6 @@ from .sparse import (
     SparseFigures,
     address_generations,
     moved_bits,
-    quotient,
 )
 from .statistics import Evaluated, network_statistics
 

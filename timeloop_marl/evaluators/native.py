@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 
 from ..cost.checks import check_storage, rejection
-from ..cost.evaluate import evaluate_batch, evaluate_perfect_batch
+from ..cost.evaluate import evaluate_batch
 from ..cost.noc import evaluated_networks
 from ..cost.outcome import Failure, Outcome, Rejection, Statistics
 from ..cost.rates import paid_for, rates_of
@@ -164,7 +163,7 @@ class NativeEvaluator:
         Args:
             progress: told in a line now and then what takes the time, and how far it is.
         """
-        kernel = evaluate_perfect_batch if self._sparse is None else count_dense
+        kernel = evaluate_batch if self._sparse is None else count_dense
         needed = self.compiled and not is_cached(kernel)
         with compiling(progress if needed else None, "the cost model", _KERNELS):
             self._warm_up()
@@ -219,15 +218,12 @@ class NativeEvaluator:
         row = 0
         while True:
             perfect = self._perfect
-            batch, spaces = (evaluate_perfect_batch, scratch[:1]) if perfect else (self._batch, scratch)
-            arguments: tuple[Any, ...] = (
+            row = self._batch(
                 boxed(geometry), boxed(self.rates),
                 mappings.factors, mappings.residuals, mappings.order, mappings.split, mappings.keep,
-                *(boxed(space) for space in spaces),
-                self.precheck, row, outcome.cycles,
+                boxed(scratch[0]), None if perfect else boxed(scratch[1]), self.precheck, row, outcome.cycles,
                 outcome.energy_pj, outcome.utilization, outcome.failure, outcome.failed_level, accesses,
             )  # fmt: skip
-            row = batch(*arguments)
             if row == len(mappings):
                 return scratch
             if perfect and scratch[0].status[0] == 0:

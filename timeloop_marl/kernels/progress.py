@@ -25,13 +25,10 @@ def _counting(told: Callable[[str], None], what: str, expected: int) -> Any:
         nonlocal said, done
         done += 1  # those that it calls ended before it
         now = time.monotonic()
-        if now - said >= EVERY:
+        if now - said >= EVERY and done < expected:  # beyond, nobody knows how much longer
             said = now
             left = (expected - done) * (now - begun) / done
-            said_left = (
-                f"{done / expected:.0%}, about {left:.0f} s left" if done < expected else "nearly done"
-            )
-            told(f"compiling {what}: {said_left}")
+            told(f"compiling {what}: {done / expected:.0%}, about {left:.0f} s left")
 
     return type("Counting", (_Listener,), {"on_start": lambda listener, event: None, "on_end": count})()
 

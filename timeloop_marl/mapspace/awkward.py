@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from functools import lru_cache
-from itertools import product
 from math import prod
 
 from ..errors import SpecError
@@ -151,8 +150,8 @@ def _busy(
         states = dict.fromkeys(states, width)
         for d in range(len(bounds)):
             grown: dict[tuple[int, ...], int] = {}
-            for (left, room), limit in product(states.items(), (limits[d],)):
-                for n in _steps(left[d], min(room, limit), d in imperfect):
+            for left, room in states.items():
+                for n in _steps(left[d], min(room, limits[d]), d in imperfect):
                     state = (*left[:d], -(-left[d] // n), *left[d + 1 :])
                     grown[state] = max(grown.get(state, 0), room // n)
             kept = sorted(grown, key=lambda state: (prod(state) / grown[state], state))[:_BEAM]

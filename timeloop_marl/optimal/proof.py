@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
 from ..cost.objective import Objective
+from ..kernels.compiling import is_cached
 from ..kernels.record import boxed, duplicate, views
 from ..specs.spec import Spec
 from ..traffic.geometry import geometry_of
@@ -140,6 +141,11 @@ class Prover:
         cycles = np.zeros((len(self._spatial), int(data.bands)))
         relaxed_parts(self._geometry, boxed(data), self._inners, self._hops, energies, cycles, common)
         return energies, cycles
+
+    @property
+    def compiled(self) -> bool:
+        """Whether ``warm_up`` finds what takes long to compile in the cache."""
+        return is_cached(descend)
 
     def warm_up(self) -> None:
         """Compile, or load from the cache, what the first node would."""

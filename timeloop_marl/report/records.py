@@ -138,6 +138,10 @@ def read_run(folder: str | Path) -> RunRecord:
     """
     path = Path(folder)
     summary = read_json(path / SUMMARY, Summary, MISSING)
+    proof = summary.get("proof")
+    course = proof.get("course") if proof else None
+    if course and len({len(course["seconds"]), len(course["cost"]), len(course["bound"])}) > 1:
+        raise damaged(path / SUMMARY, "the course of the proof has columns of several lengths")
     manifest = read_manifest(path)
     document = load_flat([path / INPUTS])
     arguments = manifest.get("arguments", {})

@@ -365,7 +365,8 @@ class _Loop:
                 self.halted = True
                 continue
             if len(rows) == 0:
-                return StopReason.EXHAUSTED
+                proof = self.searcher.proof
+                return StopReason.PROVEN if proof is not None and proof.proven else StopReason.EXHAUSTED
             with halting(over):
                 outcome = self.evaluator(self.space.decode(rows))  # a look ahead asks a searcher, too
             elapsed = before + time.monotonic()

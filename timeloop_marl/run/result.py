@@ -32,6 +32,7 @@ class StopReason(Enum):
     SECONDS = "time is up"
     TARGET = "target reached"
     STAGNATION = "no improvement for long enough"
+    PROVEN = "proven optimal"
     EXHAUSTED = "searcher exhausted"
     ASKED = "stopped by its caller"
     INTERRUPTED = "interrupted"
@@ -313,8 +314,30 @@ class _Searched(TypedDict):
     trajectory: list[_Counted]
 
 
+class _Course(TypedDict):
+    seconds: list[float]
+    cost: list[float]
+    bound: list[float]
+
+
+class _Proven(TypedDict):
+    proven: bool
+    bound: float | None
+    gap: float | None
+
+
+class ProofNote(_Proven, total=False):
+    """What is proven of the best mapping: ``course`` of an optimum, ``tiles`` and ``evaluated`` of a search."""
+
+    course: _Course
+    tiles: int
+    evaluated: int
+
+
 class Summary(_Searched, total=False):
     """``summary.json``; what older versions did not write may be missing."""
+
+    proof: ProofNote | None
 
     energies: str | None
     failures: dict[str, int]
@@ -333,9 +356,14 @@ def _undercounted(spec: Spec, found: Found) -> dict[str, float]:
     return {"computes_share": computes_share(spec, found.utilization, found.cycles)}
 
 
-def _proof(search: SearchResult, proof: Proof) -> dict[str, Any]:
-    bound = proof.bound if math.isfinite(proof.bound) else None  # JSON has no infinity
-    return {**asdict(proof), "bound": bound, "gap": search.gap}
+def proof_note(proven: bool, bound: float, gap: float | None) -> ProofNote:
+    """For ``summary.json``, which has no infinity."""
+    return {"proven": proven, "bound": bound if math.isfinite(bound) else None, "gap": gap}
+
+
+def _proof(search: SearchResult, proof: Proof) -> ProofNote:
+    note = proof_note(proof.proven, proof.bound, search.gap)
+    return {**note, "tiles": proof.tiles, "evaluated": proof.evaluated}
 
 
 def summary(spec: Spec, settings: Settings, search: SearchResult, evaluator: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ..cost.outcome import Outcome
 from ..optimal.frontier import Frontier, Queue, Report
 from ..optimal.leaves import Incumbent
 from ..optimal.proof import Prover
+from ..parallel.interruption import go_on
 from .base import LearnerSearcher, Proof, Rows, Searcher
 from .knowledge import Knowledge, LayerKnowledge
 
@@ -23,11 +24,8 @@ BEGIN = 256
 """Samples before the proof begins: a good mapping prunes, and a short search needs no proof."""
 _A_SAMPLE = 6_000  # tiles that may be looked at for each sample: about as long as the agents take for it
 _TURN = 200_000  # tiles of a node before others have their turn
-_NODE, _BOUND, _MAPPING = (
-    1 << 15,
-    8,
-    64,
-)  # what going to a node, a bound, an evaluation take, in tiles looked at
+_NODE, _BOUND, _MAPPING = 1 << 15, 8, 64  # what a node, a bound, an evaluation take, in tiles looked at
+_KERNELS = 49  # of the proof, about
 
 
 class Proving(Searcher):
@@ -41,6 +39,7 @@ class Proving(Searcher):
     def __init__(self, searcher: LearnerSearcher, prover: Prover, *, ends: bool = True) -> None:
         self.searcher, self.space, self.batch = searcher, searcher.space, searcher.batch
         self.precheck, self.knowledge = searcher.precheck, searcher.knowledge
+        self.kernels = searcher.kernels + _KERNELS
         self._prover, self._ends = prover, ends
         self._frontier: Frontier | None = None
         self._best: Incumbent | None = None  # of all samples
@@ -65,8 +64,8 @@ class Proving(Searcher):
 
     @property
     def compiled(self) -> bool:
-        """Whether the searcher needs no compiling."""
-        return self.searcher.compiled
+        """Whether neither needs compiling."""
+        return self.searcher.compiled and self._prover.compiled
 
     def warm_up(self) -> None:
         """Compile what the searcher and the first node of the proof would."""
@@ -116,6 +115,7 @@ class Proving(Searcher):
         frontier = self._frontier
         frontier.merge([Report(best=self._best)])
         while self._work < (self._told - BEGIN) * _A_SAMPLE and not frontier.proven:
+            go_on()
             reports = [prover.do(node, frontier.cost, _TURN) for node in frontier.take(1)]
             frontier.merge(reports)
             self._work += sum(

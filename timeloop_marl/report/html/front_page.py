@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from ...errors import TimeloopMarlError
-from ...run.schema import Misfit, damaged, fit, read_json
+from ...run.schema import fitted, read_json
 from ...run.units import edp_text, energy_text, plain_number, short_count
 from ...specs.spec import Spec
 from ..charts.scatter import ScatterLabels, ScatterPoint, scatter_plot
@@ -66,12 +66,8 @@ class Front(_Front, total=False):
 def read_front_file(folder: Path) -> dict[str, Any]:
     """``front.json``. Errors as ``read_run``."""
     data: dict[str, Any] = dict(read_json(folder / FRONT, Front, MISSING))
-    try:
-        for i, member in enumerate(data["members"]):
-            for figure in data["figures"]:
-                fit(member.get(figure), float, f"members[{i}].{figure}")
-    except Misfit as misfit:
-        raise damaged(folder / FRONT, misfit) from None
+    for member in data["members"]:
+        fitted(folder / FRONT, {figure: member.get(figure) for figure in data["figures"]}, dict[str, float])
     return data
 
 

@@ -120,7 +120,7 @@ def _totals(record: RunRecord) -> list[Tiles | Paragraph]:
 def _proof(record: RunRecord) -> list[Section]:
     """What is proven of the best mapping, and of ``optimum`` how cost and bound came together."""
     proof = record.summary.get("proof")
-    if not proof or proof["bound"] is None or not record.best:
+    if not proof or proof["bound"] is None or proof["gap"] is None:
         return []
     objective = str(record.summary["objective"])
     proven, bound = bool(proof["proven"]), cost_text(objective, float(proof["bound"]))
@@ -131,7 +131,7 @@ def _proof(record: RunRecord) -> list[Section]:
     )
     content: list[Block] = [Paragraph(verdict)]
     if "course" in proof:
-        course = GapCourse(**proof["course"])
+        course = GapCourse(*(proof["course"][name] for name in ("seconds", "cost", "bound")))
         content.append(Picture("gap", lambda width: gap_plot(course, objective, proven, width), "", HALF))
     return [Section("proof", "The proof", content, half=True)]
 

@@ -168,7 +168,7 @@ class MarlSearcher(LearnerSearcher):
     """Rounds of: the team proposes many candidates, the critic picks a batch, its costs teach team and critic."""
 
     knowledge = "traffic"
-    kernels = 120
+    kernels = 206
 
     def __init__(
         self, space: LearnersMapspace, objective: Objective, seed: int, options: MarlOptions

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from ...specs.spec import Spec
 from .actions import Action, Situation, find_actions
-from .density import AbortError, Box, DensityModel, density_model, unsigned
+from .density import AbortError, Box, DensityModel, density_model
+from .doubles import INDEFINITE, MODULO, quotient, rounded_up, unsigned
 from .nest import Loop, box
 from .ranks import LevelRanks, assign_ranks, check_formats
 from .spatial import Spread, skip_instances
 from .tiles import Tile, accesses, measure_tile
 
-MODULO = 2**64
 _TILES = 200_000  # kept at a time
 READ, FILL, UPDATE = "read", "fill", "update"
 KINDS = ("random", "gated", "skipped")
@@ -190,7 +190,7 @@ class _Working:
 def _nonempty(words: int, empty: float) -> float:
     """Words without those that a format leaves out (5.11)."""
     removed = words * empty
-    return float(unsigned(words - math.floor(removed))) if not math.isnan(removed) else float(2**63)
+    return float(unsigned(words - math.floor(removed))) if not math.isnan(removed) else float(INDEFINITE)
 
 
 def _reduced(value: float, chance: float) -> float:
@@ -276,7 +276,7 @@ class _Propagation:
                 if work is not None and found is not None:
                     self._finalise(found, work, work.of_updates)
                     if inner[0] is not None and (i, p) in self.actions and (i, p) not in self.spatial:
-                        with_outer = 1.0 - _quotient(1.0 - inner[1], 1.0 - chance)
+                        with_outer = 1.0 - quotient(1.0 - inner[1], 1.0 - chance)
                         self._act(i, p, found, inner[0], with_outer)
                 done.add(i)
                 break
@@ -333,7 +333,7 @@ class _Propagation:
     def _reductions(found: SpaceWords) -> int:
         """Temporal reductions that really happen (5.15, 5.16)."""
         product = float(found.reductions) * float(found.words["random", UPDATE])
-        return unsigned(_ceil(_quotient(product, float(found.updates))))
+        return unsigned(rounded_up(quotient(product, float(found.updates))))
 
     def _compress(self) -> None:
         """What is decompressed on its way in and compressed on its way out (5.17)."""
@@ -377,7 +377,7 @@ class _Propagation:
         share = _millionths(self.situation.models[p].one)
         inner = next(tile for tile in (row[p] for row in self.situation.tiles) if tile is not None)
         if self.helped[other]:
-            share = _quotient(share, 1.0 - self.empty[other])
+            share = quotient(share, 1.0 - self.empty[other])
         rest = 1.0 - share
         states = (share, 0.0, rest) if inner.form is not None else (share, rest, 0.0)
         if not all(-0.00001 <= state <= 1.00001 for state in states):
@@ -391,16 +391,6 @@ def _millionths(value: float) -> float:
     scaled = value * 1000000
     whole = math.floor(scaled)
     return (whole + 1 if scaled - whole >= 0.5 else whole) / 1000000
-
-
-def _quotient(a: float, b: float) -> float:
-    if b != 0.0:
-        return a / b
-    return math.nan if a == 0.0 or math.isnan(a) else math.copysign(math.inf, a)
-
-
-def _ceil(value: float) -> float:
-    return float(math.ceil(value)) if math.isfinite(value) else value
 
 
 def _whole(value: float, up: bool) -> int:

@@ -11,31 +11,18 @@ from numpy import ndarray
 
 from ...specs.problem import DataSpace
 from ...specs.sparse import BANDED, HYPERGEOMETRIC, Density
+from .doubles import INDEFINITE, MODULO, unsigned
 from .extended import Extended
 from .hypergeometric import chance, chances, extended_chance
 
 Box = tuple[int, ...]
 """Extents of a tile, rank by rank."""
 
-_MODULO = 2**64
-_INDEFINITE = 2**63
 _CHUNK = 32
 
 
 class AbortError(Exception):
     """The real program ends with an assertion, an exception, or without end."""
-
-
-def unsigned(value: float) -> int:
-    """A double as the real program converts it to an unsigned integer of 64 bits."""
-    if math.isnan(value):
-        return _INDEFINITE
-    if math.isinf(value):
-        return 0 if value > 0 else _INDEFINITE
-    whole = int(value)
-    if whole >= _MODULO:
-        return 0
-    return whole % _MODULO if whole >= -_INDEFINITE else _INDEFINITE
 
 
 def points(box: Box) -> int:
@@ -80,7 +67,7 @@ class DensityModel(ABC):
         key = tile, volume
         if key not in self._occupancies:
             least, (counts, found) = self.checked_least(tile, volume), self.likely(tile)
-            kept = counts >= min(least, _INDEFINITE - 1)
+            kept = counts >= min(least, INDEFINITE - 1)
             self._occupancies[key] = Occupancies(counts[kept], found[kept], least)
         return self._occupancies[key]
 
@@ -91,7 +78,7 @@ class DensityModel(ABC):
             AbortError: there is no memory for as many bits as the real program asks for then.
         """
         least = self.least(tile, volume)
-        if least and self.largest(tile, 1.0) + 1 < least < _MODULO - 4096:
+        if least and self.largest(tile, 1.0) + 1 < least < MODULO - 4096:
             raise AbortError("memory for all occupancies of a tile")
         return least
 
@@ -238,7 +225,7 @@ class Hypergeometric(DensityModel):
             return 0
         if n == self.total:
             return unsigned(math.floor((self.nonzeros / n) * volume))
-        return unsigned(math.floor((float((n - self.total) % _MODULO) + self.nonzeros) / n * volume))
+        return unsigned(math.floor((float((n - self.total) % MODULO) + self.nonzeros) / n * volume))
 
     def _likely(self, n: int) -> Likely:
         """Every count whose chance is not 0: outwards from the mode, as there is only one."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .actions import Situation
-from .density import unsigned
+from .doubles import unsigned
 from .nest import Extents, Loop, box, grow
 from .ranks import MisfitError
 

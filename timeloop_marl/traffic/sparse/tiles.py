@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +12,8 @@ from jaxtyping import Float64, Int64
 from numpy import ndarray
 
 from ...specs.sparse import TensorFormat
-from .density import AbortError, Box, DensityModel, unsigned
+from .density import AbortError, Box, DensityModel
+from .doubles import rounded_up, unsigned
 from .ranks import LevelRanks
 
 Units = list[tuple[float, float]]
@@ -183,7 +183,7 @@ def accesses(tile: Tile, words: int) -> list[list[int]]:
 
 
 def _up(value: float) -> int:
-    return unsigned(float(math.ceil(value)) if math.isfinite(value) else value)
+    return unsigned(rounded_up(value))
 
 
 def total_bits(units: Units, bits: Sequence[tuple[int, int]]) -> float:
