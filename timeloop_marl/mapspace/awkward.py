@@ -182,11 +182,12 @@ def factors_notice(spec: Spec) -> str:
     if not helpful:
         return ""
     named = ", ".join(_factored(spec.problem.dims[d], spec.problem.bounds[d]) for d in helpful)
+    perfect, most = busy(spec, ()), busy(spec, able)
+    if most < GAIN * perfect:
+        how = "imperfect ones are searched" if searched else "--factors imperfect has more"
+        return f"{named}: perfect factors leave few sizes of tiles, {how}"
     how = "imperfect ones, which are searched," if searched else "with --factors imperfect"
-    return (
-        f"{named}: perfect factors keep at most {busy(spec, ()):.1%} of the compute units busy, "
-        f"{how} {busy(spec, able):.1%}, with more sizes of tiles"
-    )
+    return f"{named}: perfect factors keep at most {perfect:.1%} of the compute units busy, {how} {most:.1%}"
 
 
 def _factored(dim: str, bound: int) -> str:
